@@ -1,0 +1,1 @@
+"""The archive's actors, and what can be said to them (``repertory.actors.messages``)."""

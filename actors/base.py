@@ -1,0 +1,138 @@
+"""What every actor of the archive has in common."""
+
+import queue
+import threading
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
+
+import pykka
+import structlog
+
+from repertory.actors.clock import Appointment
+from repertory.actors.messages.base import Event, Message
+from repertory.actors.messages.system import CallIn
+from repertory.actors.reply import Reply
+from repertory.errors import Failed
+
+if TYPE_CHECKING:
+    from repertory.actors.switchboard import Switchboard
+
+log = structlog.get_logger(__name__)
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+_here = threading.local()
+
+
+def current_rank() -> int | None:
+    """The rank of the actor whose thread this is; ``None`` in any other thread."""
+    return getattr(_here, "rank", None)
+
+
+def handles(message_type: type[Message]) -> Callable[[F], F]:
+    """Mark the method that answers messages of ``message_type``."""
+
+    def mark(method: F) -> F:
+        method.__handles__ = message_type  # type: ignore[attr-defined]
+        return method
+
+    return mark
+
+
+class Inbox(queue.SimpleQueue[Any]):
+    """An actor's mail: a queue in C, much quicker than ``queue.Queue``.
+
+    ``busy`` tells the switchboard whether the actor is handling something just now.
+    """
+
+    busy = False
+
+
+class RepertoryActor(pykka.ThreadingActor):
+    """An actor of the archive: one thread, one mailbox, one method for each type of message.
+
+    A handler returns the answer, or a ``Reply`` that will be it. What it raises reaches whoever
+    asked, and the actor lives; a handler of an event that raises is logged, and the actor lives.
+
+    ``rank`` orders the cast: actors start in ascending order, stop in descending order, and may
+    wait only for lower ranks (``docs/explanation/actors.md``).
+    """
+
+    use_daemon_thread = True  # an embedding program that forgets to stop us can still end
+
+    rank: ClassVar[int]
+    handlers: ClassVar[dict[type[Message], str]] = {}
+
+    def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
+        cls.handlers = dict(cls.handlers)
+        for name in dir(cls):
+            message_type = getattr(getattr(cls, name, None), "__handles__", None)
+            if message_type is not None:
+                cls.handlers[message_type] = name
+
+    def __init__(self, *, board: "Switchboard") -> None:
+        super().__init__()
+        self.board = board
+        self.clock = board.clock
+        self._table = {kind: getattr(self, name) for kind, name in self.handlers.items()}
+
+    @staticmethod
+    def _create_actor_inbox() -> Inbox:
+        return Inbox()
+
+    @staticmethod
+    def _create_future() -> Reply[Any]:
+        return Reply()
+
+    def open(self) -> None:
+        """Open what the actor's own thread owns, before the first message."""
+
+    def close(self) -> None:
+        """Close it again, after the last message."""
+
+    def tell_self(self, message: Message, *, after: float = 0.0) -> Appointment | None:
+        """Send a message to this very actor, ``after`` seconds from now."""
+        if after <= 0:
+            self.actor_ref.tell(message)
+            return None
+        return self.clock.call_after(after, lambda: self.board.tell(self.actor_ref, message))
+
+    def on_start(self) -> None:
+        """Called by pykka in the actor's thread; see ``open``."""
+        _here.rank = self.rank
+        structlog.contextvars.bind_contextvars(actor=type(self).__name__)
+        try:
+            self.open()
+        except Exception as error:
+            # pykka ends the thread without calling on_failure.
+            self.board.report_death(type(self).__name__, error)
+            raise
+
+    def on_stop(self) -> None:
+        """Called by pykka in the actor's thread; see ``close``."""
+        self.close()
+
+    def on_failure(self, _kind: Any, error: BaseException | None, _traceback: Any) -> None:
+        """Called by pykka when the thread ends by an error."""
+        self.board.report_death(type(self).__name__, error)
+
+    def on_receive(self, message: Any) -> Any:
+        """Hand a message to its handler."""
+        kind = type(message)
+        if kind is CallIn:
+            return None
+        inbox: Inbox = self.actor_inbox  # type: ignore[assignment]
+        inbox.busy = True
+        try:
+            return self._table[kind](message)
+        except Exception:
+            if not isinstance(message, Event):
+                raise
+            log.exception("event_failed", event_type=kind.__name__)
+        except BaseException as error:
+            # SystemExit in a handler would make pykka stop every actor of the process.
+            raise Failed("The request was interrupted.") from error
+        finally:
+            inbox.busy = False
+        return None

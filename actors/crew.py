@@ -1,0 +1,84 @@
+"""A crew: a few threads that do an actor's slow work, so that its mailbox never waits for a disk."""
+
+import queue
+import threading
+from collections.abc import Callable
+from typing import Protocol, TypeVar
+
+import structlog
+
+from repertory.actors.reply import Reply
+from repertory.errors import ShuttingDown
+
+log = structlog.get_logger(__name__)
+
+R = TypeVar("R")
+
+
+class Crew(Protocol):
+    """Does pieces of work; ``ThreadCrew`` beside the actor, ``InlineCrew`` at once."""
+
+    def do(self, work: Callable[[], R | Reply[R]]) -> Reply[R]:
+        """The reply will be what ``work`` returns or raises."""
+
+    def close(self) -> None:
+        """Finish what was begun or waits, and take no more."""
+
+
+class ThreadCrew:
+    """A crew of ``size`` threads with one queue."""
+
+    def __init__(self, size: int, *, name: str) -> None:
+        self._queue: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
+        self._closed = False
+        self._threads = [
+            threading.Thread(target=self._run, name=f"{name}-{number}", daemon=True)
+            for number in range(size)
+        ]
+        for thread in self._threads:
+            thread.start()
+
+    def do(self, work: Callable[[], R | Reply[R]]) -> Reply[R]:
+        """Have ``work`` done by the next thread that is free."""
+        reply: Reply[R] = Reply()
+        if self._closed:
+            reply.refuse(ShuttingDown())
+            return reply
+
+        def perform() -> None:
+            try:
+                reply.set(work())
+            except Exception as error:  # noqa: BLE001 - whoever asked gets it, whatever it is
+                reply.refuse(error)
+
+        self._queue.put(perform)
+        return reply
+
+    def close(self) -> None:
+        """Finish what waits, then end the threads."""
+        self._closed = True
+        for _ in self._threads:
+            self._queue.put(None)
+        for thread in self._threads:
+            thread.join()
+
+    def _run(self) -> None:
+        while (perform := self._queue.get()) is not None:
+            perform()
+            del perform  # or the last body stays in memory until the next one comes
+
+
+class InlineCrew:
+    """A crew that does everything at once, in the actor's own thread."""
+
+    def do(self, work: Callable[[], R | Reply[R]]) -> Reply[R]:
+        """Do ``work`` now."""
+        reply: Reply[R] = Reply()
+        try:
+            reply.set(work())
+        except Exception as error:  # noqa: BLE001 - whoever asked gets it, whatever it is
+            reply.refuse(error)
+        return reply
+
+    def close(self) -> None:
+        """Nothing waits."""

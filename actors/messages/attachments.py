@@ -1,0 +1,132 @@
+"""Files: reading them, and removing those that were released."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from repertory.actors.messages.base import Command, Event, Query, message
+from repertory.model import (
+    Attachment,
+    ContentType,
+    Level,
+    ReleasedFile,
+    ResourceId,
+)
+
+
+@message
+class AttachmentContent:
+    """Bytes of an attachment from ``start`` on; ``attachment`` tells how long the whole is."""
+
+    attachment: Attachment
+    start: int
+    content: bytes
+
+
+@message
+class DescribeAttachment(Query[Attachment]):
+    """One attachment of a resource.
+
+    Raises:
+        UnknownResource: there is no such resource.
+        UnknownItem: it has no such attachment.
+    """
+
+    level: Level
+    id: ResourceId
+    content_type: int = ContentType.DICOM
+
+
+@message
+class ReadAttachment(Query[AttachmentContent]):
+    """Uncompressed bytes of an attachment: from ``start``, at most ``length`` (``None``: all).
+
+    Raises:
+        UnknownResource: there is no such resource.
+        UnknownItem: it has no such attachment.
+        BadRange: ``start`` lies behind the end.
+        FileLost: the file is missing.
+        FileCorrupted: the file is shorter than it was.
+    """
+
+    level: Level
+    id: ResourceId
+    content_type: int = ContentType.DICOM
+    start: int = 0
+    length: int | None = None
+
+
+@message
+class ReadFile(Query[bytes]):
+    """Uncompressed bytes of a file whose attachment is known: the rest of a long read.
+
+    Raises:
+        FileLost: the file is missing; also when it was deleted in the meantime.
+        FileCorrupted: the file is shorter than it was.
+    """
+
+    attachment: Attachment
+    start: int
+    length: int
+
+
+@message
+class ReadTags(Query[Mapping[str, Any]]):
+    """All tags of an instance in Orthanc's full format: ``{"gggg,eeee": {Name, Type, Value}}``.
+
+    Raises:
+        UnknownResource: there is no such instance.
+        FileLost: its file is missing.
+        FileCorrupted: its file cannot be read as DICOM any more.
+    """
+
+    id: ResourceId
+    ignore_length: frozenset[str] = frozenset()
+
+
+@message
+class ReadHeader(Query[Mapping[str, Any]]):
+    """The file meta information (PS3.10 section 7.1) of an instance, in the full format.
+
+    Raises:
+        UnknownResource: there is no such instance.
+        FileLost: its file is missing.
+        FileCorrupted: its file cannot be read as DICOM any more.
+    """
+
+    id: ResourceId
+
+
+@message
+class RemoveAttachment(Command[None]):
+    """Remove a released file from the storage area; to remove twice does no harm.
+
+    Raises:
+        StorageFailed: the file is still there.
+    """
+
+    uuid: str
+    content_type: int
+
+
+@message
+class AttachmentsReleased(Event):
+    """Files were released: a doorbell; ``ListReleased`` tells which."""
+
+
+@message
+class ListReleased(Query[tuple[ReleasedFile, ...]]):
+    """The files that wait to be removed, first released first, at most ``limit``."""
+
+    limit: int = 100
+
+
+@message
+class CountReleased(Query[int]):
+    """How many files wait to be removed."""
+
+
+@message
+class ForgetReleased(Command[None]):
+    """These files are gone from the storage area; to forget twice does no harm."""
+
+    numbers: tuple[int, ...]

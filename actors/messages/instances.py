@@ -1,0 +1,90 @@
+"""Instances coming in."""
+
+from typing import NewType
+
+from repertory.actors.messages.base import Command, Event, message
+from repertory.model import (
+    Attachment,
+    Origin,
+    ResourceIds,
+    StoreReceipt,
+    Summary,
+)
+
+UploadId = NewType("UploadId", str)
+"""Names a body that is being received in pieces."""
+
+Body = bytes | UploadId
+"""A body: its bytes, or the upload that holds them."""
+
+
+@message
+class StoreInstance(Command[StoreReceipt]):
+    """Archive one DICOM file.
+
+    Raises:
+        NotDicom: the content cannot be read as DICOM.
+        MissingTag: it lacks StudyInstanceUID, SeriesInstanceUID or SOPInstanceUID.
+        ArchiveFull: there is no room.
+    """
+
+    content: Body
+    origin: Origin = Origin()
+
+
+@message
+class StoreZip(Command[tuple[StoreReceipt, ...]]):
+    """Archive every DICOM file in a ZIP archive; entries that are not DICOM are passed over.
+
+    Raises:
+        NotDicom: the content is not a ZIP archive that can be read to its end.
+        TooLarge: an entry, or all of them together, would unpack to more than is accepted.
+    """
+
+    content: Body
+    origin: Origin = Origin()
+
+
+@message
+class BeginUpload(Command[UploadId]):
+    """Open an upload for a body that is too large to be held in memory."""
+
+
+@message
+class AppendToUpload(Command[None]):
+    """Append bytes to an upload.
+
+    Raises:
+        UnknownItem: there is no such upload.
+        ArchiveFull: the disk is full; the upload is gone.
+    """
+
+    upload: UploadId
+    content: bytes
+
+
+@message
+class AbandonUpload(Command[None]):
+    """Forget an upload and remove what was received of it; to abandon twice does no harm."""
+
+    upload: UploadId
+
+
+@message
+class RecordInstance(Command[StoreReceipt]):
+    """Enter a file that lies in the storage area into the index.
+
+    An instance that is there already, and one that is refused, releases the file.
+    """
+
+    ids: ResourceIds
+    summary: Summary
+    attachment: Attachment
+    origin: Origin
+
+
+@message
+class InstanceStored(Event):
+    """A new instance is in the archive."""
+
+    ids: ResourceIds

@@ -1,0 +1,36 @@
+"""When a patient, study or series is stable: nothing new came for StableAge."""
+
+from repertory.actors.messages.base import Command, Event, Query, message
+from repertory.model import Level, ResourceId, Unstable
+
+
+@message
+class ListUnstable(Query[tuple[Unstable, ...]]):
+    """The resources that are not stable yet, the one that was quiet for longest first."""
+
+
+@message
+class DescribeUnstable(Query[Unstable | None]):
+    """A resource as far as stability goes: ``None`` where it is gone or stable."""
+
+    level: Level
+    id: ResourceId
+
+
+@message
+class DeclareStable(Command[bool]):
+    """Declare resources stable; each is changed and logged in one transaction with its event.
+
+    A resource that is gone, is stable already, or received an instance since ``activity``, is
+    left as it is. The answer is whether the resource was declared stable just now.
+    """
+
+    resource: Unstable
+
+
+@message
+class ResourceStabilized(Event):
+    """A resource became stable."""
+
+    level: Level
+    id: ResourceId

@@ -1,0 +1,215 @@
+"""The switchboard: finds who handles a message, so that nobody addresses an actor."""
+
+import asyncio
+import queue
+import threading
+import weakref
+from collections import deque
+from collections.abc import Callable, Iterable
+from types import SimpleNamespace
+from typing import Any, TypeVar
+
+import pykka
+import structlog
+
+from repertory.actors.base import Inbox, RepertoryActor, current_rank
+from repertory.actors.clock import Clock, SystemClock
+from repertory.actors.messages.base import Event, Message, Question
+from repertory.actors.messages.system import ActorDied
+from repertory.actors.reply import Reply
+from repertory.errors import NoReplyInTime, RepertoryError, ShuttingDown
+
+log = structlog.get_logger(__name__)
+
+R = TypeVar("R")
+E = TypeVar("E", bound=Event)
+
+Ref = pykka.ActorRef[Any]
+
+
+class DeadlockRisk(RepertoryError):
+    """An actor may wait only for actors of a lower rank; forward the reply instead."""
+
+
+class NobodyHandles(RepertoryError):
+    """No actor on the stage handles this type of message."""
+
+
+class Switchboard:
+    """Routes each message by its type.
+
+    ``ask`` waits for the answer, ``ask_soon`` gives a ``Reply``, ``ask_async`` awaits without
+    blocking the event loop, ``publish`` tells an event to all who listen. Where several actors
+    hold the same part, the one with the least mail gets the message.
+
+    ``patience`` is how many seconds ``ask`` and ``ask_async`` wait unless told otherwise.
+    """
+
+    def __init__(self, *, clock: Clock | None = None, patience: float | None = 600.0) -> None:
+        self.clock = clock or SystemClock()
+        self.patience = patience
+        self.dead: str | None = None
+        self._seats: dict[type[Message], tuple[Ref, ...]] = {}
+        self._ranks: dict[type[Message], int] = {}
+        self._listeners: dict[type[Event], tuple[Callable[[Any], None], ...]] = {}
+        self._lock = threading.Lock()
+        self._wakers: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, _Waker] = (
+            weakref.WeakKeyDictionary()
+        )
+
+    def connect(self, ref: Ref, actor_class: type[RepertoryActor]) -> None:
+        """Let an actor handle every type of message that its class handles."""
+        for kind in actor_class.handlers:
+            if issubclass(kind, Event):
+                self.listen(kind, lambda event, ref=ref: self.tell(ref, event))
+            else:
+                with self._lock:
+                    self._seats[kind] = (*self._seats.get(kind, ()), ref)
+                    self._ranks[kind] = actor_class.rank
+
+    def take_over(self, kind: type[Message], ref: Ref, rank: int) -> None:
+        """Let ``ref`` alone handle one type of message, whoever handled it before."""
+        with self._lock:
+            self._seats[kind] = (ref,)
+            self._ranks[kind] = rank
+
+    def disconnect(self, ref: Ref) -> None:
+        """Route nothing to an actor any more; what comes for it is answered by ShuttingDown."""
+        with self._lock:
+            for kind, seats in self._seats.items():
+                self._seats[kind] = tuple(seat for seat in seats if seat is not ref)
+
+    def listen(self, kind: type[E], listener: Callable[[E], None]) -> None:
+        """Call ``listener`` with each event of a type, from the publisher's thread: be short."""
+        with self._lock:
+            self._listeners[kind] = (*self._listeners.get(kind, ()), listener)
+
+    def ask(self, question: Question[R], *, timeout: float | None = None) -> R:
+        """Ask, and wait for the answer.
+
+        Raises:
+            DeadlockRisk: an actor waits for one that is not of a lower rank.
+            NoReplyInTime: no answer came in ``timeout`` seconds.
+            RepertoryError: whatever the answer is.
+        """
+        rank = current_rank()
+        if rank is not None and self._ranks.get(type(question), 0) >= rank:
+            raise DeadlockRisk
+        return self.ask_soon(question).get(timeout=timeout or self.patience)
+
+    def ask_soon(self, question: Question[R]) -> Reply[R]:
+        """Ask, and get the ``Reply`` that will hold the answer."""
+        seats = self._seats.get(type(question))
+        if not seats:
+            refusal: Reply[R] = Reply()
+            unknown = NobodyHandles(f"Nobody handles {type(question).__name__}.")
+            refusal.refuse(unknown if seats is None else ShuttingDown())
+            return refusal
+        ref = seats[0] if len(seats) == 1 else min(seats, key=_load)
+        reply: Reply[R] = ref.ask(question, block=False)  # type: ignore[assignment]
+        if not ref.is_alive():
+            _answer_for_the_dead(ref)
+        return reply
+
+    async def ask_async(self, question: Question[R], *, timeout: float | None = None) -> R:
+        """Ask, and await the answer without blocking the running event loop.
+
+        Raises:
+            NoReplyInTime: no answer came in ``timeout`` seconds.
+            RepertoryError: whatever the answer is.
+        """
+        reply = self.ask_soon(question)
+        if not reply.done:
+            loop = asyncio.get_running_loop()
+            waker = self._wakers.get(loop)
+            if waker is None:
+                waker = self._wakers[loop] = _Waker(loop)
+            arrived: asyncio.Future[None] = loop.create_future()
+            reply.on_done(lambda _: waker.wake(arrived))
+            try:
+                async with asyncio.timeout(timeout or self.patience):
+                    await arrived
+            except TimeoutError:
+                raise NoReplyInTime from None
+        return reply.get()
+
+    def publish(self, event: Event) -> None:
+        """Tell an event to all who listen."""
+        for listener in self._listeners.get(type(event), ()):
+            listener(event)
+
+    def tell(self, ref: Ref, message: Message) -> None:
+        """Tell an actor something, unless it is gone."""
+        try:
+            ref.tell(message)
+        except pykka.ActorDeadError:
+            log.debug("message_dropped", message_type=type(message).__name__)
+
+    def report_death(self, actor: str, error: BaseException | None) -> None:
+        """Say that an actor ended by an error; the service acts on it."""
+        self.dead = actor
+        self.publish(ActorDied(actor=actor, reason=type(error).__name__))
+
+    def kinds(self) -> Iterable[type[Message]]:
+        """The types of message that somebody handles."""
+        return tuple(self._seats)
+
+    def loads(self) -> dict[str, int]:
+        """How many messages wait in each actor's mailbox, by the actor's class."""
+        refs = {ref for seats in self._seats.values() for ref in seats}
+        loads: dict[str, int] = {}
+        for ref in refs:
+            name = ref.actor_class.__name__
+            loads[name] = loads.get(name, 0) + ref.actor_inbox.qsize()
+        return loads
+
+
+def _load(ref: Ref) -> int:
+    inbox: Inbox = ref.actor_inbox  # type: ignore[assignment]
+    return inbox.qsize() + inbox.busy
+
+
+def _answer_for_the_dead(ref: Ref) -> None:
+    """Answer mail that arrived after an actor emptied its mailbox for the last time."""
+    inbox: Inbox = ref.actor_inbox  # type: ignore[assignment]
+    taken = False
+    while True:
+        try:
+            envelope = inbox.get_nowait()
+        except queue.Empty:
+            break
+        taken = True
+        if envelope.reply_to is not None:
+            envelope.reply_to.set_exception((ShuttingDown, ShuttingDown(), None))
+    if taken:
+        # The actor's own thread may have seen the mail that was taken, and wait for it.
+        inbox.put(SimpleNamespace(message=None, reply_to=None))
+
+
+class _Waker:
+    """Wakes one event loop from any thread: one wake-up for a burst of answers."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._loop = loop
+        self._arrived: deque[asyncio.Future[None]] = deque()
+        self._lock = threading.Lock()
+        self._woken = False
+
+    def wake(self, future: "asyncio.Future[None]") -> None:
+        self._arrived.append(future)
+        with self._lock:
+            if self._woken:
+                return
+            self._woken = True
+        try:
+            self._loop.call_soon_threadsafe(self._deliver)
+        except RuntimeError:  # the loop is closed: nobody waits any more
+            self._arrived.clear()
+
+    def _deliver(self) -> None:
+        with self._lock:
+            self._woken = False
+        while self._arrived:
+            future = self._arrived.popleft()
+            if not future.done():
+                future.set_result(None)

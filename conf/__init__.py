@@ -1,0 +1,1 @@
+"""Configuration: Orthanc's files and environment to frozen, typed settings."""

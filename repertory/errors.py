@@ -1,0 +1,125 @@
+"""The errors that the archive's parts raise, and their meaning.
+
+RepertoryError
+├─ Refused             asking again will not help
+│  ├─ BadRequest, BadParameter, BadJson, NotDicom
+│  ├─ Unauthorized, Forbidden
+│  ├─ UnknownResource, UnknownItem, MissingTag
+│  ├─ TooLarge
+│  ├─ RevisionConflict
+│  ├─ Unsupported, BadRange
+│  └─ ArchiveFull
+├─ Failed              the archive should have done it
+│  ├─ FileLost, FileCorrupted
+│  ├─ IndexFailed, StorageFailed
+│  ├─ IndexBusy, ShuttingDown     nothing was done: a retry is safe
+│  └─ NoReplyInTime               perhaps done
+└─ CannotStart         the archive cannot open; the command line shows the message and ends
+
+``str(error)`` is a sentence for whoever asked; a class's docstring is its default. It never holds
+a path of the server or patient data. Errors know nothing of HTTP: the one table that maps
+them to statuses and to Orthanc's codes is in ``http/errors.py``.
+"""
+
+
+class RepertoryError(Exception):
+    """Something went wrong in the archive."""
+
+    def __init__(self, message: str = "") -> None:
+        super().__init__(message or (type(self).__doc__ or "").strip().splitlines()[0])
+
+
+class Refused(RepertoryError):
+    """The archive does not do that."""
+
+
+class BadRequest(Refused):
+    """The request makes no sense."""
+
+
+class BadParameter(Refused):
+    """A parameter is out of its range."""
+
+
+class BadJson(Refused):
+    """The body is not the JSON that was expected."""
+
+
+class NotDicom(Refused):
+    """The file is not a DICOM file that can be read."""
+
+
+class Unauthorized(Refused):
+    """Who asks is not known."""
+
+
+class Forbidden(Refused):
+    """Who asks may not do that."""
+
+
+class UnknownResource(Refused):
+    """There is no such resource."""
+
+
+class UnknownItem(Refused):
+    """There is no such item."""
+
+
+class MissingTag(Refused):
+    """The DICOM file lacks a tag without which it cannot be archived."""
+
+
+class TooLarge(Refused):
+    """The body is larger than the archive accepts."""
+
+
+class RevisionConflict(Refused):
+    """The item was changed in the meantime: read it again."""
+
+
+class Unsupported(Refused):
+    """The archive cannot handle this kind of data."""
+
+
+class BadRange(Refused):
+    """The range of bytes lies outside the file."""
+
+
+class ArchiveFull(Refused):
+    """The archive is full."""
+
+
+class Failed(RepertoryError):
+    """The archive failed to do what it should."""
+
+
+class FileLost(Failed):
+    """A stored file is missing."""
+
+
+class FileCorrupted(Failed):
+    """A stored file is not as it was when it was stored."""
+
+
+class IndexFailed(Failed):
+    """The index could not be read or written."""
+
+
+class StorageFailed(Failed):
+    """The storage area could not be read or written."""
+
+
+class IndexBusy(Failed):
+    """The index is busy: nothing was done, try again."""
+
+
+class ShuttingDown(Failed):
+    """The archive is stopping: nothing was done."""
+
+
+class NoReplyInTime(Failed):
+    """No answer came in time; what was asked may have been done."""
+
+
+class CannotStart(RepertoryError):
+    """The archive cannot start."""

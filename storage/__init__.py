@@ -1,0 +1,1 @@
+"""Everything that touches bytes: DICOM files, storage areas, the index."""

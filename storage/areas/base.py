@@ -1,0 +1,68 @@
+"""What a storage area can do: the whole of what the archive asks of a place for files."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Protocol
+
+
+class StorageArea(Protocol):
+    """Keeps files by name (a UUID) and content type. Files are written once and never changed.
+
+    Every method may be called from several threads at once. What ``create`` and ``adopt`` return
+    from is on the medium: it survives ``kill -9`` and, where the area is told to synchronize, a
+    power cut.
+    """
+
+    def open(self) -> None:
+        """Make the area ready, and clear away what a crash left half-written.
+
+        Raises:
+            CannotStart: the area cannot be used, and why.
+        """
+
+    def close(self) -> None:
+        """Let go of it."""
+
+    def create(self, uuid: str, content_type: int, content: bytes) -> None:
+        """Store a new file.
+
+        Raises:
+            ArchiveFull: there is no room left.
+            StorageFailed: the area refused it for another reason.
+        """
+
+    def staging_path(self, uuid: str) -> Path:
+        """Where a local file may be written that ``adopt`` will take: on the same disk if any."""
+
+    def adopt(self, uuid: str, content_type: int, path: Path) -> None:
+        """Store a local file as a new file of the area; ``path`` is gone afterwards.
+
+        Raises:
+            ArchiveFull: there is no room left.
+            StorageFailed: the area refused it for another reason.
+        """
+
+    def read(self, uuid: str, content_type: int, start: int = 0, length: int | None = None) -> bytes:
+        """The bytes from ``start``, at most ``length`` of them; fewer at the file's end.
+
+        Raises:
+            FileLost: there is no such file.
+            StorageFailed: it could not be read.
+        """
+
+    def size(self, uuid: str, content_type: int) -> int:
+        """How many bytes the file has.
+
+        Raises:
+            FileLost: there is no such file.
+        """
+
+    def remove(self, uuid: str, content_type: int) -> None:
+        """Remove a file; a file that is not there is removed already.
+
+        Raises:
+            StorageFailed: it is still there.
+        """
+
+    def names(self) -> Iterator[str]:
+        """The UUIDs of all files, in no particular order."""

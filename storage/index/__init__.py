@@ -1,0 +1,1 @@
+"""Databases that hold the index; ``ENGINES`` lists them by name."""

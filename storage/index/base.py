@@ -1,0 +1,162 @@
+"""What an index engine can do: the whole of what the archive asks of a database.
+
+An engine gives out one ``IndexWriter``, for the actor that owns the index, and any number of
+``IndexReader`` objects, one for each actor that answers queries. Neither is shared between
+threads; both belong to the thread that opened them.
+"""
+
+from collections.abc import Collection, Sequence
+from typing import Protocol
+
+from repertory.model import (
+    Attachment,
+    ChangePage,
+    ChangeType,
+    DeletionReceipt,
+    IndexDescription,
+    Level,
+    Origin,
+    ReleasedFile,
+    ResourceDescription,
+    ResourceId,
+    ResourceIds,
+    ResourceRef,
+    ResourceStatistics,
+    StoreReceipt,
+    Summary,
+    Totals,
+    Unstable,
+)
+
+
+class IndexReader(Protocol):
+    """Answers questions about the last committed state. Each call sees one consistent state.
+
+    Raises (all methods):
+        IndexFailed: the database could not be read.
+        UnknownResource: there is no resource of that level with that identifier.
+    """
+
+    def close(self) -> None: ...
+
+    def list_resources(self, level: Level, since: int, limit: int) -> tuple[ResourceId, ...]:
+        """Identifiers in order of arrival; ``limit`` 0 is no limit."""
+
+    def describe_resources(
+        self, level: Level, since: int, limit: int
+    ) -> tuple[ResourceDescription, ...]:
+        """The same, described, with a fixed number of statements however many there are."""
+
+    def describe_resource(self, level: Level, id_: ResourceId) -> ResourceDescription: ...
+
+    def list_children(self, level: Level, id_: ResourceId, at: Level) -> tuple[ResourceId, ...]: ...
+
+    def describe_children(
+        self, level: Level, id_: ResourceId, at: Level
+    ) -> tuple[ResourceDescription, ...]: ...
+
+    def describe_parent(self, level: Level, id_: ResourceId, at: Level) -> ResourceDescription: ...
+
+    def describe_statistics(self, level: Level, id_: ResourceId) -> ResourceStatistics: ...
+
+    def lookup_identifier(self, identifier: str) -> tuple[ResourceRef, ...]: ...
+
+    def describe_attachment(
+        self, level: Level, id_: ResourceId, content_type: int
+    ) -> tuple[Attachment, dict[int, str]]:
+        """The attachment, and the resource's metadata; ``UnknownItem`` where it has none."""
+
+    def list_changes(
+        self, since: int | None, to: int | None, limit: int, types: Collection[ChangeType]
+    ) -> ChangePage: ...
+
+    def describe_last_change(self) -> ChangePage: ...
+
+    def list_unstable(self) -> tuple[Unstable, ...]:
+        """The resources that are not stable, the longest quiet first."""
+
+    def describe_unstable(self, level: Level, id_: ResourceId) -> Unstable | None: ...
+
+    def list_released(self, limit: int) -> tuple[ReleasedFile, ...]:
+        """Files that wait to be removed, first released first."""
+
+    def count_released(self) -> int: ...
+
+    def describe_totals(self) -> Totals: ...
+
+    def describe_index(self) -> IndexDescription: ...
+
+
+class IndexWriter(Protocol):
+    """Changes the index. The caller groups changes: ``begin``, any number of them, ``commit``.
+
+    A change that raises has left no trace (it is rolled back to where it began); the changes
+    before it in the group stand. Nothing of a group may be answered before ``commit`` returned.
+    ``now`` is seconds since the epoch, UTC.
+
+    Raises (all methods):
+        IndexFailed: the database could not be written; the group is void.
+        ArchiveFull: the disk is full; the group is void.
+    """
+
+    def begin(self) -> None: ...
+
+    def commit(self) -> None: ...
+
+    def rollback(self) -> None: ...
+
+    def close(self) -> None: ...
+
+    def record_instance(
+        self,
+        *,
+        ids: ResourceIds,
+        summary: Summary,
+        attachment: Attachment,
+        origin: Origin,
+        now: float,
+    ) -> StoreReceipt:
+        """Enter an instance with the parents that it lacks, its attachment and its changes.
+
+        An instance that is there already is left as it is, and ``attachment`` is released.
+        Marks the parents unstable and brings their LastUpdate up to date. Logs NewInstance,
+        NewSeries, NewStudy, NewPatient as they apply, and CompletedSeries.
+        """
+
+    def delete_resource(self, level: Level, id_: ResourceId, now: float) -> DeletionReceipt:
+        """Delete a resource, all below it, and parents left empty; release all their files.
+
+        Raises:
+            UnknownResource: there is no resource of that level with that identifier.
+        """
+
+    def release(self, attachment: Attachment) -> None:
+        """List a file that no resource owns as waiting to be removed."""
+
+    def declare_stable(self, resource: Unstable, now: float) -> bool:
+        """Mark it stable and log the change, unless it is gone, stable, or had news since."""
+
+    def forget_released(self, numbers: Sequence[int]) -> None: ...
+
+    def clear_changes(self) -> None:
+        """Empty the log; numbering goes on."""
+
+
+class IndexEngine(Protocol):
+    """A database that can hold an index."""
+
+    def open(self) -> None:
+        """Lock the index for this process, create or migrate its schema.
+
+        Raises:
+            CannotStart: another server holds it, it is no index, or its schema is newer.
+        """
+
+    def writer(self) -> IndexWriter:
+        """The one writer, for the calling thread."""
+
+    def reader(self) -> IndexReader:
+        """A reader, for the calling thread."""
+
+    def close(self) -> None:
+        """Let go of the index; readers and the writer are closed before."""
