@@ -42,10 +42,12 @@ def handles(message_type: type[Message]) -> Callable[[F], F]:
 class Inbox(queue.SimpleQueue[Any]):
     """An actor's mail: a queue in C, much quicker than ``queue.Queue``.
 
-    ``busy`` tells the switchboard whether the actor is handling something just now.
+    ``busy`` tells the switchboard whether the actor is handling something just now, ``handled``
+    how much it has handled so far.
     """
 
     busy = False
+    handled = 0
 
 
 class RepertoryActor(pykka.ThreadingActor):
@@ -134,5 +136,6 @@ class RepertoryActor(pykka.ThreadingActor):
             # SystemExit in a handler would make pykka stop every actor of the process.
             raise Failed("The request was interrupted.") from error
         finally:
+            inbox.handled += 1
             inbox.busy = False
         return None

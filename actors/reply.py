@@ -14,10 +14,15 @@ from repertory.errors import NoReplyInTime, ShuttingDown
 log = structlog.get_logger(__name__)
 
 R = TypeVar("R")
+S = TypeVar("S")
 
 OptExcInfo = (
     tuple[type[BaseException], BaseException, TracebackType | None] | tuple[None, None, None]
 )
+
+
+class ActorGone(ShuttingDown, pykka.ActorDeadError):
+    """The archive is stopping: nothing was done."""
 
 
 class Reply(pykka.Future[R]):
@@ -52,6 +57,8 @@ class Reply(pykka.Future[R]):
         Raises:
             NoReplyInTime: there is none yet.
         """
+        if self._get_hook is not None:  # pykka's own, for `ActorRef.stop`
+            return super().get(timeout=timeout)
         if not self._done:
             arrived = threading.Event()
             self.on_done(lambda _: arrived.set())
@@ -72,8 +79,8 @@ class Reply(pykka.Future[R]):
         """The outcome is an error: the one given, or the one being handled."""
         error = (exc_info or sys.exc_info())[1]
         if isinstance(error, pykka.ActorDeadError):
-            error = ShuttingDown()
-        self._finish(None, error or ShuttingDown())
+            error = ActorGone()
+        self._finish(None, error or ActorGone())
 
     def refuse(self, error: BaseException) -> None:
         """The outcome is ``error``."""
@@ -89,6 +96,25 @@ class Reply(pykka.Future[R]):
                 self._callbacks.append(callback)
                 return
         self._call(callback)
+
+    def then(self, step: "Callable[[R], S | Reply[S]]") -> "Reply[S]":
+        """A reply that will be what ``step`` makes of this one's value; an error passes through.
+
+        ``step`` runs in the thread that sets the outcome: be short, do not wait.
+        """
+        following: Reply[S] = Reply()
+
+        def go_on(reply: "Reply[R]") -> None:
+            if reply._error is not None:
+                following.refuse(reply._error)
+                return
+            try:
+                following.set(step(reply._value))  # type: ignore[arg-type]  # R may be None
+            except Exception as error:  # noqa: BLE001 - whoever asked gets it, whatever it is
+                following.refuse(error)
+
+        self.on_done(go_on)
+        return following
 
     def _adopt(self, other: "Reply[R]") -> None:
         self._finish(other._value, other._error)

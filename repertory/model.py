@@ -240,6 +240,8 @@ class StoreReceipt:
 
     ids: ResourceIds
     status: StoreStatus
+    activity: int = 0
+    """The number of a new instance's arrival: it grows with each; 0 for others."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -345,8 +347,8 @@ class ReleasedFile:
 class Unstable:
     """A resource that received an instance lately.
 
-    ``activity`` grows with each new instance: who declares the resource stable says which
-    activity it saw last. ``last_update`` is in seconds since the epoch, UTC.
+    ``activity`` is the number of its latest instance's arrival: who declares the resource stable
+    says which it saw last. ``last_update`` is in seconds since the epoch, UTC.
     """
 
     level: Level

@@ -23,7 +23,15 @@ class AttachmentContent:
 
 
 @message
-class DescribeAttachment(Query[Attachment]):
+class AttachmentDescription:
+    """An attachment, with the metadata of the resource that it belongs to, by number."""
+
+    attachment: Attachment
+    metadata: dict[int, str]
+
+
+@message
+class DescribeAttachment(Query[AttachmentDescription]):
     """One attachment of a resource.
 
     Raises:
@@ -123,6 +131,11 @@ class ListReleased(Query[tuple[ReleasedFile, ...]]):
 @message
 class CountReleased(Query[int]):
     """How many files wait to be removed."""
+
+
+@message
+class RemoveReleased(Command[None]):
+    """Remove what waits to be removed; the answer comes when nothing waits that could go."""
 
 
 @message

@@ -85,6 +85,10 @@ class RecordInstance(Command[StoreReceipt]):
 
 @message
 class InstanceStored(Event):
-    """A new instance is in the archive."""
+    """A new instance is in the archive.
+
+    ``activity`` is the number of its arrival: it grows with each new instance.
+    """
 
     ids: ResourceIds
+    activity: int

@@ -10,16 +10,8 @@ class ListUnstable(Query[tuple[Unstable, ...]]):
 
 
 @message
-class DescribeUnstable(Query[Unstable | None]):
-    """A resource as far as stability goes: ``None`` where it is gone or stable."""
-
-    level: Level
-    id: ResourceId
-
-
-@message
 class DeclareStable(Command[bool]):
-    """Declare resources stable; each is changed and logged in one transaction with its event.
+    """Declare a resource stable; it is changed and logged in one transaction.
 
     A resource that is gone, is stable already, or received an instance since ``activity``, is
     left as it is. The answer is whether the resource was declared stable just now.

@@ -1,0 +1,189 @@
+"""The index: one actor writes it, others answer queries about what was committed."""
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import structlog
+
+from repertory.actors.base import RepertoryActor, handles
+from repertory.actors.messages.attachments import AttachmentsReleased, ForgetReleased
+from repertory.actors.messages.base import Event, message
+from repertory.actors.messages.changes import ClearChanges
+from repertory.actors.messages.instances import InstanceStored, RecordInstance
+from repertory.actors.messages.resources import DeleteResource, ResourceDeleted
+from repertory.actors.messages.stability import DeclareStable, ResourceStabilized
+from repertory.actors.reply import Reply
+from repertory.actors.switchboard import Switchboard
+from repertory.errors import ArchiveFull, IndexBusy, IndexFailed, RepertoryError
+from repertory.model import DeletionReceipt, StoreReceipt, StoreStatus
+from repertory.storage.index.base import IndexEngine, IndexWriter
+
+log = structlog.get_logger(__name__)
+
+R = TypeVar("R")
+
+GROUP_LIMIT = 500
+"""Changes after which a group is committed even if more mail waits: bounds what a crash undoes."""
+
+_VOID = (IndexFailed, IndexBusy, ArchiveFull)
+"""The errors of the database that undo a whole group, not the one change."""
+
+
+@message
+class CommitGroup(Event):
+    """Commit the changes made since the last commit; the index tells it to itself."""
+
+    group: int
+
+
+class IndexActor(RepertoryActor):
+    """The sole writer of the index.
+
+    Changes are committed in groups: the first begins a transaction and puts a message to commit
+    behind whatever mail has come; all that lies before it joins. Replies and events wait for the
+    commit, so that what was answered is on the medium. Without load a group is one change, and
+    waits for nothing.
+    """
+
+    rank = 1
+
+    def __init__(self, *, board: Switchboard, engine: IndexEngine) -> None:
+        super().__init__(board=board)
+        self._engine = engine
+        self._writer: IndexWriter
+        self._group = 0
+        self._outcomes: list[tuple[Reply[Any], Any, RepertoryError | None, tuple[Event, ...]]] = []
+
+    def open(self) -> None:
+        """Lock the index and bring its schema up to date."""
+        self._engine.open()
+        self._writer = self._engine.writer()
+
+    def close(self) -> None:
+        """Commit what is left, and let go of the index."""
+        self._commit()
+        self._writer.close()
+        self._engine.close()
+
+    @handles(RecordInstance)
+    def record_instance(self, command: RecordInstance) -> Reply[StoreReceipt]:
+        """Enter an instance, or release its file where it is there already."""
+
+        def events(receipt: StoreReceipt) -> tuple[Event, ...]:
+            if receipt.status is StoreStatus.SUCCESS:
+                return (InstanceStored(ids=receipt.ids, activity=receipt.activity),)
+            return (AttachmentsReleased(),)
+
+        return self._change(
+            lambda: self._writer.record_instance(
+                ids=command.ids,
+                summary=command.summary,
+                attachment=command.attachment,
+                origin=command.origin,
+                now=self.clock.now(),
+            ),
+            events,
+        )
+
+    @handles(DeleteResource)
+    def delete_resource(self, command: DeleteResource) -> Reply[DeletionReceipt]:
+        """Delete a resource; its files are listed as released in the same transaction."""
+        deleted = ResourceDeleted(level=command.level, id=command.id)
+        return self._change(
+            lambda: self._writer.delete_resource(command.level, command.id, self.clock.now()),
+            lambda _: (deleted, AttachmentsReleased()),
+        )
+
+    @handles(DeclareStable)
+    def declare_stable(self, command: DeclareStable) -> Reply[bool]:
+        """Declare a resource stable, if nothing came since."""
+        resource = command.resource
+        event = ResourceStabilized(level=resource.level, id=resource.id)
+        return self._change(
+            lambda: self._writer.declare_stable(resource, self.clock.now()),
+            lambda declared: (event,) if declared else (),
+        )
+
+    @handles(ForgetReleased)
+    def forget_released(self, command: ForgetReleased) -> Reply[None]:
+        """Take files off the list of those that wait to be removed."""
+        return self._change(lambda: self._writer.forget_released(command.numbers))
+
+    @handles(ClearChanges)
+    def clear_changes(self, _command: ClearChanges) -> Reply[None]:
+        """Empty the log of changes."""
+        return self._change(self._writer.clear_changes)
+
+    @handles(CommitGroup)
+    def commit_group(self, event: CommitGroup) -> None:
+        """Commit, unless that group is committed already."""
+        if event.group == self._group:
+            self._commit()
+
+    def _change(
+        self,
+        work: Callable[[], R],
+        events: Callable[[R], tuple[Event, ...]] = lambda _: (),
+    ) -> Reply[R]:
+        reply: Reply[R] = Reply()
+        try:
+            if not self._outcomes:
+                self._writer.begin()
+                self.tell_self(CommitGroup(group=self._group))
+            value = work()
+        except _VOID as error:
+            self._outcomes.append((reply, None, error, ()))
+            self._fail(error)
+        except RepertoryError as error:
+            # A refusal, too, may rest on changes that are not committed yet: it waits with them.
+            self._outcomes.append((reply, None, error, ()))
+        except Exception:
+            # A defect of ours; the writer has undone the change, the others in the group stand.
+            log.exception("change_failed")
+            self._outcomes.append((reply, None, IndexFailed(), ()))
+        else:
+            self._outcomes.append((reply, value, None, events(value)))
+            if len(self._outcomes) >= GROUP_LIMIT:
+                self._commit()
+        return reply
+
+    def _commit(self) -> None:
+        if not self._outcomes:
+            return
+        try:
+            self._writer.commit()
+        except RepertoryError as error:
+            self._fail(error)
+            return
+        for reply, value, refusal, _ in self._take_outcomes():
+            if refusal is None:
+                reply.set(value)
+            else:
+                reply.refuse(refusal)
+
+    def _fail(self, error: RepertoryError) -> None:
+        """Undo the group, and tell everyone in it."""
+        log.error("group_undone", error=type(error).__name__, changes=len(self._outcomes))
+        try:
+            self._writer.rollback()
+        finally:
+            self._group += 1
+            outcomes, self._outcomes = self._outcomes, []
+            for reply, _, refusal, _ in outcomes:
+                reply.refuse(refusal or error)
+
+    def _take_outcomes(
+        self,
+    ) -> list[tuple[Reply[Any], Any, RepertoryError | None, tuple[Event, ...]]]:
+        self._group += 1
+        outcomes, self._outcomes = self._outcomes, []
+        bell = False
+        for _, _, _, events in outcomes:
+            for event in events:
+                if isinstance(event, AttachmentsReleased):
+                    bell = True
+                else:
+                    self.board.publish(event)
+        if bell:
+            self.board.publish(AttachmentsReleased())
+        return outcomes

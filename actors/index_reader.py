@@ -1,0 +1,141 @@
+"""Actors that answer queries of the index, each on a read-only connection of its own."""
+
+from repertory.actors.base import RepertoryActor, handles
+from repertory.actors.messages.attachments import (
+    AttachmentDescription,
+    CountReleased,
+    DescribeAttachment,
+    ListReleased,
+)
+from repertory.actors.messages.changes import DescribeLastChange, ListChanges
+from repertory.actors.messages.resources import (
+    DescribeChildren,
+    DescribeParent,
+    DescribeResource,
+    DescribeResources,
+    DescribeStatistics,
+    ListChildren,
+    ListResources,
+    LookupIdentifier,
+)
+from repertory.actors.messages.stability import ListUnstable
+from repertory.actors.messages.system import DescribeIndex, DescribeTotals
+from repertory.actors.switchboard import Switchboard
+from repertory.model import (
+    ChangePage,
+    IndexDescription,
+    ReleasedFile,
+    ResourceDescription,
+    ResourceId,
+    ResourceRef,
+    ResourceStatistics,
+    Totals,
+    Unstable,
+)
+from repertory.storage.index.base import IndexEngine, IndexReader
+
+
+class IndexReaderActor(RepertoryActor):
+    """Answers queries of the index from the last committed state.
+
+    Several of these hold the same part, so that a query waits neither for the writer nor for a
+    longer query, unless all of them are at work.
+    """
+
+    rank = 1
+
+    def __init__(self, *, board: Switchboard, engine: IndexEngine) -> None:
+        super().__init__(board=board)
+        self._engine = engine
+        self._reader: IndexReader
+
+    def open(self) -> None:
+        """Open a connection for this thread."""
+        self._reader = self._engine.reader()
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._reader.close()
+
+    @handles(ListResources)
+    def list_resources(self, query: ListResources) -> tuple[ResourceId, ...]:
+        """Identifiers at a level."""
+        return self._reader.list_resources(query.level, query.since, query.limit)
+
+    @handles(DescribeResources)
+    def describe_resources(self, query: DescribeResources) -> tuple[ResourceDescription, ...]:
+        """Resources at a level."""
+        return self._reader.describe_resources(query.level, query.since, query.limit)
+
+    @handles(DescribeResource)
+    def describe_resource(self, query: DescribeResource) -> ResourceDescription:
+        """One resource."""
+        return self._reader.describe_resource(query.level, query.id)
+
+    @handles(ListChildren)
+    def list_children(self, query: ListChildren) -> tuple[ResourceId, ...]:
+        """Identifiers of descendants."""
+        return self._reader.list_children(query.level, query.id, query.at)
+
+    @handles(DescribeChildren)
+    def describe_children(self, query: DescribeChildren) -> tuple[ResourceDescription, ...]:
+        """Descendants."""
+        return self._reader.describe_children(query.level, query.id, query.at)
+
+    @handles(DescribeParent)
+    def describe_parent(self, query: DescribeParent) -> ResourceDescription:
+        """An ancestor."""
+        return self._reader.describe_parent(query.level, query.id, query.at)
+
+    @handles(DescribeStatistics)
+    def describe_statistics(self, query: DescribeStatistics) -> ResourceStatistics:
+        """Sizes and numbers of a resource."""
+        return self._reader.describe_statistics(query.level, query.id)
+
+    @handles(LookupIdentifier)
+    def lookup_identifier(self, query: LookupIdentifier) -> tuple[ResourceRef, ...]:
+        """Resources by DICOM identifier."""
+        return self._reader.lookup_identifier(query.identifier)
+
+    @handles(DescribeAttachment)
+    def describe_attachment(self, query: DescribeAttachment) -> AttachmentDescription:
+        """One attachment."""
+        attachment, metadata = self._reader.describe_attachment(
+            query.level, query.id, query.content_type
+        )
+        return AttachmentDescription(attachment=attachment, metadata=metadata)
+
+    @handles(ListChanges)
+    def list_changes(self, query: ListChanges) -> ChangePage:
+        """Some changes."""
+        return self._reader.list_changes(query.since, query.to, query.limit, query.types)
+
+    @handles(DescribeLastChange)
+    def describe_last_change(self, _query: DescribeLastChange) -> ChangePage:
+        """The newest change."""
+        return self._reader.describe_last_change()
+
+    @handles(ListUnstable)
+    def list_unstable(self, _query: ListUnstable) -> tuple[Unstable, ...]:
+        """Resources that are not stable yet."""
+        return self._reader.list_unstable()
+
+    @handles(ListReleased)
+    def list_released(self, query: ListReleased) -> tuple[ReleasedFile, ...]:
+        """Files that wait to be removed."""
+        return self._reader.list_released(query.limit)
+
+    @handles(CountReleased)
+    def count_released(self, _query: CountReleased) -> int:
+        """How many files wait to be removed."""
+        return self._reader.count_released()
+
+    @handles(DescribeTotals)
+    def describe_totals(self, _query: DescribeTotals) -> Totals:
+        """The whole archive in numbers."""
+        return self._reader.describe_totals()
+
+    @handles(DescribeIndex)
+    def describe_index(self, _query: DescribeIndex) -> IndexDescription:
+        """The engine and its schema."""
+        return self._reader.describe_index()

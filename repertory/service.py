@@ -1,0 +1,243 @@
+"""The archive as a whole: builds its parts from settings, starts its actors and stops them."""
+
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self, TypeVar
+
+import structlog
+
+from repertory.actors.base import RepertoryActor
+from repertory.actors.clock import Clock, SystemClock
+from repertory.actors.crew import ThreadCrew
+from repertory.actors.deletion_queue import DeletionQueueActor
+from repertory.actors.index import IndexActor
+from repertory.actors.index_reader import IndexReaderActor
+from repertory.actors.messages.base import Event, Question
+from repertory.actors.messages.system import ActorDied, CallIn
+from repertory.actors.reply import Reply
+from repertory.actors.stability_monitor import StabilityMonitorActor
+from repertory.actors.storage import StorageActor
+from repertory.actors.switchboard import Ref, Switchboard
+from repertory.conf.settings import Settings
+from repertory.errors import CannotStart, RepertoryError, ShuttingDown
+from repertory.storage.areas import FilesystemArea
+from repertory.storage.index.sqlite.engine import SqliteEngine
+from repertory.storage.main_tags import MainDicomTags
+
+if TYPE_CHECKING:
+    from aiohttp import web
+
+log = structlog.get_logger(__name__)
+
+R = TypeVar("R")
+E = TypeVar("E", bound=Event)
+
+STOP_PATIENCE = 60.0
+"""Seconds that an actor may take to finish what it has begun when the archive stops."""
+
+
+class Repertory:
+    """An archive: its actors, and the REST API if the settings want it.
+
+    Several archives live in one process without knowing of each other. ``start`` and ``stop`` may
+    be called from any thread but the actors' own; ``with Repertory(settings) as archive:`` does
+    both. Stopped, an archive can be started again.
+    """
+
+    def __init__(
+        self,
+        settings: Settings | None = None,
+        *,
+        clock: Clock | None = None,
+        on_failure: Callable[[str], None] | None = None,
+    ) -> None:
+        """Args:
+        settings: the configuration; the defaults where there is none.
+        clock: another clock than the computer's, for tests.
+        on_failure: called with an actor's name when the archive cannot go on, instead of
+            stopping it; the caller should stop it soon, from a thread of its own.
+        """
+        self.settings = settings or Settings()
+        self._own_clock = clock
+        self._on_failure = on_failure
+        self._cast: list[tuple[type[RepertoryActor], Ref]] = []
+        self._board: Switchboard | None = None
+        self._server: Any = None
+        self._lock = threading.Lock()
+        self._stopped = threading.Event()
+        self._restart = False
+        self._failed: str | None = None
+
+    @property
+    def board(self) -> Switchboard:
+        """The switchboard of the running archive.
+
+        Raises:
+            ShuttingDown: it is not running.
+        """
+        if self._board is None:
+            raise ShuttingDown("The archive is not running.")
+        return self._board
+
+    @property
+    def port(self) -> int:
+        """The TCP port of the REST API, 0 where it is not served."""
+        return self._server.port if self._server is not None else 0
+
+    def start(self) -> None:
+        """Start the actors, each after those it may wait for, then the REST API.
+
+        Raises:
+            CannotStart: something is in the way; what had been started is stopped again.
+        """
+        with self._lock:
+            if self._board is not None:
+                return
+            self._stopped.clear()
+            self._restart, self._failed = False, None
+            board = self._board = Switchboard(clock=self._own_clock or SystemClock())
+            board.listen(ActorDied, self._note_death)
+            try:
+                self._start_cast(board)
+                if self.settings.http_server_enabled:
+                    self._start_server(board)
+            except BaseException:
+                self._stop_all()
+                raise
+            log.info("archive_started", name=self.settings.name, port=self.port)
+
+    def stop(self) -> None:
+        """Take no more requests, finish those that run, and stop the actors in reverse."""
+        with self._lock:
+            if self._board is not None:
+                self._stop_all()
+                log.info("archive_stopped", name=self.settings.name)
+        self._stopped.set()
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(
+        self,
+        _kind: type[BaseException] | None,
+        _error: BaseException | None,
+        _traceback: TracebackType | None,
+    ) -> None:
+        self.stop()
+
+    def ask(self, question: Question[R], *, timeout: float | None = None) -> R:
+        """Ask the archive, and wait for the answer; see ``repertory.actors.messages``."""
+        return self.board.ask(question, timeout=timeout)
+
+    def ask_soon(self, question: Question[R]) -> Reply[R]:
+        """Ask the archive; the ``Reply`` will hold the answer."""
+        return self.board.ask_soon(question)
+
+    async def ask_async(self, question: Question[R], *, timeout: float | None = None) -> R:
+        """Ask the archive, and await the answer."""
+        return await self.board.ask_async(question, timeout=timeout)
+
+    def app(self) -> "web.Application":
+        """The REST API as an aiohttp application, to be mounted in another one."""
+        from repertory.http.app import make_app  # noqa: PLC0415 - a program without HTTP needs none
+
+        return make_app(self.board, self.settings, control=self)
+
+    # What the REST API, signals and the command line ask for
+
+    def shutdown(self) -> None:
+        """Let ``wait`` return, so that whoever runs the archive stops it."""
+        self._stopped.set()
+
+    def reset(self) -> None:
+        """Let ``wait`` return and say that the archive is to be started anew."""
+        self._restart = True
+        self._stopped.set()
+
+    def wait(self, timeout: float | None = None) -> bool:
+        """Wait until the archive is to be stopped; ``False`` if it is not yet."""
+        return self._stopped.wait(timeout)
+
+    @property
+    def restart_wanted(self) -> bool:
+        """Whether a new start was asked for (``/tools/reset``)."""
+        return self._restart
+
+    @property
+    def failed(self) -> str | None:
+        """The actor whose death ended the archive, if one did."""
+        return self._failed
+
+    def _start_cast(self, board: Switchboard) -> None:
+        settings = self.settings
+        files = Path(settings.storage_directory)
+        engine = SqliteEngine(
+            Path(settings.index_directory or settings.storage_directory),
+            synchronous=settings.index_synchronous,
+        )
+        main_tags = MainDicomTags()
+        area = FilesystemArea(files, synchronize=settings.sync_storage_area)
+
+        self._put_on(board, IndexActor, engine=engine)
+        for _ in range(settings.index_readers):
+            self._put_on(board, IndexReaderActor, engine=engine)
+        self._put_on(
+            board,
+            StorageActor,
+            area=area,
+            crew=ThreadCrew(settings.storage_threads, name="storage"),
+            main_tags=main_tags,
+            keep_md5=settings.store_md5_for_attachments,
+            unpacking_limit=settings.maximum_request_body_size_mb << 20,
+        )
+        self._put_on(
+            board,
+            DeletionQueueActor,
+            throttle=settings.delayed_deletion.throttle_delay_ms / 1000,
+        )
+        self._put_on(board, StabilityMonitorActor, stable_age=settings.stable_age)
+
+    def _put_on(self, board: Switchboard, actor: type[RepertoryActor], **parts: Any) -> None:
+        ref = actor.start(board=board, **parts)
+        self._cast.append((actor, ref))
+        board.connect(ref, actor)
+        try:
+            ref.ask(CallIn())
+        except RepertoryError as error:
+            cause = board.cause_of_death
+            if isinstance(cause, RepertoryError):
+                raise cause from error
+            raise CannotStart(f"{actor.__name__} could not start; see the log.") from error
+
+    def _start_server(self, board: Switchboard) -> None:
+        from repertory.http.server import HttpServer  # noqa: PLC0415 - see `app`
+
+        server = HttpServer(board, self.settings, control=self)
+        server.start()
+        self._server = server
+
+    def _stop_all(self) -> None:
+        if self._server is not None:
+            self._server.stop()
+            self._server = None
+        board, self._board = self._board, None
+        while self._cast:
+            _, ref = self._cast.pop()
+            try:
+                ref.stop(timeout=STOP_PATIENCE)
+            except RepertoryError as error:
+                log.error("actor_stuck", actor=ref.actor_class.__name__, error=str(error))
+        if board is not None:
+            board.clock.close()
+
+    def _note_death(self, event: ActorDied) -> None:
+        log.critical("actor_died", actor=event.actor, reason=event.reason)
+        self._failed = event.actor
+        if self._on_failure is not None:
+            self._on_failure(event.actor)
+        else:
+            # Whoever waits stops the archive; this is the dying actor's own thread.
+            self._stopped.set()

@@ -1,0 +1,213 @@
+"""Files in a folder, laid out as Orthanc does: ``ab/cd/abcd….``, named by UUID, no extension."""
+
+import errno
+import os
+import uuid as uuids
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+
+import structlog
+
+from repertory.errors import ArchiveFull, CannotStart, FileLost, StorageFailed
+
+log = structlog.get_logger(__name__)
+
+STAGING = ".staging"
+"""The folder of files that are still being written; on the same disk, so that they can be renamed."""
+
+NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+"""The errors of the operating system that mean that the disk, or one's share of it, is full."""
+
+_TRIES = 3
+
+
+class FilesystemArea:
+    """A folder of files.
+
+    A file is written under a temporary name, synchronized, and renamed into place; then its
+    folder is synchronized, so that a power cut keeps the name too. Nothing that has a UUID for a
+    name is ever incomplete.
+    """
+
+    def __init__(self, root: Path, *, synchronize: bool = True) -> None:
+        """Args:
+        root: the folder; it is made where it is missing.
+        synchronize: whether files are forced to the medium (``SyncStorageArea``).
+        """
+        self._root = root
+        self._staging = root / STAGING
+        self._synchronize = synchronize
+
+    def open(self) -> None:
+        """Make the folder, and remove what a crash left half-written."""
+        try:
+            self._staging.mkdir(parents=True, exist_ok=True)
+            leftovers = list(self._staging.iterdir())
+            for path in leftovers:
+                path.unlink()
+            probe = self._staging / str(uuids.uuid4())
+            probe.write_bytes(b"")
+            probe.unlink()
+        except OSError as error:
+            raise CannotStart(
+                f"The storage directory cannot be written ({error.strerror}): check the option"
+                " StorageDirectory and who owns the folder."
+            ) from error
+        if leftovers:
+            log.info("incomplete_files_removed", count=len(leftovers))
+
+    def close(self) -> None:
+        """Nothing is held open."""
+
+    def staging_path(self, uuid: str) -> Path:
+        """A path on the same disk, for ``adopt``."""
+        return self._staging / uuid
+
+    def create(self, uuid: str, _content_type: int, content: bytes) -> None:
+        """Store a new file."""
+        staged = self.staging_path(uuid)
+        try:
+            descriptor = self._open_staged(staged)
+            try:
+                view = memoryview(content)
+                while view:
+                    view = view[os.write(descriptor, view) :]
+                if self._synchronize:
+                    os.fsync(descriptor)
+            finally:
+                os.close(descriptor)
+            self._put_in_place(staged, uuid)
+        except OSError as error:
+            with suppress(OSError):
+                staged.unlink()
+            raise _failure(error) from error
+
+    def adopt(self, uuid: str, _content_type: int, path: Path) -> None:
+        """Take a local file over; it should lie at ``staging_path``."""
+        try:
+            if self._synchronize:
+                descriptor = os.open(path, os.O_RDONLY)
+                try:
+                    os.fsync(descriptor)
+                finally:
+                    os.close(descriptor)
+            self._put_in_place(path, uuid)
+        except OSError as error:
+            with suppress(OSError):
+                path.unlink()
+            raise _failure(error) from error
+
+    def read(self, uuid: str, _content_type: int, start: int = 0, length: int | None = None) -> bytes:
+        """The bytes from ``start``, at most ``length`` of them."""
+        try:
+            descriptor = os.open(self._path(uuid), os.O_RDONLY)
+        except FileNotFoundError:
+            raise FileLost from None
+        except OSError as error:
+            raise StorageFailed("A stored file could not be opened.") from error
+        try:
+            left = os.fstat(descriptor).st_size - start
+            if length is not None:
+                left = min(left, length)
+            if left <= 0:
+                return b""
+            content = os.pread(descriptor, left, start)
+            while len(content) < left:  # a read may be short: 2 GiB at most on Linux
+                more = os.pread(descriptor, left - len(content), start + len(content))
+                if not more:
+                    break
+                content += more
+        except OSError as error:
+            raise StorageFailed("A stored file could not be read.") from error
+        else:
+            return content
+        finally:
+            os.close(descriptor)
+
+    def size(self, uuid: str, _content_type: int) -> int:
+        """How many bytes the file has."""
+        try:
+            return self._path(uuid).stat().st_size
+        except FileNotFoundError:
+            raise FileLost from None
+        except OSError as error:
+            raise StorageFailed("A stored file could not be read.") from error
+
+    def remove(self, uuid: str, _content_type: int) -> None:
+        """Remove a file, and the two folders above it where they are empty now."""
+        path = self._path(uuid)
+        try:
+            path.unlink(missing_ok=True)
+        except NotADirectoryError:
+            return
+        except OSError as error:
+            raise StorageFailed("A stored file could not be removed.") from error
+        # Another file may be on its way into the folder: `_put_in_place` makes it again.
+        with suppress(OSError):
+            path.parent.rmdir()
+            path.parent.parent.rmdir()
+
+    def names(self) -> Iterator[str]:
+        """The UUIDs of all files."""
+        for outer in self._folders(self._root):
+            for inner in self._folders(outer):
+                for entry in os.scandir(inner):
+                    if entry.name[:4] == outer.name + inner.name and entry.is_file():
+                        yield entry.name
+
+    def _folders(self, folder: Path) -> list[Path]:
+        try:
+            return [Path(e.path) for e in os.scandir(folder) if len(e.name) == 2 and e.is_dir()]
+        except FileNotFoundError:
+            return []
+
+    def _path(self, uuid: str) -> Path:
+        return self._root / uuid[0:2] / uuid[2:4] / uuid
+
+    def _open_staged(self, staged: Path) -> int:
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL
+        try:
+            return os.open(staged, flags, 0o644)
+        except FileNotFoundError:
+            # Somebody removed the storage folder of a running server; scripts of Orthanc do.
+            staged.parent.mkdir(parents=True, exist_ok=True)
+            return os.open(staged, flags, 0o644)
+
+    def _put_in_place(self, staged: Path, uuid: str) -> None:
+        path = self._path(uuid)
+        for attempt in range(1, _TRIES + 1):
+            try:
+                os.rename(staged, path)
+                break
+            except FileNotFoundError:
+                # The folder is new, or `remove` took it away between two of our steps.
+                if attempt == _TRIES:
+                    raise
+                self._make_folder(path.parent)
+        if self._synchronize:
+            _synchronize_folder(path.parent)
+
+    def _make_folder(self, folder: Path) -> None:
+        outer = folder.parent
+        if not outer.is_dir():
+            outer.mkdir(parents=True, exist_ok=True)
+            if self._synchronize:
+                _synchronize_folder(self._root)
+        folder.mkdir(exist_ok=True)
+        if self._synchronize:
+            _synchronize_folder(outer)
+
+
+def _synchronize_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _failure(error: OSError) -> ArchiveFull | StorageFailed:
+    if error.errno in NO_ROOM:
+        return ArchiveFull("The disk is full.")
+    return StorageFailed("A file could not be written.")

@@ -1,0 +1,69 @@
+"""Files in memory: for tests and for archives that forget when they stop."""
+
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from repertory.errors import FileLost, StorageFailed
+
+
+class MemoryArea:
+    """Keeps files in a dictionary. Nothing survives the process: it says so in ``/system``."""
+
+    def __init__(self) -> None:
+        self.files: dict[str, bytes] = {}
+        self._lock = threading.Lock()
+        self._staging: TemporaryDirectory[str] | None = None
+
+    def open(self) -> None:
+        """Make the folder for bodies that arrive in pieces."""
+        self._staging = TemporaryDirectory(prefix="repertory-")
+
+    def close(self) -> None:
+        """Remove that folder; the files stay until the object goes."""
+        if self._staging is not None:
+            self._staging.cleanup()
+            self._staging = None
+
+    def staging_path(self, uuid: str) -> Path:
+        """A path for ``adopt``."""
+        if self._staging is None:
+            raise StorageFailed("The storage area is closed.")
+        return Path(self._staging.name) / uuid
+
+    def create(self, uuid: str, _content_type: int, content: bytes) -> None:
+        """Store a new file."""
+        with self._lock:
+            if uuid in self.files:
+                raise StorageFailed("A file of that name is there already.")
+            self.files[uuid] = bytes(content)
+
+    def adopt(self, uuid: str, content_type: int, path: Path) -> None:
+        """Take a local file over."""
+        self.create(uuid, content_type, path.read_bytes())
+        path.unlink()
+
+    def read(self, uuid: str, _content_type: int, start: int = 0, length: int | None = None) -> bytes:
+        """The bytes from ``start``, at most ``length`` of them."""
+        content = self._content(uuid)
+        return content[start:] if length is None else content[start : start + length]
+
+    def size(self, uuid: str, _content_type: int) -> int:
+        """How many bytes the file has."""
+        return len(self._content(uuid))
+
+    def remove(self, uuid: str, _content_type: int) -> None:
+        """Remove a file."""
+        with self._lock:
+            self.files.pop(uuid, None)
+
+    def names(self) -> Iterator[str]:
+        """The UUIDs of all files."""
+        return iter(tuple(self.files))
+
+    def _content(self, uuid: str) -> bytes:
+        try:
+            return self.files[uuid]
+        except KeyError:
+            raise FileLost from None

@@ -1,0 +1,111 @@
+"""What every storage area promises."""
+
+import threading
+import uuid
+
+import pytest
+from repertory.errors import FileLost
+from repertory.storage.areas import AREAS, FilesystemArea, MemoryArea
+
+
+def make_filesystem(folder):
+    return FilesystemArea(folder / "files")
+
+
+def make_memory(_folder):
+    return MemoryArea()
+
+
+MAKERS = {"FileSystem": make_filesystem, "Memory": make_memory}
+
+
+def name():
+    return str(uuid.uuid4())
+
+
+@pytest.fixture(params=sorted(AREAS))
+def area(request, tmp_path):
+    area = MAKERS[request.param](tmp_path)
+    area.open()
+    yield area
+    area.close()
+
+
+def test_a_file_is_read_as_it_was_written(area):
+    file = name()
+    area.create(file, 1, b"hello")
+
+    assert area.read(file, 1) == b"hello"
+    assert area.size(file, 1) == 5
+
+
+def test_an_empty_file_is_a_file(area):
+    file = name()
+    area.create(file, 1, b"")
+
+    assert area.read(file, 1) == b""
+    assert list(area.names()) == [file]
+
+
+@pytest.mark.parametrize(
+    ("start", "length", "expected"),
+    [(0, None, b"0123456789"), (3, 4, b"3456"), (8, 100, b"89"), (10, 1, b""), (50, None, b"")],
+)
+def test_a_range_ends_where_the_file_ends(area, start, length, expected):
+    file = name()
+    area.create(file, 1, b"0123456789")
+
+    assert area.read(file, 1, start, length) == expected
+
+
+def test_a_staged_file_is_adopted_and_gone_from_its_place(area):
+    file = name()
+    staged = area.staging_path(file)
+    staged.write_bytes(b"in pieces")
+    area.adopt(file, 1, staged)
+
+    assert not staged.exists()
+    assert area.read(file, 1) == b"in pieces"
+
+
+def test_a_missing_file_is_lost(area):
+    with pytest.raises(FileLost):
+        area.read(name(), 1)
+    with pytest.raises(FileLost):
+        area.size(name(), 1)
+
+
+def test_removing_twice_does_no_harm(area):
+    file, other = name(), name()
+    area.create(file, 1, b"x")
+    area.create(other, 1, b"y")
+    area.remove(file, 1)
+    area.remove(file, 1)
+
+    assert list(area.names()) == [other]
+
+
+def test_many_threads_may_write_and_remove_at_once(area):
+    kept, failures = [], []
+
+    def work():
+        try:
+            for number in range(40):
+                # The same two folders for all, so that making and removing them meet.
+                file = "abcd" + name()[4:]
+                area.create(file, 1, b"%d" % number)
+                if number % 2:
+                    area.remove(file, 1)
+                else:
+                    kept.append(file)
+        except Exception as error:
+            failures.append(error)
+
+    threads = [threading.Thread(target=work) for _ in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert failures == []
+    assert sorted(area.names()) == sorted(kept)

@@ -1,0 +1,90 @@
+import os
+import shutil
+import subprocess
+import uuid
+
+import pytest
+from repertory.errors import ArchiveFull, CannotStart, StorageFailed
+from repertory.storage.areas import FilesystemArea
+
+FILE = "0123abcd-0000-4000-8000-000000000000"
+
+
+@pytest.fixture
+def area(tmp_path):
+    area = FilesystemArea(tmp_path)
+    area.open()
+    return area
+
+
+def test_files_lie_where_orthanc_would_put_them(area, tmp_path):
+    area.create(FILE, 1, b"x")
+
+    assert (tmp_path / "01" / "23" / FILE).read_bytes() == b"x"
+
+
+def test_removing_the_last_file_removes_its_folders(area, tmp_path):
+    area.create(FILE, 1, b"x")
+    area.remove(FILE, 1)
+
+    assert not (tmp_path / "01").exists()
+
+
+def test_what_a_crash_left_half_written_goes_at_the_next_start(area):
+    area.staging_path(FILE).write_bytes(b"half")
+    area.open()
+
+    assert not area.staging_path(FILE).exists()
+
+
+def test_a_storage_folder_that_was_removed_is_made_again(area, tmp_path):
+    shutil.rmtree(tmp_path)
+    area.create(FILE, 1, b"x")
+
+    assert area.read(FILE, 1) == b"x"
+
+
+def test_a_folder_that_is_a_file_is_refused_without_naming_it(tmp_path):
+    (tmp_path / "file").write_bytes(b"")
+    with pytest.raises(CannotStart) as refusal:
+        FilesystemArea(tmp_path / "file").open()
+
+    assert str(tmp_path) not in str(refusal.value)
+    assert "StorageDirectory" in str(refusal.value)
+
+
+def test_an_error_of_the_disk_leaves_nothing_behind(area, tmp_path):
+    (tmp_path / "01").write_bytes(b"a file where a folder should be")
+    with pytest.raises(StorageFailed) as failure:
+        area.create(FILE, 1, b"x")
+
+    assert str(tmp_path) not in str(failure.value)
+    assert os.listdir(tmp_path / ".staging") == []
+
+
+@pytest.fixture
+def tiny_disk(tmp_path):
+    """A real file system of one megabyte."""
+    folder = tmp_path / "tiny"
+    folder.mkdir()
+    command = ["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(folder)]
+    if not shutil.which("mount") or subprocess.run(command, capture_output=True).returncode:
+        pytest.skip("needs the right to mount a small tmpfs")
+    yield folder
+    subprocess.run(["umount", str(folder)], check=True)
+
+
+def test_a_full_disk_is_said_to_be_full_and_takes_files_again_when_there_is_room(tiny_disk):
+    area = FilesystemArea(tiny_disk)
+    area.open()
+    area.create(FILE, 1, b"x" * 600_000)
+    with pytest.raises(ArchiveFull):
+        area.create(str(uuid.uuid4()), 1, b"y" * 600_000)
+
+    assert os.listdir(tiny_disk / ".staging") == []
+    area.remove(FILE, 1)
+    area.create(FILE, 1, b"z" * 600_000)
+
+    assert area.size(FILE, 1) == 600_000
+
+
