@@ -7,7 +7,9 @@ FOLDERS = ("actors", "conf", "http", "storage")
 packages = ["repertory"]
 package_dir = {"repertory": "repertory"}
 for folder in FOLDERS:
-    for name in find_namespace_packages(include=[folder, f"{folder}.*"], exclude=["*.__pycache__"]):
+    for name in find_namespace_packages(
+        include=[folder, f"{folder}.*"], exclude=["*.__pycache__"]
+    ):
         packages.append(f"repertory.{name}")
         package_dir[f"repertory.{name}"] = name.replace(".", "/")
 

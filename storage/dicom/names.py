@@ -16,6 +16,8 @@ from pydicom.datadict import (
     tag_for_keyword,
 )
 
+from repertory.maintags import NAMES
+
 _UNKNOWN = "Unknown Tag & Data"
 
 # Of dictionary entries that allow several, the VR that says how to show the value.
@@ -52,7 +54,8 @@ def _look_up(tag: int) -> Entry:
     except KeyError:
         vr, retired, keyword = "UN", "", ""
     if keyword:
-        name = f"RETIRED_{keyword}" if retired else keyword
+        # Orthanc names the main DICOM tags itself, retired or not.
+        name = NAMES.get(text) or (f"RETIRED_{keyword}" if retired else keyword)
         return Entry(text, name, _AMBIGUOUS.get(vr, vr))
     if element == 0:
         return Entry(text, "PrivateGroupLength" if private else "GenericGroupLength", "UL")

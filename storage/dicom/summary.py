@@ -118,7 +118,8 @@ def _summary(
                 kept[level][name] = text
     return Summary(
         identity=Identity(
-            patient_id=texts.get(_PATIENT_ID, "").strip(),
+            # Spaces at its beginning are part of Orthanc's identifiers.
+            patient_id=texts.get(_PATIENT_ID, ""),
             study_instance_uid=_required(texts, _STUDY_INSTANCE_UID),
             series_instance_uid=_required(texts, _SERIES_INSTANCE_UID),
             sop_instance_uid=_required(texts, _SOP_INSTANCE_UID),

@@ -22,13 +22,14 @@ _NUMBERS: Final = {
 def as_text(raw: bytes, vr: str, charset: CharacterSet, *, little: bool = True) -> str | None:
     r"""A value as text; several values joined by "\\".
 
-    ``None`` for what has no text: binary values and numbers that are missing. Text ends at the
-    first NUL; spaces at its end are padding.
+    ``None`` for what has no text: binary values and numbers that are missing. Spaces at the end of
+    text are padding, and it ends at the first NUL.
     """
     if vr in TEXT:
+        # In this order, as in DCMTK: Orthanc's identifiers depend on it.
+        raw = raw.rstrip(b" ")
         if b"\0" in raw:
             raw = raw[: raw.index(b"\0")]
-        raw = raw.rstrip(b" ")
         return raw.decode() if raw.isascii() and b"\x1b" not in raw else charset.decode(raw, vr)
     if vr in _NUMBERS:
         code, width = _NUMBERS[vr]
