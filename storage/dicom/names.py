@@ -1,0 +1,103 @@
+"""The DICOM dictionary (PS3.6), with names as Orthanc writes them.
+
+Orthanc names elements as DCMTK does: by their keyword, with "RETIRED_" before that of a retired
+one. Private elements that are known have a name too; where DCMTK's private dictionary and
+pydicom's call one differently, ours is pydicom's, in CamelCase.
+"""
+
+import re
+from functools import lru_cache
+from typing import NamedTuple
+
+from pydicom.datadict import (
+    get_entry,
+    get_private_entry,
+    private_dictionaries,
+    tag_for_keyword,
+)
+
+from repertory.maintags import NAMES
+
+_UNKNOWN = "Unknown Tag & Data"
+
+# Of dictionary entries that allow several, the VR that says how to show the value.
+_AMBIGUOUS = {"US or SS": "US", "OB or OW": "OW", "US or OW": "OW", "US or SS or OW": "OW"}
+
+_TAG = re.compile(r"([0-9a-fA-F]{4})[,-]?([0-9a-fA-F]{4})")
+
+
+class Entry(NamedTuple):
+    """An element of the dictionary: its tag as text, its name, its value representation."""
+
+    tag: str
+    name: str
+    vr: str
+
+
+class _PublicEntries(dict[int, Entry]):
+    """Entries by tag (``0xggggeeee``), made when they are first asked for."""
+
+    def __missing__(self, tag: int) -> Entry:
+        entry = _look_up(tag)
+        # Repeating groups and private tags are endless: what a file invents is not kept.
+        if len(self) < 20_000:
+            self[tag] = entry
+        return entry
+
+
+def _look_up(tag: int) -> Entry:
+    group, element = tag >> 16, tag & 0xFFFF
+    text = f"{group:04x},{element:04x}"
+    private = bool(group & 1)
+    try:
+        vr, _, _, retired, keyword = get_entry(tag)
+    except KeyError:
+        vr, retired, keyword = "UN", "", ""
+    if keyword:
+        # Orthanc names the main DICOM tags itself, retired or not.
+        name = NAMES.get(text) or (f"RETIRED_{keyword}" if retired else keyword)
+        return Entry(text, name, _AMBIGUOUS.get(vr, vr))
+    if element == 0:
+        return Entry(text, "PrivateGroupLength" if private else "GenericGroupLength", "UL")
+    if private and 0x10 <= element <= 0xFF:
+        return Entry(text, "PrivateCreator", "LO")
+    return Entry(text, _UNKNOWN, "UN" if vr == "NONE" else vr)
+
+
+ENTRIES = _PublicEntries()
+"""The entry of a public element, a private creator or a group length, by its tag."""
+
+
+@lru_cache(maxsize=20_000)
+def private_entry(tag: int, creator: str) -> Entry:
+    """The entry of a private element in the block that ``creator`` reserved."""
+    text = f"{tag >> 16:04x},{tag & 0xFFFF:04x}"
+    if creator not in private_dictionaries:
+        return Entry(text, _UNKNOWN, "UN")
+    try:
+        vr, _, description, _ = get_private_entry(tag, creator)
+    except KeyError:
+        return Entry(text, _UNKNOWN, "UN")
+    words = re.findall(r"[A-Za-z0-9]+", description)
+    name = "".join(word[0].upper() + word[1:] for word in words)
+    return Entry(text, name or _UNKNOWN, _AMBIGUOUS.get(vr, vr))
+
+
+def parse_tag(text: str) -> int | None:
+    """The tag that is written ``gggg,eeee``, ``gggg-eeee`` or ``ggggeeee``, as ``0xggggeeee``."""
+    match = _TAG.fullmatch(text)
+    return int(match[1] + match[2], 16) if match else None
+
+
+def tag_of(keyword: str) -> str | None:
+    """The tag (``gggg,eeee``) that a keyword or a written tag stands for; ``None`` if none."""
+    tag = parse_tag(keyword)
+    if tag is None:
+        tag = tag_for_keyword(keyword.removeprefix("RETIRED_"))
+    return None if tag is None else ENTRIES[tag].tag
+
+
+def tag_name(tag: str) -> str:
+    """The name of a tag (``gggg,eeee``), as in Orthanc's objects."""
+    number = parse_tag(tag)
+    return _UNKNOWN if number is None else ENTRIES[number].name

@@ -1,0 +1,118 @@
+"""A fast look through a data set: a few values, and whether its structure is whole.
+
+Everything else is skipped by its length. Nothing is recursive, and no length is believed that
+the file does not have.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from repertory.storage.dicom.layout import (
+    LONG,
+    SHORT,
+    UNDEFINED,
+    Damaged,
+    Layout,
+    Unfamiliar,
+    data_set,
+)
+from repertory.storage.dicom.skipping import is_padding, skip_fragments, skip_sequence
+from repertory.storage.dicom.sources import Window
+
+PIXEL_DATA = 0x7FE00010
+
+# No value that is looked for is longer; who writes one lies, or means another thing by it.
+_LONGEST = 1 << 16
+
+
+@dataclass(slots=True)
+class Scanned:
+    """What was found: raw values with their VR ("" if implicit) by tag, and the pixel data."""
+
+    values: dict[int, tuple[str, bytes]] = field(default_factory=dict)
+    pixel_data_offset: int | None = None
+    pixel_data_vr: str = ""
+
+
+def scan(window: Window, layout: Layout, wanted: Mapping[int, int]) -> Scanned:
+    """Look through a data set.
+
+    Args:
+        window: the file.
+        layout: how it is written.
+        wanted: the tags (``0xggggeeee``) to collect, by what they are in this byte order
+            (``Order.key``); (7fe0,0010) must be one of them.
+
+    Raises:
+        Damaged: the file's structure is not whole.
+        Unfamiliar: it is written in a way that is not known here.
+    """
+    found = Scanned()
+    values = found.values
+    order = layout.order
+    explicit = layout.explicit
+    unpack = order.tag_vr_length.unpack_from if explicit else order.tag_length.unpack_from
+    unpack_length = order.length.unpack_from
+    window, position = data_set(window, layout)
+    data, start, size = window.data, window.start, window.size
+    end = len(data)
+    position -= start
+    vr = b""
+    while True:
+        if position + 12 > end:
+            if start + end < size:
+                data, start = window.move(start + position), start + position
+                position, end, size = 0, len(data), window.size
+            if position + 8 > end:
+                break
+        if explicit:
+            key, vr, length = unpack(data, position)
+            if vr in SHORT:
+                value = position + 8
+            elif vr in LONG and position + 12 <= end:
+                length = unpack_length(data, position + 8)[0]
+                value = position + 12
+            elif key == 0 and is_padding(window, start + position):
+                return found
+            else:
+                raise Unfamiliar
+        else:
+            key, length = unpack(data, position)
+            value = position + 8
+            if key == 0:
+                if is_padding(window, start + position):
+                    return found
+                raise Damaged
+        if length == UNDEFINED:
+            if key in wanted and wanted[key] == PIXEL_DATA:
+                _pixels(found, start + position, vr)
+                position = skip_fragments(window, start + value, order)
+            elif explicit and vr != b"SQ" and vr != b"UN":
+                raise Unfamiliar
+            else:
+                position = skip_sequence(
+                    window, start + value, order, explicit=explicit and vr == b"SQ"
+                )
+            data, start, size = window.data, window.start, window.size
+            position, end = position - start, len(data)
+            continue
+        if start + value + length > size:
+            raise Damaged
+        if key in wanted:
+            tag = wanted[key]
+            if tag == PIXEL_DATA:
+                _pixels(found, start + position, vr)
+            elif length < _LONGEST:
+                if value + length > end:
+                    data, start = window.move(start + value, _LONGEST), start + value
+                    value, end, size = 0, len(data), window.size
+                values[tag] = (vr.decode(), data[value : value + length])
+        position = value + length
+    if start + position != size:
+        raise Damaged
+    return found
+
+
+def _pixels(found: Scanned, offset: int, vr: bytes) -> None:
+    found.pixel_data_offset = offset
+    found.pixel_data_vr = vr.decode() or "OW"

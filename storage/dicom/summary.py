@@ -1,0 +1,161 @@
+"""The summary of a DICOM file: what the index needs to know of it."""
+
+import zlib
+from functools import lru_cache
+from typing import Final
+
+from repertory.errors import MissingTag, NotDicom
+from repertory.model import Identity, Level, Summary, Tags
+from repertory.storage.dicom.character_sets import DEFAULT_ENCODING, character_set
+from repertory.storage.dicom.fallback import scan_by_pydicom
+from repertory.storage.dicom.layout import Damaged, Layout, Order, Unfamiliar, read_layout
+from repertory.storage.dicom.names import ENTRIES, parse_tag
+from repertory.storage.dicom.scanner import PIXEL_DATA, Scanned, scan
+from repertory.storage.dicom.sources import Content, Window, opened
+from repertory.storage.dicom.values import TEXT, as_text
+from repertory.storage.main_tags import MAIN_DICOM_TAGS, MainDicomTags
+
+_SPECIFIC_CHARACTER_SET: Final = 0x00080005
+_SOP_CLASS_UID: Final = 0x00080016
+_SOP_INSTANCE_UID: Final = 0x00080018
+_PATIENT_ID: Final = 0x00100020
+_STUDY_INSTANCE_UID: Final = 0x0020000D
+_SERIES_INSTANCE_UID: Final = 0x0020000E
+_INSTANCE_NUMBER: Final = 0x00200013
+_IMAGE_INDEX: Final = 0x00541330
+_EXPECTED: Final = (
+    (0x00201002, 0x00200105),  # ImagesInAcquisition, NumberOfTemporalPositions
+    (0x00540081, 0x00540101),  # NumberOfSlices, NumberOfTimeSlices
+    (0x00181090,),  # CardiacNumberOfImages
+)
+_DIRECTORY_RECORDS: Final = 0x00041220
+
+_ALWAYS: Final = frozenset(
+    (
+        _SPECIFIC_CHARACTER_SET,
+        _SOP_CLASS_UID,
+        _SOP_INSTANCE_UID,
+        _PATIENT_ID,
+        _STUDY_INSTANCE_UID,
+        _SERIES_INSTANCE_UID,
+        _INSTANCE_NUMBER,
+        _IMAGE_INDEX,
+        *(tag for tags in _EXPECTED for tag in tags),
+        _DIRECTORY_RECORDS,
+        PIXEL_DATA,
+    )
+)
+
+# Longer values are not kept as main DICOM tags (Orthanc's ORTHANC_MAXIMUM_TAG_LENGTH, in UTF-8).
+MAXIMUM_TAG_LENGTH: Final = 256
+
+
+def summarize(
+    source: Content,
+    main_tags: MainDicomTags = MAIN_DICOM_TAGS,
+    *,
+    default_encoding: str = DEFAULT_ENCODING,
+) -> Summary:
+    """Read what the index needs to know of a DICOM file, from its header alone.
+
+    Args:
+        source: the file's bytes, its path, or an open file.
+        main_tags: which tags are kept at which level.
+        default_encoding: what text is written in where the file does not say it.
+
+    Raises:
+        NotDicom: it is no DICOM file, is not whole, or is a media directory (DICOMDIR).
+        MissingTag: it lacks StudyInstanceUID, SeriesInstanceUID or SOPInstanceUID.
+    """
+    with opened(source) as window:
+        try:
+            layout, scanned = _scan(window, main_tags)
+        except (Damaged, zlib.error) as error:
+            raise NotDicom from error
+    return _summary(layout, scanned, main_tags, default_encoding)
+
+
+def _scan(window: Window, main_tags: MainDicomTags) -> tuple[Layout, Scanned]:
+    try:
+        layout = read_layout(window)
+        return layout, scan(window, layout, _wanted(main_tags, layout.order))
+    except Unfamiliar:
+        return scan_by_pydicom(window, _wanted(main_tags, None).values())
+
+
+@lru_cache(maxsize=16)
+def _wanted(main_tags: MainDicomTags, order: Order | None) -> dict[int, int]:
+    """The tags to look for, by what they are in a byte order."""
+    parsed = (parse_tag(tag) for tag in main_tags.levels)
+    tags = _ALWAYS.union(tag for tag in parsed if tag is not None)
+    return {order.key(tag) if order else tag: tag for tag in tags}
+
+
+def _summary(
+    layout: Layout, scanned: Scanned, main_tags: MainDicomTags, default_encoding: str
+) -> Summary:
+    values = scanned.values
+    if _DIRECTORY_RECORDS in values:
+        raise NotDicom
+    _, raw_charset = values.get(_SPECIFIC_CHARACTER_SET, ("", b""))
+    charset = character_set(raw_charset, default_encoding)
+    little = layout.order.little
+    levels = main_tags.levels
+    texts: dict[int, str] = {}
+    kept: dict[Level, Tags] = {level: {} for level in Level}
+    for tag, (vr, raw) in values.items():
+        name, _, usual_vr = ENTRIES[tag]
+        if not vr or (vr == "UN" and usual_vr in TEXT and raw.isascii()):
+            vr = usual_vr
+        text = as_text(raw, vr, charset, little=little)
+        if text is None:
+            continue
+        texts[tag] = text
+        if name in levels and (
+            len(text) <= MAXIMUM_TAG_LENGTH // 4 or len(text.encode()) <= MAXIMUM_TAG_LENGTH
+        ):
+            for level in levels[name]:
+                kept[level][name] = text
+    return Summary(
+        identity=Identity(
+            # Spaces at its beginning are part of Orthanc's identifiers.
+            patient_id=texts.get(_PATIENT_ID, ""),
+            study_instance_uid=_required(texts, _STUDY_INSTANCE_UID),
+            series_instance_uid=_required(texts, _SERIES_INSTANCE_UID),
+            sop_instance_uid=_required(texts, _SOP_INSTANCE_UID),
+        ),
+        main_tags=kept,
+        transfer_syntax=layout.transfer_syntax,
+        sop_class_uid=texts.get(_SOP_CLASS_UID, "").strip(),
+        # In a deflated file, the offset would be that of other bytes.
+        pixel_data_offset=None if layout.deflated else scanned.pixel_data_offset,
+        pixel_data_vr=scanned.pixel_data_vr,
+        index_in_series=_integer(texts.get(_INSTANCE_NUMBER, texts.get(_IMAGE_INDEX, ""))),
+        expected_instances=_expected_instances(texts),
+    )
+
+
+def _required(texts: dict[int, str], tag: int) -> str:
+    uid = texts.get(tag, "").strip()
+    if not uid:
+        raise MissingTag(f"The DICOM file lacks {ENTRIES[tag].name}")
+    return uid
+
+
+def _integer(text: str) -> int | None:
+    """A number as Orthanc reads it: of decimal digits alone, with a sign perhaps."""
+    text = text.strip()
+    digits = text[1:] if text[:1] in ("+", "-") else text
+    # More digits than fit into 64 bits are no number for the index either.
+    return int(text) if digits.isascii() and digits.isdigit() and len(digits) < 19 else None
+
+
+def _expected_instances(texts: dict[int, str]) -> int | None:
+    """How many instances a series will have (spec, Metadata: ExpectedNumberOfInstances)."""
+    for tags in _EXPECTED:
+        if all(tag in texts for tag in tags):
+            product = 1
+            for tag in tags:
+                product *= _integer(texts[tag]) or 0
+            return product if product > 0 else None
+    return None
