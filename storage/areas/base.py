@@ -42,7 +42,9 @@ class StorageArea(Protocol):
             StorageFailed: the area refused it for another reason.
         """
 
-    def read(self, uuid: str, content_type: int, start: int = 0, length: int | None = None) -> bytes:
+    def read(
+        self, uuid: str, content_type: int, start: int = 0, length: int | None = None
+    ) -> bytes:
         """The bytes from ``start``, at most ``length`` of them; fewer at the file's end.
 
         Raises:

@@ -37,7 +37,8 @@ class IndexReader(Protocol):
         UnknownResource: there is no resource of that level with that identifier.
     """
 
-    def close(self) -> None: ...
+    def close(self) -> None:
+        """Let go of the database."""
 
     def list_resources(self, level: Level, since: int, limit: int) -> tuple[ResourceId, ...]:
         """Identifiers in order of arrival; ``limit`` 0 is no limit."""
@@ -47,19 +48,25 @@ class IndexReader(Protocol):
     ) -> tuple[ResourceDescription, ...]:
         """The same, described, with a fixed number of statements however many there are."""
 
-    def describe_resource(self, level: Level, id_: ResourceId) -> ResourceDescription: ...
+    def describe_resource(self, level: Level, id_: ResourceId) -> ResourceDescription:
+        """One resource."""
 
-    def list_children(self, level: Level, id_: ResourceId, at: Level) -> tuple[ResourceId, ...]: ...
+    def list_children(self, level: Level, id_: ResourceId, at: Level) -> tuple[ResourceId, ...]:
+        """Identifiers of the descendants at a level, in order of arrival."""
 
     def describe_children(
         self, level: Level, id_: ResourceId, at: Level
-    ) -> tuple[ResourceDescription, ...]: ...
+    ) -> tuple[ResourceDescription, ...]:
+        """The same, described."""
 
-    def describe_parent(self, level: Level, id_: ResourceId, at: Level) -> ResourceDescription: ...
+    def describe_parent(self, level: Level, id_: ResourceId, at: Level) -> ResourceDescription:
+        """The ancestor at a level."""
 
-    def describe_statistics(self, level: Level, id_: ResourceId) -> ResourceStatistics: ...
+    def describe_statistics(self, level: Level, id_: ResourceId) -> ResourceStatistics:
+        """Sizes, and numbers of children."""
 
-    def lookup_identifier(self, identifier: str) -> tuple[ResourceRef, ...]: ...
+    def lookup_identifier(self, identifier: str) -> tuple[ResourceRef, ...]:
+        """The resources whose PatientID or UID it is, patients first."""
 
     def describe_attachment(
         self, level: Level, id_: ResourceId, content_type: int
@@ -68,23 +75,33 @@ class IndexReader(Protocol):
 
     def list_changes(
         self, since: int | None, to: int | None, limit: int, types: Collection[ChangeType]
-    ) -> ChangePage: ...
+    ) -> ChangePage:
+        """Changes after ``since`` up to ``to``, at most ``limit``, of ``types`` (empty: all).
 
-    def describe_last_change(self) -> ChangePage: ...
+        Without ``since``, ``to`` asks for the last ``limit`` changes up to it, and ``done`` says
+        that there are none before. ``last`` of an empty page is the last number ever given.
+        """
+
+    def describe_last_change(self) -> ChangePage:
+        """The newest change alone."""
 
     def list_unstable(self) -> tuple[Unstable, ...]:
         """The resources that are not stable, the longest quiet first."""
 
-    def describe_unstable(self, level: Level, id_: ResourceId) -> Unstable | None: ...
+    def describe_unstable(self, level: Level, id_: ResourceId) -> Unstable | None:
+        """One of them; ``None`` where it is gone, stable, or an instance."""
 
     def list_released(self, limit: int) -> tuple[ReleasedFile, ...]:
         """Files that wait to be removed, first released first."""
 
-    def count_released(self) -> int: ...
+    def count_released(self) -> int:
+        """How many files wait to be removed."""
 
-    def describe_totals(self) -> Totals: ...
+    def describe_totals(self) -> Totals:
+        """Sizes and numbers of the whole archive."""
 
-    def describe_index(self) -> IndexDescription: ...
+    def describe_index(self) -> IndexDescription:
+        """The engine, the version of its schema, and the totals."""
 
 
 class IndexWriter(Protocol):
@@ -99,13 +116,17 @@ class IndexWriter(Protocol):
         ArchiveFull: the disk is full; the group is void.
     """
 
-    def begin(self) -> None: ...
+    def begin(self) -> None:
+        """Open a group."""
 
-    def commit(self) -> None: ...
+    def commit(self) -> None:
+        """End the group; whether or not it succeeds, none is open afterwards."""
 
-    def rollback(self) -> None: ...
+    def rollback(self) -> None:
+        """End the group without a trace; where none is open, nothing happens."""
 
-    def close(self) -> None: ...
+    def close(self) -> None:
+        """Roll back a group that is open, and let go of the database."""
 
     def record_instance(
         self,
@@ -136,7 +157,8 @@ class IndexWriter(Protocol):
     def declare_stable(self, resource: Unstable, now: float) -> bool:
         """Mark it stable and log the change, unless it is gone, stable, or had news since."""
 
-    def forget_released(self, numbers: Sequence[int]) -> None: ...
+    def forget_released(self, numbers: Sequence[int]) -> None:
+        """These files are removed; to forget one twice does no harm."""
 
     def clear_changes(self) -> None:
         """Empty the log; numbering goes on."""

@@ -1,0 +1,53 @@
+"""What the index's operations ask of a database: to run SQL, and a few words of its dialect.
+
+The statements in ``operations/`` are written once, with ``?`` for values, and in SQL that
+SQLite, PostgreSQL and MariaDB share as far as it costs nothing.
+"""
+
+from collections.abc import Iterable, Sequence
+from typing import Any, Protocol
+
+Row = tuple[Any, ...]
+
+
+class Database(Protocol):
+    """A connection, for one thread.
+
+    Raises (all methods):
+        IndexFailed: the statement failed.
+        IndexBusy: another program holds the database; nothing was done.
+        ArchiveFull: the disk is full.
+    """
+
+    def execute(self, sql: str, values: Sequence[Any] = ()) -> int:
+        """Run a statement; how many rows it inserted, changed or deleted."""
+
+    def execute_many(self, sql: str, rows: Iterable[Sequence[Any]]) -> None:
+        """Run a statement once for each row of values."""
+
+    def one(self, sql: str, values: Sequence[Any] = ()) -> Row | None:
+        """The first row of the answer."""
+
+    def all(self, sql: str, values: Sequence[Any] = ()) -> list[Row]:
+        """The whole answer."""
+
+    def begin(self) -> None:
+        """Begin a transaction that writes."""
+
+    def begin_read(self) -> None:
+        """Begin a transaction that sees one state until it ends."""
+
+    def commit(self) -> None:
+        """End the transaction, and keep what it did."""
+
+    def rollback(self) -> None:
+        """End the transaction, if there still is one, without a trace."""
+
+    def close(self) -> None:
+        """Let go of the database."""
+
+    def among(self, column: str, numbers: Sequence[int]) -> tuple[str, Any]:
+        """The condition that ``column`` is one of ``numbers``, and the one value for its ``?``."""
+
+    def schema_version(self) -> int:
+        """The version of the schema."""

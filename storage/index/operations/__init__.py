@@ -1,0 +1,1 @@
+"""What is done with an index, by topic, for every database that speaks SQL."""

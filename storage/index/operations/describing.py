@@ -1,0 +1,142 @@
+"""Describing resources: any number of them with the same few statements."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+
+from repertory.errors import UnknownItem
+from repertory.model import (
+    Attachment,
+    Level,
+    Metadata,
+    ResourceDescription,
+    ResourceId,
+)
+from repertory.storage.index.database import Database, Row
+from repertory.storage.index.operations.listing import find
+from repertory.storage.index.operations.parents import expected_number
+from repertory.storage.index.packing import (
+    ATTACHMENT_COLUMNS,
+    stamp,
+    unpack_attachment,
+    unpack_id,
+    unpack_metadata,
+    unpack_tags,
+)
+
+PARENTS = (
+    "SELECT resources.id, resources.public_id, resources.main_tags, resources.metadata,"
+    " parents.public_id, parents.main_tags, resources.is_protected, tallies.last_update,"
+    " tallies.unstable_at FROM resources"
+    " JOIN tallies ON tallies.resource = resources.id"
+    " LEFT JOIN resources AS parents ON parents.id = resources.parent"
+    " WHERE "
+)
+INSTANCES = (
+    "SELECT resources.id, resources.public_id, resources.main_tags, resources.metadata,"  # noqa: S608
+    f" parents.public_id, {ATTACHMENT_COLUMNS} FROM resources"
+    " LEFT JOIN attachments ON attachments.resource = resources.id"
+    " AND attachments.content_type = 1"
+    " JOIN resources AS parents ON parents.id = resources.parent"
+    " WHERE "
+)
+CHILDREN = "SELECT parent, public_id, index_in_series FROM resources WHERE {} ORDER BY parent, id"
+LABELS = "SELECT resource, label FROM labels WHERE {} ORDER BY resource, label"
+ATTACHMENT = (
+    f"SELECT {ATTACHMENT_COLUMNS} FROM attachments"  # noqa: S608 - a constant
+    " WHERE resource = ? AND content_type = ?"
+)
+METADATA = (
+    "SELECT resources.metadata, tallies.last_update FROM resources"
+    " LEFT JOIN tallies ON tallies.resource = resources.id WHERE resources.id = ?"
+)
+
+
+def describe(db: Database, level: Level, numbers: Sequence[int]) -> tuple[ResourceDescription, ...]:
+    """The resources of one level with these numbers, in this order."""
+    labels: dict[int, list[str]] = defaultdict(list)
+    condition, value = db.among("resource", numbers)
+    for number, label in db.all(LABELS.format(condition), (value,)):
+        labels[number].append(label)
+    condition, value = db.among("resources.id", numbers)
+    if level is Level.INSTANCE:
+        rows = db.all(INSTANCES + condition, (value,))
+        described = {row[0]: _instance(row, labels.get(row[0], ())) for row in rows}
+    else:
+        rows = db.all(PARENTS + condition, (value,))
+        children: dict[int, list[Row]] = defaultdict(list)
+        condition, value = db.among("parent", numbers)
+        for child in db.all(CHILDREN.format(condition), (value,)):
+            children[child[0]].append(child)
+        described = {
+            row[0]: _parent(level, row, children[row[0]], labels.get(row[0], ())) for row in rows
+        }
+    return tuple(described[number] for number in numbers)
+
+
+def _instance(row: Row, labels: Iterable[str]) -> ResourceDescription:
+    _, digest, tags, metadata, parent, *attachment = row
+    return ResourceDescription(
+        level=Level.INSTANCE,
+        id=unpack_id(digest),
+        parent=unpack_id(parent),
+        children=(),
+        main_tags=unpack_tags(tags),
+        patient_tags={},
+        metadata=unpack_metadata(metadata),
+        labels=tuple(labels),
+        is_stable=True,
+        attachment=unpack_attachment(tuple(attachment)) if attachment[0] is not None else None,
+    )
+
+
+def _parent(
+    level: Level, row: Row, children: Sequence[Row], labels: Iterable[str]
+) -> ResourceDescription:
+    _, digest, tags, packed, parent, parent_tags, is_protected, last_update, unstable_at = row
+    metadata = _with_last_update(unpack_metadata(packed), last_update)
+    series_status = "Unknown"
+    if level is Level.SERIES:
+        expected = metadata.get(Metadata.EXPECTED_NUMBER_OF_INSTANCES, "")
+        places = [child[2] for child in children if child[2] is not None]
+        series_status = status_of(expected_number(expected), places)
+    return ResourceDescription(
+        level=level,
+        id=unpack_id(digest),
+        parent=unpack_id(parent) if parent is not None else None,
+        children=tuple([unpack_id(child[1]) for child in children]),
+        main_tags=unpack_tags(tags),
+        patient_tags=unpack_tags(parent_tags) if level is Level.STUDY else {},
+        metadata=metadata,
+        labels=tuple(labels),
+        is_stable=unstable_at is None,
+        is_protected=bool(is_protected),
+        series_status=series_status,
+    )
+
+
+def _with_last_update(metadata: dict[int, str], last_update: float | None) -> dict[int, str]:
+    if last_update is not None:
+        metadata[int(Metadata.LAST_UPDATE)] = stamp(last_update)
+    return dict(sorted(metadata.items()))
+
+
+def status_of(expected: int | None, places: Sequence[int]) -> str:
+    """A series' Status, from ExpectedNumberOfInstances and its instances' IndexInSeries."""
+    if expected is None:
+        return "Unknown"
+    if places and (min(places) < 1 or max(places) > expected or len(set(places)) < len(places)):
+        return "Inconsistent"
+    return "Complete" if len(places) == expected else "Missing"
+
+
+def describe_attachment(
+    db: Database, level: Level, id_: ResourceId, content_type: int
+) -> tuple[Attachment, dict[int, str]]:
+    """An attachment and its resource's metadata; ``UnknownItem`` where there is none."""
+    number = find(db, level, id_)[0]
+    row = db.one(ATTACHMENT, (number, int(content_type)))
+    if row is None:
+        raise UnknownItem
+    packed, last_update = db.one(METADATA, (number,)) or ("{}", None)
+    metadata = _with_last_update(unpack_metadata(packed), last_update)
+    return unpack_attachment(row), metadata

@@ -1,0 +1,238 @@
+"""What the changes of one group add up to.
+
+Every instance changes the counters, sizes and dates of its series, study and patient, and those
+of the whole archive. Within a group they are added up here and written once, by ``flush``: at the
+end of the group, and before any change that reads them. Rows that nobody reads within a group
+wait here as well, to be written in one go.
+"""
+
+from repertory.model import Attachment, ChangeType
+from repertory.storage.index.database import Database
+from repertory.storage.index.packing import (
+    ATTACHMENT_COLUMNS,
+    AttachmentRow,
+    pack_attachment,
+)
+
+INSERT_ATTACHMENT = (
+    f"INSERT INTO attachments (resource, {ATTACHMENT_COLUMNS})"  # noqa: S608 - a constant
+    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
+)
+INSERT_CHANGE = "INSERT INTO changes (seq, type, resource, date) VALUES (?, ?, ?, ?)"
+INSERT_RELEASED = "INSERT INTO released (uuid, content_type, size) VALUES (?, ?, ?)"
+INSERT_TALLY = (
+    "INSERT INTO tallies (studies, series, instances, disk_size, uncompressed_size,"
+    " dicom_disk_size, dicom_uncompressed_size, last_update, activity, unstable_at, resource)"
+    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+)
+UPDATE_TALLY = (
+    "UPDATE tallies SET studies = studies + ?, series = series + ?, instances = instances + ?,"
+    " disk_size = disk_size + ?, uncompressed_size = uncompressed_size + ?,"
+    " dicom_disk_size = dicom_disk_size + ?,"
+    " dicom_uncompressed_size = dicom_uncompressed_size + ?,"
+    " last_update = ?, activity = ?, unstable_at = ? WHERE resource = ?"
+)
+UPDATE_TOTALS = (
+    "UPDATE totals SET patients = patients + ?, studies = studies + ?, series = series + ?,"
+    " instances = instances + ?, disk_size = disk_size + ?,"
+    " uncompressed_size = uncompressed_size + ?, last_resource = ?, last_change = ?"
+)
+
+
+class Lineage:
+    """A series and its parents, by their numbers.
+
+    ``expected`` is the series' ExpectedNumberOfInstances. ``places`` are the IndexInSeries of its
+    instances, once they were asked for, and ``flawed`` tells whether two have the same.
+    ``fresh`` is a series that was made just now, for the instance that comes next.
+    """
+
+    __slots__ = ("expected", "flawed", "fresh", "patient", "places", "series", "study")
+
+    def __init__(
+        self, patient: int, study: int, series: int, expected: int | None, *, fresh: bool
+    ) -> None:
+        self.patient = patient
+        self.study = study
+        self.series = series
+        self.expected = expected
+        self.fresh = fresh
+        self.places: set[int] | None = None
+        self.flawed = False
+
+
+class News:
+    """What came into one series during a group."""
+
+    __slots__ = (
+        "activity",
+        "at",
+        "disk_size",
+        "instances",
+        "lineage",
+        "new_patient",
+        "new_series",
+        "new_study",
+        "uncompressed_size",
+    )
+
+    def __init__(self, lineage: Lineage) -> None:
+        self.lineage = lineage
+        self.new_patient = False
+        self.new_study = False
+        self.new_series = False
+        self.instances = 0
+        self.disk_size = 0
+        self.uncompressed_size = 0
+        self.activity = 0
+        self.at = 0.0
+
+
+class Tally:
+    """What a group changes of one row of ``tallies``."""
+
+    __slots__ = (
+        "activity",
+        "at",
+        "disk_size",
+        "instances",
+        "new",
+        "series",
+        "studies",
+        "uncompressed_size",
+    )
+
+    def __init__(self) -> None:
+        self.new = False
+        self.studies = 0
+        self.series = 0
+        self.instances = 0
+        self.disk_size = 0
+        self.uncompressed_size = 0
+        self.activity = 0
+        self.at = 0.0
+
+    def add(self, news: News, *, new: bool) -> None:
+        """Add what came into a series that is this resource or lies below it."""
+        self.new |= new
+        self.instances += news.instances
+        self.disk_size += news.disk_size
+        self.uncompressed_size += news.uncompressed_size
+        if news.activity > self.activity:
+            self.activity = news.activity
+            self.at = news.at
+
+    def values(self, resource: int) -> tuple[int | float, ...]:
+        """The values of ``INSERT_TALLY`` and ``UPDATE_TALLY``."""
+        return (
+            self.studies,
+            self.series,
+            self.instances,
+            self.disk_size,
+            self.uncompressed_size,
+            # What is recorded is the DICOM file; other attachments come by other ways.
+            self.disk_size,
+            self.uncompressed_size,
+            self.at,
+            self.activity,
+            self.at,
+            resource,
+        )
+
+
+class Group:
+    """The changes of one transaction, and the last numbers that were given.
+
+    ``writing`` is set by an operation before its first write: from there on, an error of any
+    kind leaves traces that only a rollback removes.
+    """
+
+    def __init__(self, db: Database) -> None:
+        self._db = db
+        self.writing = False
+        self.last_resource = 0
+        self.last_change = 0
+        self.forget()
+
+    def forget(self) -> None:
+        """Drop what was added up, and read again which numbers were given."""
+        self._attachments: list[tuple[int, *AttachmentRow]] = []
+        self._changes: list[tuple[int, int, int, int]] = []
+        self._news: dict[int, News] = {}
+        self.writing = False
+        row = self._db.one("SELECT last_resource, last_change FROM totals")
+        assert row is not None, "the schema makes the one row"  # noqa: S101
+        self.last_resource, self.last_change = self._flushed = row
+
+    def attach(self, resource: int, attachment: AttachmentRow) -> None:
+        """Give a new resource its attachment."""
+        self._attachments.append((resource, *attachment))
+
+    def log(self, change: ChangeType, resource: int, now: float) -> None:
+        """Log a change of a resource."""
+        self.last_change += 1
+        self._changes.append((self.last_change, change, resource, int(now)))
+
+    def release(self, attachment: Attachment) -> None:
+        """List a file that no resource owns."""
+        row = pack_attachment(attachment)
+        self.writing = True
+        self._db.execute(INSERT_RELEASED, (row[1], row[0], row[4]))
+
+    def news_of(self, lineage: Lineage) -> News:
+        """What came into a series during this group, to be added to."""
+        news = self._news.get(lineage.series)
+        if news is None:
+            news = self._news[lineage.series] = News(lineage)
+        return news
+
+    def flush(self) -> None:
+        """Write everything that waits."""
+        self.writing = True
+        if self._attachments:
+            self._db.execute_many(INSERT_ATTACHMENT, self._attachments)
+            self._attachments = []
+        if self._changes:
+            self._db.execute_many(INSERT_CHANGE, self._changes)
+            self._changes = []
+        if self._news or self._flushed != (self.last_resource, self.last_change):
+            news = list(self._news.values())
+            self._news = {}
+            self._write_tallies(news)
+            self._write_totals(news)
+
+    def _write_tallies(self, all_news: list[News]) -> None:
+        tallies: dict[int, Tally] = {}
+        for news in all_news:
+            lineage = news.lineage
+            series = tallies.setdefault(lineage.series, Tally())
+            study = tallies.setdefault(lineage.study, Tally())
+            patient = tallies.setdefault(lineage.patient, Tally())
+            series.add(news, new=news.new_series)
+            study.add(news, new=news.new_study)
+            patient.add(news, new=news.new_patient)
+            study.series += news.new_series
+            patient.series += news.new_series
+            patient.studies += news.new_study
+        new = [tally.values(number) for number, tally in tallies.items() if tally.new]
+        old = [tally.values(number) for number, tally in tallies.items() if not tally.new]
+        if new:
+            self._db.execute_many(INSERT_TALLY, new)
+        if old:
+            self._db.execute_many(UPDATE_TALLY, old)
+
+    def _write_totals(self, all_news: list[News]) -> None:
+        self._db.execute(
+            UPDATE_TOTALS,
+            (
+                sum(news.new_patient for news in all_news),
+                sum(news.new_study for news in all_news),
+                sum(news.new_series for news in all_news),
+                sum(news.instances for news in all_news),
+                sum(news.disk_size for news in all_news),
+                sum(news.uncompressed_size for news in all_news),
+                self.last_resource,
+                self.last_change,
+            ),
+        )
+        self._flushed = (self.last_resource, self.last_change)

@@ -1,0 +1,75 @@
+"""Finding resources by identifier and by place in the tree; each by the number of its row."""
+
+from repertory.errors import BadParameter, UnknownResource
+from repertory.model import Level, ResourceId, ResourceRef
+from repertory.storage.index.database import Database, Row
+from repertory.storage.index.normalization import normalized
+from repertory.storage.index.packing import LARGEST, pack_id, unpack_id
+
+FIND = "SELECT id, parent, public_id FROM resources WHERE public_id = ? AND level = ?"
+FIND_BY_NUMBER = "SELECT id, parent, public_id FROM resources WHERE id = ?"
+LIST = "SELECT id, public_id FROM resources WHERE level = ? ORDER BY id LIMIT ? OFFSET ?"
+
+# By the number of levels between.
+LIST_GRANDCHILDREN = (
+    "SELECT low.id, low.public_id FROM resources AS top"
+    " JOIN resources AS low ON low.parent = top.id WHERE top.parent = ? ORDER BY low.id"
+)
+LIST_GREAT_GRANDCHILDREN = (
+    "SELECT low.id, low.public_id FROM resources AS top"
+    " JOIN resources AS middle ON middle.parent = top.id"
+    " JOIN resources AS low ON low.parent = middle.id WHERE top.parent = ? ORDER BY low.id"
+)
+LIST_BELOW = (
+    "SELECT id, public_id FROM resources WHERE id = ?",
+    "SELECT id, public_id FROM resources WHERE parent = ? ORDER BY id",
+    LIST_GRANDCHILDREN,
+    LIST_GREAT_GRANDCHILDREN,
+)
+"""By the number of levels between."""
+
+LOOK_UP = (
+    "SELECT level, public_id, id FROM resources WHERE patient_id = ? AND level = 1"
+    " UNION ALL SELECT level, public_id, id FROM resources WHERE study_uid = ?"
+    " UNION ALL SELECT level, public_id, id FROM resources WHERE series_uid = ?"
+    " UNION ALL SELECT level, public_id, id FROM resources WHERE sop_uid = ?"
+    " ORDER BY level, id"
+)
+
+
+def find(db: Database, level: Level, id_: ResourceId) -> Row:
+    """Number, parent's number and digest of a resource; ``UnknownResource`` if there is none."""
+    digest = pack_id(id_)
+    row = digest and db.one(FIND, (digest, int(level)))
+    if not row:
+        raise UnknownResource
+    return row
+
+
+def list_page(db: Database, level: Level, since: int, limit: int) -> list[Row]:
+    """Number and digest of the resources of a level, in order of arrival; 0 is no limit."""
+    bound = min(limit, LARGEST) if limit > 0 else LARGEST
+    return db.all(LIST, (int(level), bound, min(max(since, 0), LARGEST)))
+
+
+def list_below(db: Database, level: Level, id_: ResourceId, at: Level) -> list[Row]:
+    """Number and digest of the descendants at level ``at``, in order of arrival."""
+    if at < level:
+        raise BadParameter(f"A {level.word} has no {at.plural} below it.")
+    return db.all(LIST_BELOW[at - level], (find(db, level, id_)[0],))
+
+
+def find_above(db: Database, level: Level, id_: ResourceId, at: Level) -> int:
+    """The number of the ancestor at level ``at``."""
+    if at > level:
+        raise BadParameter(f"A {level.word} has no {at.word} above it.")
+    row = find(db, level, id_)
+    for _ in range(level - at):
+        row = db.one(FIND_BY_NUMBER, (row[1],)) or row
+    return int(row[0])
+
+
+def lookup_identifier(db: Database, identifier: str) -> tuple[ResourceRef, ...]:
+    """The resources whose PatientID or UID it is, from patients down."""
+    rows = db.all(LOOK_UP, (normalized(identifier),) * 4)
+    return tuple(ResourceRef(Level(level), unpack_id(digest)) for level, digest, _ in rows)

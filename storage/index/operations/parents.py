@@ -1,0 +1,143 @@
+"""The patient, study and series of a new instance."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from repertory.errors import BadParameter
+from repertory.model import Level, Metadata, Origin, ResourceId, ResourceIds, Summary
+from repertory.storage.index.database import Database, Row
+from repertory.storage.index.normalization import SEARCHED, normalized
+from repertory.storage.index.operations import metadata
+from repertory.storage.index.operations.group import Lineage
+from repertory.storage.index.packing import pack_id, pack_metadata, pack_tags, unpack_metadata
+
+FIND_RESOURCE = "SELECT id, parent FROM resources WHERE public_id = ? AND level = ?"
+FIND_SERIES = (
+    "SELECT study.parent, study.id, series.id, series.metadata FROM resources AS series"
+    " JOIN resources AS study ON study.id = series.parent"
+    " WHERE series.public_id = ? AND series.level = 3"
+)
+INSERT_SERIES = (
+    "INSERT INTO resources (id, public_id, level, parent, main_tags, metadata, series_uid)"
+    " VALUES (?, ?, 3, ?, ?, ?, ?)"
+)
+INSERT_STUDY = (
+    "INSERT INTO resources (id, public_id, level, parent, main_tags, metadata,"
+    " study_uid, accession_number, study_description, study_date,"
+    " patient_id, patient_name, patient_birth_date) VALUES (?, ?, 2, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+)
+INSERT_PATIENT = (
+    "INSERT INTO resources (id, public_id, level, parent, main_tags, metadata,"
+    " patient_id, patient_name, patient_birth_date) VALUES (?, ?, 1, ?, ?, ?, ?, ?, ?)"
+)
+
+
+def pack_known_id(id_: ResourceId) -> bytes:
+    """The bytes of an identifier that comes from us; ``BadParameter`` for what is none."""
+    digest = pack_id(id_)
+    if digest is None:
+        raise BadParameter("An identifier is not one of Orthanc's.")
+    return digest
+
+
+def find_series(db: Database, id_: ResourceId) -> Lineage | None:
+    """The series with its parents, if it is there."""
+    row = db.one(FIND_SERIES, (pack_known_id(id_),))
+    if row is None:
+        return None
+    patient, study, series, packed = row
+    expected = unpack_metadata(packed).get(Metadata.EXPECTED_NUMBER_OF_INSTANCES, "")
+    return Lineage(patient, study, series, expected_number(expected), fresh=False)
+
+
+def expected_number(value: str) -> int | None:
+    """The number in a metadata ExpectedNumberOfInstances, if it is one."""
+    try:
+        return int(value)
+    except ValueError:
+        return None
+
+
+@dataclass(slots=True)
+class NewParents:
+    """What a new series needs: rows ready to be inserted, and the parents that are there."""
+
+    series: tuple[Any, ...]
+    expected: int | None
+    study: tuple[Any, ...]
+    known_study: int | None
+    patient: tuple[Any, ...]
+    known_patient: int | None
+
+    def insert(self, db: Database, number: int) -> tuple[Lineage, int]:
+        """Insert what is missing under the numbers after ``number``; the last number given."""
+        patient = self.known_patient
+        if patient is None:
+            patient = number = number + 1
+            db.execute(INSERT_PATIENT, (patient, self.patient[0], None, *self.patient[1:]))
+        study = self.known_study
+        if study is None:
+            study = number = number + 1
+            db.execute(INSERT_STUDY, (study, self.study[0], patient, *self.study[1:]))
+        number += 1
+        db.execute(INSERT_SERIES, (number, self.series[0], study, *self.series[1:]))
+        return Lineage(patient, study, number, self.expected, fresh=True), number
+
+
+def plan_parents(
+    db: Database,
+    ids: ResourceIds,
+    summary: Summary,
+    origin: Origin,
+    signatures: Mapping[Level, str],
+) -> NewParents:
+    """Find out which parents a new series lacks, and make their rows ready.
+
+    Raises:
+        BadParameter: something cannot be kept as it is; nothing was written.
+    """
+    searched = {level: _searched(summary, level) for level in Level}
+    packed = {
+        Level.PATIENT: pack_metadata(metadata.of_parent(signatures.get(Level.PATIENT))),
+        Level.STUDY: pack_metadata(metadata.of_parent(signatures.get(Level.STUDY))),
+        Level.SERIES: pack_metadata(
+            metadata.of_series(summary, origin, signatures.get(Level.SERIES))
+        ),
+    }
+    searched[Level.STUDY] += searched[Level.PATIENT]
+    rows = {
+        level: (
+            pack_known_id(ids.at(level)),
+            pack_tags(summary.main_tags.get(level, {})),
+            packed[level],
+            *searched[level],
+        )
+        for level in packed
+    }
+    study: Row | None = db.one(FIND_RESOURCE, (rows[Level.STUDY][0], int(Level.STUDY)))
+    if study is None:
+        patient = db.one(FIND_RESOURCE, (rows[Level.PATIENT][0], int(Level.PATIENT)))
+    else:
+        patient = (study[1],)
+    return NewParents(
+        series=rows[Level.SERIES],
+        expected=summary.expected_instances,
+        study=rows[Level.STUDY],
+        known_study=study[0] if study else None,
+        patient=rows[Level.PATIENT],
+        known_patient=patient[0] if patient else None,
+    )
+
+
+def _searched(summary: Summary, level: Level) -> list[str | None]:
+    tags = summary.main_tags.get(level, {})
+    identity = summary.identity
+    # The UIDs and the PatientID identify the resource: they count though the tag be left out.
+    known = {
+        "patient_id": identity.patient_id,
+        "study_uid": identity.study_instance_uid,
+        "series_uid": identity.series_instance_uid,
+    }
+    values = (tags.get(tag, known.get(column)) for tag, column in SEARCHED[level].items())
+    return [None if value is None else normalized(value) for value in values]

@@ -1,0 +1,162 @@
+"""Entering an instance."""
+
+from collections.abc import Mapping
+
+from repertory.model import (
+    Attachment,
+    ChangeType,
+    Level,
+    Origin,
+    ResourceId,
+    ResourceIds,
+    StoreReceipt,
+    StoreStatus,
+    Summary,
+)
+from repertory.storage.index.database import Database
+from repertory.storage.index.normalization import normalized
+from repertory.storage.index.operations import metadata
+from repertory.storage.index.operations.group import Group, Lineage
+from repertory.storage.index.operations.parents import (
+    FIND_RESOURCE,
+    find_series,
+    pack_known_id,
+    plan_parents,
+)
+from repertory.storage.index.packing import (
+    LARGEST,
+    pack_attachment,
+    pack_metadata,
+    pack_tags,
+)
+
+FIND_PLACES = (
+    "SELECT index_in_series FROM resources WHERE parent = ? AND index_in_series IS NOT NULL"
+)
+INSERT_INSTANCE = (
+    "INSERT INTO resources"
+    " (id, public_id, level, parent, index_in_series, sop_uid, main_tags, metadata)"
+    " VALUES (?, ?, 4, ?, ?, ?, ?, ?) ON CONFLICT (public_id, level) DO NOTHING"
+)
+
+REMEMBERED = 1_024
+"""How many series are remembered with their parents, so that each is looked up once."""
+
+
+class Recorder:
+    """Enters instances.
+
+    ``signatures`` are the metadata MainDicomTagsSignature of each level.
+    """
+
+    def __init__(self, db: Database, group: Group, signatures: Mapping[Level, str]) -> None:
+        self._db = db
+        self._group = group
+        self._signatures = signatures
+        self._lineages: dict[ResourceId, Lineage] = {}
+
+    def forget(self) -> None:
+        """Look every series up again: some may be gone."""
+        self._lineages.clear()
+
+    def record(
+        self,
+        ids: ResourceIds,
+        summary: Summary,
+        attachment: Attachment,
+        origin: Origin,
+        now: float,
+    ) -> StoreReceipt:
+        """Enter an instance, with the parents that it lacks.
+
+        Raises:
+            BadParameter: something cannot be kept as it is; nothing was written.
+        """
+        # Everything that may be refused comes before the first write.
+        digest = pack_known_id(ids.instance)
+        file = pack_attachment(attachment)
+        place = summary.index_in_series
+        if place is not None and abs(place) > LARGEST:
+            place = None
+        signature = self._signatures.get(Level.INSTANCE)
+        values = (
+            place,
+            normalized(summary.identity.sop_instance_uid),
+            pack_tags(summary.main_tags.get(Level.INSTANCE, {})),
+            pack_metadata(metadata.of_instance(summary, origin, now, signature)),
+        )
+        group = self._group
+        lineage = self._lineages.get(ids.series)
+        if lineage is None:
+            lineage = find_series(self._db, ids.series)
+            if lineage is None:
+                # A UID with a "|" in it can put one instance into two series.
+                if self._db.one(FIND_RESOURCE, (digest, 4)):
+                    return self._leave(ids, attachment)
+                lineage = self._make_parents(ids, summary, origin)
+            self._remember(ids.series, lineage)
+
+        number = group.last_resource + 1
+        group.writing = True
+        if not self._db.execute(INSERT_INSTANCE, (number, digest, lineage.series, *values)):
+            return self._leave(ids, attachment)
+        group.last_resource = number
+        group.attach(number, file)
+        news = group.news_of(lineage)
+        news.instances += 1
+        news.disk_size += attachment.compressed_size
+        news.uncompressed_size += attachment.uncompressed_size
+        news.activity = number
+        news.at = now
+        group.log(ChangeType.NEW_INSTANCE, number, now)
+        if lineage.fresh:
+            self._log_parents(lineage, now)
+        if place is not None and lineage.expected is not None:
+            self._log_completed(lineage, place, now)
+        return StoreReceipt(ids, StoreStatus.SUCCESS)
+
+    def _leave(self, ids: ResourceIds, attachment: Attachment) -> StoreReceipt:
+        self._group.release(attachment)
+        return StoreReceipt(ids, StoreStatus.ALREADY_STORED)
+
+    def _remember(self, id_: ResourceId, lineage: Lineage) -> None:
+        if len(self._lineages) >= REMEMBERED:
+            self._lineages.clear()
+        self._lineages[id_] = lineage
+
+    def _make_parents(self, ids: ResourceIds, summary: Summary, origin: Origin) -> Lineage:
+        group = self._group
+        plan = plan_parents(self._db, ids, summary, origin, self._signatures)
+        group.writing = True
+        lineage, group.last_resource = plan.insert(self._db, group.last_resource)
+        news = group.news_of(lineage)
+        news.new_series = True
+        news.new_study = plan.known_study is None
+        news.new_patient = plan.known_patient is None
+        return lineage
+
+    def _log_parents(self, lineage: Lineage, now: float) -> None:
+        lineage.fresh = False
+        group = self._group
+        news = group.news_of(lineage)
+        group.log(ChangeType.NEW_SERIES, lineage.series, now)
+        if news.new_study:
+            group.log(ChangeType.NEW_STUDY, lineage.study, now)
+        if news.new_patient:
+            group.log(ChangeType.NEW_PATIENT, lineage.patient, now)
+
+    def _log_completed(self, lineage: Lineage, place: int, now: float) -> None:
+        """Log CompletedSeries if the instance just recorded, at ``place``, was the last missing."""
+        expected = lineage.expected or 0
+        if lineage.places is None:
+            rows = self._db.all(FIND_PLACES, (lineage.series,))
+            lineage.places = {row[0] for row in rows}
+            lineage.flawed = len(lineage.places) < len(rows)
+        else:
+            lineage.flawed |= place in lineage.places
+            lineage.places.add(place)
+        places = lineage.places
+        if lineage.flawed or len(places) != expected:
+            return
+        if min(places) == 1 and max(places) == expected:
+            self._group.log(ChangeType.COMPLETED_SERIES, lineage.series, now)

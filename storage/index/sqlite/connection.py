@@ -1,0 +1,131 @@
+"""A connection to the SQLite file."""
+
+import errno
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+import apsw
+import orjson
+
+from repertory.errors import ArchiveFull, IndexBusy, IndexFailed, RepertoryError
+from repertory.storage.index.database import Row
+
+BUSY_TIMEOUT_MS = 5_000
+"""How long to wait for a program, other than us, that looks into the file."""
+
+WRITER_CACHE_KIB = 65_536
+"""Every new instance goes to a random page of the index on public identifiers: with the pages of
+a million of them in memory, the rate of ingest stays flat."""
+
+READER_CACHE_KIB = 8_192
+
+CHECKPOINT_PAGES = 4_000
+"""How long the log grows before its pages go to the file: rare enough that pages which change
+with every group are written once, seldom enough to be felt by nobody."""
+
+
+def translated(error: apsw.Error, system_errno: int = 0) -> RepertoryError:
+    """What an error of SQLite means to whoever asked."""
+    if isinstance(error, apsw.FullError) or system_errno in (errno.ENOSPC, errno.EDQUOT):
+        return ArchiveFull("There is no room left for the index.")
+    if isinstance(error, apsw.BusyError | apsw.LockedError):
+        return IndexBusy()
+    return IndexFailed()
+
+
+class SqliteDatabase:
+    """A ``Database`` on a file. ``synchronous`` is SQLite's, for connections that write."""
+
+    def __init__(self, path: Path, *, readonly: bool, synchronous: str = "FULL") -> None:
+        """Open the file, which exists.
+
+        Raises:
+            apsw.Error: it cannot be opened.
+        """
+        flags = apsw.SQLITE_OPEN_READONLY if readonly else apsw.SQLITE_OPEN_READWRITE
+        self.connection = apsw.Connection(str(path), flags=flags, statementcachesize=256)
+        try:
+            self._configure(readonly=readonly, synchronous=synchronous)
+        except apsw.Error:
+            self.connection.close()
+            raise
+
+    def _configure(self, *, readonly: bool, synchronous: str) -> None:
+        connection = self.connection
+        connection.set_busy_timeout(BUSY_TIMEOUT_MS)
+        connection.pragma("cache_size", -(READER_CACHE_KIB if readonly else WRITER_CACHE_KIB))
+        connection.pragma("temp_store", "MEMORY")
+        if not readonly:
+            connection.pragma("journal_mode", "WAL")
+            connection.pragma("synchronous", synchronous)
+            connection.pragma("wal_autocheckpoint", CHECKPOINT_PAGES)
+            connection.pragma("journal_size_limit", CHECKPOINT_PAGES * 4096 * 2)
+
+    def _translated(self, error: apsw.Error) -> RepertoryError:
+        return translated(error, self.connection.system_errno)
+
+    def execute(self, sql: str, values: Sequence[Any] = ()) -> int:
+        """Run a statement; how many rows it inserted, changed or deleted."""
+        try:
+            self.connection.execute(sql, values)
+        except apsw.Error as error:
+            raise self._translated(error) from error
+        return self.connection.changes()
+
+    def execute_many(self, sql: str, rows: Iterable[Sequence[Any]]) -> None:
+        """Run a statement once for each row of values."""
+        try:
+            self.connection.executemany(sql, rows)
+        except apsw.Error as error:
+            raise self._translated(error) from error
+
+    def one(self, sql: str, values: Sequence[Any] = ()) -> Row | None:
+        """The first row of the answer."""
+        # To the end, though one row is wanted: a statement left half-way keeps its snapshot.
+        rows = self.all(sql, values)
+        return rows[0] if rows else None
+
+    def all(self, sql: str, values: Sequence[Any] = ()) -> list[Row]:
+        """The whole answer."""
+        try:
+            return self.connection.execute(sql, values).fetchall()
+        except apsw.Error as error:
+            raise self._translated(error) from error
+
+    def begin(self) -> None:
+        """Begin a transaction that writes; nobody else writes until it ends."""
+        self.execute("BEGIN IMMEDIATE")
+
+    def begin_read(self) -> None:
+        """Begin a transaction that sees one state until it ends."""
+        self.execute("BEGIN")
+
+    def commit(self) -> None:
+        """End the transaction, and keep what it did."""
+        self.execute("COMMIT")
+
+    def rollback(self) -> None:
+        """End the transaction, if there still is one, without a trace."""
+        # Some errors, a full disk among them, have ended the transaction already.
+        if self.connection.in_transaction:
+            self.execute("ROLLBACK")
+
+    def close(self) -> None:
+        """Let go of the file."""
+        try:
+            self.connection.close()
+        except apsw.Error as error:
+            raise self._translated(error) from error
+
+    def among(self, column: str, numbers: Sequence[int]) -> tuple[str, Any]:
+        """The condition that ``column`` is one of ``numbers``, and the value for its ``?``."""
+        return (
+            f"{column} IN (SELECT value FROM json_each(?))",  # noqa: S608 - our own names
+            orjson.dumps(numbers).decode(),
+        )
+
+    def schema_version(self) -> int:
+        """The version of the schema."""
+        rows = self.all("PRAGMA user_version")
+        return int(rows[0][0])

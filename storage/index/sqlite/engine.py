@@ -1,0 +1,111 @@
+"""The index in one SQLite file, in a folder that one process owns."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import apsw
+import structlog
+
+from repertory.errors import CannotStart, IndexFailed
+from repertory.model import Level
+from repertory.storage.index.reader import DatabaseReader
+from repertory.storage.index.sqlite.connection import SqliteDatabase, translated
+from repertory.storage.index.sqlite.lock import FolderLock
+from repertory.storage.index.sqlite.schema import prepare
+from repertory.storage.index.writer import DatabaseWriter
+
+log = structlog.get_logger(__name__)
+
+FILE_NAME = "repertory.db"
+LOCK_NAME = "repertory.lock"
+
+
+class SqliteEngine:
+    """An ``IndexEngine`` on SQLite, in write-ahead logging.
+
+    ``synchronous`` is ``FULL`` (what was committed survives a power cut) or ``NORMAL`` (it
+    survives a crash of the process). ``identifier`` names this server to others that would share
+    the index; empty: the name that the index got when it was made. ``signatures`` are the lists
+    of main DICOM tags that each level's resources are recorded with (metadata
+    MainDicomTagsSignature).
+    """
+
+    name = "SQLite"
+
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        synchronous: str = "FULL",
+        identifier: str = "",
+        signatures: Mapping[Level, str] | None = None,
+    ) -> None:
+        self._path = folder / FILE_NAME
+        self._lock = FolderLock(folder / LOCK_NAME)
+        self._synchronous = synchronous
+        self._identifier = identifier
+        self._signatures = dict(signatures or {})
+        self._open = False
+
+    def open(self) -> None:
+        """Lock the index for this process, create or migrate its schema."""
+        try:
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            self._lock.acquire()
+            self._path.touch()
+        except OSError as error:
+            self._lock.release()
+            raise CannotStart(f"The index cannot be opened: {error.strerror}.") from error
+        try:
+            self._prepare()
+        except BaseException:
+            self._lock.release()
+            raise
+        self._open = True
+
+    def _prepare(self) -> None:
+        try:
+            connection = apsw.Connection(str(self._path), flags=apsw.SQLITE_OPEN_READWRITE)
+            try:
+                # Recognised before anything is written: a foreign file stays as it is.
+                prepare(connection)
+            finally:
+                connection.close()
+        except apsw.NotADBError as error:
+            raise CannotStart("The index is not a SQLite database.") from error
+        except apsw.CorruptError as error:
+            raise CannotStart("The index is damaged.") from error
+        except apsw.Error as error:
+            raise CannotStart("The index cannot be opened.") from error
+
+    def writer(self) -> DatabaseWriter:
+        """The one writer, for the calling thread."""
+        return DatabaseWriter(self._connect(readonly=False), signatures=self._signatures)
+
+    def reader(self) -> DatabaseReader:
+        """A reader, for the calling thread."""
+        return DatabaseReader(
+            self._connect(readonly=True), engine=self.name, identifier=self._identifier
+        )
+
+    def _connect(self, *, readonly: bool) -> SqliteDatabase:
+        if not self._open:
+            raise IndexFailed("The index is not open.")
+        try:
+            return SqliteDatabase(self._path, readonly=readonly, synchronous=self._synchronous)
+        except apsw.Error as error:
+            raise translated(error) from error
+
+    def close(self) -> None:
+        """Let go of the index; readers and the writer are closed before."""
+        if not self._open:
+            return
+        self._open = False
+        try:
+            # A reader that went last could not fold the log into the file.
+            SqliteDatabase(self._path, readonly=False).close()
+        except apsw.Error as error:
+            # The log stays beside the file, and the next start reads it.
+            log.warning("index_log_kept", reason=type(error).__name__)
+        finally:
+            self._lock.release()

@@ -1,0 +1,127 @@
+-- The index, schema version 1. Sizes are in bytes; times are seconds since the epoch, UTC.
+-- Numbers of resources, changes and released files are never given twice.
+
+-- A row for each patient, study, series and instance; `id` grows with arrival.
+-- `public_id` is the SHA-1 of the Orthanc identifier. It is unique at its level only: a PatientID
+-- with a "|" in it can have the SHA-1 of another patient's study.
+-- The columns from `patient_id` on hold identifiers as they are searched (normalization.py), at
+-- the level they belong to; a study repeats its patient's.
+-- `main_tags` is {"gggg,eeee": value}; `metadata` is {"number": [value, revision]}.
+CREATE TABLE resources (
+    id INTEGER PRIMARY KEY,
+    public_id BLOB NOT NULL,
+    level INTEGER NOT NULL,
+    parent INTEGER,
+    is_protected INTEGER NOT NULL DEFAULT 0,
+    index_in_series INTEGER,
+    patient_id TEXT,
+    patient_name TEXT,
+    patient_birth_date TEXT,
+    study_uid TEXT,
+    accession_number TEXT,
+    study_description TEXT,
+    study_date TEXT,
+    series_uid TEXT,
+    sop_uid TEXT,
+    main_tags TEXT NOT NULL,
+    metadata TEXT NOT NULL
+) STRICT;
+
+CREATE UNIQUE INDEX resources_by_public_id ON resources (public_id, level);
+CREATE INDEX resources_by_level ON resources (level);
+CREATE INDEX resources_by_parent ON resources (parent) WHERE parent IS NOT NULL;
+CREATE INDEX resources_by_patient_id ON resources (patient_id) WHERE patient_id IS NOT NULL;
+CREATE INDEX resources_by_patient_name ON resources (patient_name)
+    WHERE patient_name IS NOT NULL;
+CREATE INDEX resources_by_patient_birth_date ON resources (patient_birth_date)
+    WHERE patient_birth_date IS NOT NULL;
+CREATE INDEX resources_by_study_uid ON resources (study_uid) WHERE study_uid IS NOT NULL;
+CREATE INDEX resources_by_accession_number ON resources (accession_number)
+    WHERE accession_number IS NOT NULL;
+CREATE INDEX resources_by_study_description ON resources (study_description)
+    WHERE study_description IS NOT NULL;
+CREATE INDEX resources_by_study_date ON resources (study_date) WHERE study_date IS NOT NULL;
+CREATE INDEX resources_by_series_uid ON resources (series_uid) WHERE series_uid IS NOT NULL;
+CREATE INDEX resources_by_sop_uid ON resources (sop_uid) WHERE sop_uid IS NOT NULL;
+
+-- What every new instance changes of its patient, study and series: apart from `resources`, so
+-- that these small rows lie together and an ingest rewrites few pages.
+-- The counters do not count the resource itself; the sizes do include its own attachments.
+-- `activity` is the number of the last instance that came; `unstable_at` is when, and NULL once
+-- the resource is stable.
+CREATE TABLE tallies (
+    resource INTEGER PRIMARY KEY,
+    studies INTEGER NOT NULL,
+    series INTEGER NOT NULL,
+    instances INTEGER NOT NULL,
+    disk_size INTEGER NOT NULL,
+    uncompressed_size INTEGER NOT NULL,
+    dicom_disk_size INTEGER NOT NULL,
+    dicom_uncompressed_size INTEGER NOT NULL,
+    last_update REAL NOT NULL,
+    activity INTEGER NOT NULL,
+    unstable_at REAL
+) STRICT;
+
+CREATE INDEX tallies_by_unstable_at ON tallies (unstable_at) WHERE unstable_at IS NOT NULL;
+
+-- The files of resources. `uuid` has 16 bytes, MD5 sums too (NULL where none is kept).
+CREATE TABLE attachments (
+    resource INTEGER NOT NULL,
+    content_type INTEGER NOT NULL,
+    uuid BLOB NOT NULL,
+    uncompressed_size INTEGER NOT NULL,
+    uncompressed_md5 BLOB,
+    compressed_size INTEGER NOT NULL,
+    compressed_md5 BLOB,
+    compression INTEGER NOT NULL,
+    revision INTEGER NOT NULL,
+    PRIMARY KEY (resource, content_type)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE labels (
+    resource INTEGER NOT NULL,
+    label TEXT NOT NULL,
+    PRIMARY KEY (resource, label)
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX labels_by_label ON labels (label);
+
+-- The log of changes; a change goes with its resource.
+CREATE TABLE changes (
+    seq INTEGER PRIMARY KEY,
+    type INTEGER NOT NULL,
+    resource INTEGER NOT NULL,
+    date INTEGER NOT NULL
+) STRICT;
+
+CREATE INDEX changes_by_resource ON changes (resource);
+
+-- Files that no resource owns any more, and that wait to be removed from their storage area.
+CREATE TABLE released (
+    number INTEGER PRIMARY KEY AUTOINCREMENT,
+    uuid BLOB NOT NULL,
+    content_type INTEGER NOT NULL,
+    size INTEGER NOT NULL
+) STRICT;
+
+-- The whole archive in one row: what there is, and the last numbers given.
+CREATE TABLE totals (
+    id INTEGER PRIMARY KEY CHECK (id = 1),
+    patients INTEGER NOT NULL DEFAULT 0,
+    studies INTEGER NOT NULL DEFAULT 0,
+    series INTEGER NOT NULL DEFAULT 0,
+    instances INTEGER NOT NULL DEFAULT 0,
+    disk_size INTEGER NOT NULL DEFAULT 0,
+    uncompressed_size INTEGER NOT NULL DEFAULT 0,
+    last_resource INTEGER NOT NULL DEFAULT 0,
+    last_change INTEGER NOT NULL DEFAULT 0
+) STRICT;
+
+INSERT INTO totals (id) VALUES (1);
+
+-- What the server keeps about itself, by name.
+CREATE TABLE properties (
+    name TEXT PRIMARY KEY,
+    value TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
