@@ -16,7 +16,7 @@ def faults_of(settings: Settings) -> Iterator[tuple[str, str]]:
         # Orthanc 1.13 does not start either.
         yield (
             "RegisteredUsers",
-            'must name a user (or set "AuthenticationEnabled" to false), for remote access is allowed',
+            'must name a user, or "AuthenticationEnabled" be false: remote access is allowed',
         )
     if settings.http_server_enabled and settings.ssl_enabled:
         yield from _missing("SslCertificate", settings.ssl_certificate)
