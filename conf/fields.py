@@ -1,9 +1,9 @@
 """How an option is declared: its default, its meaning and its check, in one place."""
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any, TypeVar, dataclass_transform
+from typing import Any, TypeVar, dataclass_transform, get_args, get_type_hints
 
 T = TypeVar("T")
 
@@ -16,7 +16,7 @@ class Option:
     """What is known of an option besides its type.
 
     ``meaning`` is a sentence for the reference; ``secret`` values are never shown; ``ours`` marks
-    options that Orthanc does not have.
+    options that Orthanc does not have; a ``path`` is relative to the file that sets it.
     """
 
     meaning: str
@@ -24,16 +24,18 @@ class Option:
     check: Check | None = None
     secret: bool = False
     ours: bool = False
+    path: bool = False
 
 
 def setting(
-    default: T | Callable[[], T],
+    default: object,
     meaning: str,
     *,
     name: str | None = None,
     check: Check | None = None,
     secret: bool = False,
     ours: bool = False,
+    path: bool = False,
 ) -> Any:
     """Declare an option: a field of a ``@section``.
 
@@ -44,12 +46,13 @@ def setting(
         check: says what is wrong with a value.
         secret: whether to hide the value wherever settings are shown.
         ours: whether Orthanc does not have the option.
+        path: whether it names a file or folder, relative to the folder of the file that sets it.
     """
-    option = Option(meaning=meaning, name=name, check=check, secret=secret, ours=ours)
+    option = Option(meaning=meaning, name=name, check=check, secret=secret, ours=ours, path=path)
     metadata = {"option": option}
     if callable(default):
-        return dataclasses.field(default_factory=default, metadata=metadata)
-    return dataclasses.field(default=default, metadata=metadata)
+        return dataclasses.field(default_factory=default, repr=not secret, metadata=metadata)
+    return dataclasses.field(default=default, repr=not secret, metadata=metadata)
 
 
 @dataclass_transform(
@@ -76,6 +79,26 @@ def option_name(field: "dataclasses.Field[Any]") -> str:
     if option is not None and option.name is not None:
         return option.name
     return "".join(part.capitalize() for part in field.name.split("_"))
+
+
+def section_of(annotation: Any) -> type[Any] | None:
+    """The section that a field of this type holds, if it holds one."""
+    candidates = (annotation, *get_args(annotation))
+    return next((each for each in candidates if hasattr(each, "__section__")), None)
+
+
+def every_option(
+    cls: type[Any], names: tuple[str, ...] = ()
+) -> Iterator[tuple[tuple[str, ...], "dataclasses.Field[Any]", Any]]:
+    """Each option of a section with its names, its field and its type, then those within."""
+    types = get_type_hints(cls)
+    for field in dataclasses.fields(cls):
+        if section_of(types[field.name]) is None:
+            yield (*names, option_name(field)), field, types[field.name]
+    for field in dataclasses.fields(cls):
+        part = section_of(types[field.name])
+        if part is not None:
+            yield from every_option(part, (*names, option_name(field)))
 
 
 def not_negative(value: float) -> str | None:
@@ -105,3 +128,29 @@ def one_of(*words: str) -> Check:
         return None if value in words else "must be one of " + ", ".join(words)
 
     return check
+
+
+def application_entity_title(value: str) -> str | None:
+    """A title of the DICOM protocol: 1 to 16 characters (PS3.5 section 6.2, AE)."""
+    return None if 1 <= len(value.strip()) <= 16 else "must have 1 to 16 characters"
+
+
+def users(value: dict[str, str]) -> str | None:
+    """Names and passwords that HTTP can transport (RFC 7617: a colon ends the name)."""
+    if not all(value) or any(":" in name for name in value):
+        return "must not have an empty name, or a colon in a name"
+    for name, password in value.items():
+        if not password:
+            return f"must not have an empty password, as {name} has"
+    return None
+
+
+def user_numbers(value: dict[str, int]) -> str | None:
+    """Numbers that a user may give to metadata (spec, Metadata): unique, 1024 to 65535."""
+    if any(not 1024 <= number <= 65535 for number in value.values()):
+        return "must have numbers between 1024 and 65535"
+    if len(set(value.values())) < len(value):
+        return "must not give a number to two names"
+    if any(name.isdecimal() for name in value):
+        return "must not have a name that looks like a number"
+    return None

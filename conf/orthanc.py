@@ -1,0 +1,220 @@
+"""The options of Orthanc 1.13 that Repertory knows but does not honour (yet).
+
+Each comes with the values that change nothing here: what Repertory does anyway. Any other value
+is reported when it is read, so that nobody relies on an option that has no effect. Orthanc's own
+defaults are in its two sample files (Configuration.json and AdvancedConfiguration.json).
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+_GROUPS = (
+    "Deflated",
+    "Jpeg",
+    "Jpeg2000",
+    "JpegLossless",
+    "Jpip",
+    "Mpeg2",
+    "Mpeg4",
+    "Rle",
+    "H265",
+)
+
+NOT_HONOURED: Mapping[str, tuple[Any, ...]] = {
+    # The archive
+    "CheckRevisions": (False,),
+    "DatabaseServerIdentifier": (),
+    "ExtraMainDicomTags": ({},),
+    "LimitFindInstances": (0,),
+    "LimitFindResults": (0,),
+    "LogExportedResources": (False,),
+    "MaximumPatientCount": (0,),
+    "MaximumStorageMode": ("Recycle",),
+    "MaximumStorageSize": (0,),
+    "OverwriteInstances": (False, "Never"),
+    "PatientLevelEnabled": (True,),
+    "ReadOnly": (False,),
+    "StorageAccessOnFind": ("Always",),
+    "StorageCompression": (False,),
+    "StoreDicom": (True,),
+    "TemporaryDirectory": (),
+    "UserContentType": ({},),
+    # Threads, memory and caches
+    "DicomParserCacheSize": (256,),
+    "DicomParserMemoryCapacity": (256,),
+    "DicomParserThreadsCount": (2,),
+    "HttpThreadsCount": (50,),
+    "JobsEngineThreadsCount": ({"ResourceModification": 1},),
+    "LoaderThreads": (4,),
+    "MaximumConcurrentDcmtkTranscoders": (0,),
+    "MaximumStorageCacheSize": (128, 0),
+    "SequentialDicomReaderThreadsCount": (4,),
+    "SequentialDicomReaderWindowCapacity": (128,),
+    "SequentialDicomReaderWindowSize": (4,),
+    "StorageLoaderThreadsCount": (4,),
+    "StorageMemoryCapacity": (512,),
+    "TranscoderCacheSize": (256,),
+    "TranscoderMemoryCapacity": (256,),
+    "TranscoderThreadsCount": (4,),
+    "ZipLoaderThreads": (0,),
+    # Jobs and archives
+    "ConcurrentJobs": (2,),
+    "JobsHistorySize": (10,),
+    "LimitJobs": (10,),
+    "MaximumFileSizeInArchiveMB": (4096,),
+    "MediaArchiveSize": (1,),
+    "SaveJobs": (True,),
+    "SynchronousZipStream": (True,),
+    "ZipUseUtf8": (False,),
+    # The REST API and what is served beside it
+    "ExecuteLuaEnabled": (False,),
+    "HttpCompressionEnabled": (False,),
+    "MetricsEnabled": (True,),
+    "OrthancExplorerEnabled": (False,),
+    "RestApiWriteToFileSystemEnabled": (False,),
+    "SslCiphersAccepted": (),
+    "SslMinimumProtocolVersion": (4,),
+    "TcpNoDelay": (True,),
+    "WebDavDeleteAllowed": (False,),
+    "WebDavEnabled": (False,),
+    "WebDavUploadAllowed": (True, False),
+    # Requests that Orthanc sends
+    "HttpProxy": ("",),
+    "HttpTimeout": (60, 0),
+    "HttpVerbose": (False,),
+    "HttpsCACertificates": ("",),
+    "HttpsVerifyPeers": (True,),
+    "OrthancPeers": ({},),
+    "OrthancPeersInDatabase": (False,),
+    "Pkcs11": (),
+    # The DICOM protocol
+    "AcceptedSopClasses": ([],),
+    "AcceptedTransferSyntaxes": (["1.2.840.10008.1.*"],),
+    "DicomAlwaysAllowEcho": (True,),
+    "DicomAlwaysAllowFind": (False,),
+    "DicomAlwaysAllowFindWorklist": (False,),
+    "DicomAlwaysAllowGet": (False,),
+    "DicomAlwaysAllowMove": (False,),
+    "DicomAlwaysAllowStore": (True,),
+    "DicomAssociationCloseDelay": (5,),
+    "DicomCheckCalledAet": (False,),
+    "DicomCheckModalityHost": (False,),
+    "DicomDefaultRetrieveMethod": ("C-MOVE",),
+    "DicomEchoChecksFind": (False,),
+    "DicomGetScuProposesAcceptedTransferSyntaxes": (True,),
+    "DicomModalities": ({},),
+    "DicomModalitiesInDatabase": (False,),
+    "DicomScpTimeout": (30,),
+    "DicomScuPreferredTransferSyntax": ("1.2.840.10008.1.2.1",),
+    "DicomScuTimeout": (10,),
+    "DicomServerEnabled": (False,),
+    "DicomThreadsCount": (4,),
+    "DicomTlsCertificate": (),
+    "DicomTlsCiphersAccepted": ([],),
+    "DicomTlsEnabled": (False,),
+    "DicomTlsMinimumProtocolVersion": (0,),
+    "DicomTlsPrivateKey": (),
+    "DicomTlsRemoteCertificateRequired": (True,),
+    "DicomTlsTrustedCertificates": (),
+    "MaximumPduLength": (16384,),
+    "QueryRetrieveSize": (100,),
+    "RejectSopClasses": ([],),
+    "RejectedSopClasses": ([],),
+    "StorageCommitmentReportsSize": (100,),
+    "StrictAetComparison": (False,),
+    "SynchronousCMove": (True,),
+    "TranscodeDicomProtocol": (True,),
+    "UnknownSopClassAccepted": (False,),
+    **{f"{group}TransferSyntaxAccepted": (True,) for group in _GROUPS},
+    # DICOM files
+    "BuiltinDecoderTranscoderOrder": ("After",),
+    "CaseSensitivePN": (False,),
+    "DefaultEncoding": ("Latin1",),
+    "DefaultPrivateCreator": ("",),
+    "DicomLossyTranscodingQuality": (90,),
+    "Dictionary": ({},),
+    "ExternalDictionaries": ([],),
+    "IngestTranscoding": ("",),
+    "IngestTranscodingOfCompressed": (True,),
+    "IngestTranscodingOfUncompressed": (True,),
+    "LoadPrivateDictionary": (True,),
+    "Locale": (),
+    # Logs, scripts and plugins
+    "DeidentifyLogs": (True,),
+    "DeidentifyLogsDicomVersion": ("2008", "2017c", "2021b", "2023b"),
+    "LuaHeartBeatPeriod": (0,),
+    "LuaScripts": ([],),
+    "Plugins": ([],),
+    "PythonScript": ("",),
+    "PythonVerbose": (False,),
+    "Warnings": ({},),
+}
+"""Options at the root, with the values that change nothing."""
+
+SECTIONS: frozenset[str] = frozenset(
+    {
+        "AdvancedStorage",
+        "Authorization",
+        "AwsS3Storage",
+        "AzureBlobStorage",
+        "BlobStorage",
+        "DelayedDeletion",
+        "DicomWeb",
+        "Education",
+        "Gdcm",
+        "GoogleCloudStorage",
+        "Housekeeper",
+        "Indexer",
+        "Java",
+        "MongoDB",
+        "MultitenantDicom",
+        "MySQL",
+        "Neuro",
+        "Odbc",
+        "OHIF",
+        "OrthancExplorer2",
+        "PostgreSQL",
+        "STL",
+        "ServeFolders",
+        "StoneWebViewer",
+        "Transfers",
+        "WebViewer",
+        "WholeSlideImaging",
+        "Worklists",
+    }
+)
+"""Sections of Orthanc's official plugins."""
+
+PARTLY_HONOURED: Mapping[str, Mapping[str, tuple[Any, ...]]] = {
+    # The queue is part of the index here.
+    "DelayedDeletion": {"Path": ()},
+}
+"""Options within the sections that Repertory has, with the values that change nothing."""
+
+REFUSED: Mapping[str, str] = {
+    "ReadOnly": "Repertory has no read-only mode yet, and would take new instances",
+}
+"""Options that are not honoured and must not be passed over, with the reason."""
+
+
+def changes_nothing(section: str, name: str, value: Any) -> bool:
+    """Whether it makes no difference that an option of Orthanc has no effect here."""
+    known = NOT_HONOURED if not section else PARTLY_HONOURED.get(section, {})
+    if value in (known.get(name) or ()):
+        return True
+    if not section and name in SECTIONS:
+        # A plugin that is switched off, or has nothing to do.
+        return value == {} or (isinstance(value, dict) and value.get("Enable") is False)
+    return name == "Warnings" and isinstance(value, dict) and False not in value.values()
+
+
+def is_known(section: str, name: str) -> bool:
+    """Whether Orthanc has an option, or a section at the root, of this name."""
+    if section:
+        return name in PARTLY_HONOURED.get(section, {})
+    return name in NOT_HONOURED or name in SECTIONS
+
+
+def names(section: str) -> list[str]:
+    """All names that ``is_known`` says yes to."""
+    return sorted(PARTLY_HONOURED.get(section, {})) if section else [*NOT_HONOURED, *SECTIONS]

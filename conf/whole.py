@@ -1,0 +1,58 @@
+"""What is wrong, or odd, in settings as a whole: where two options depend on each other."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from repertory.conf.settings import Settings
+
+
+def faults_of(settings: Settings) -> Iterator[tuple[str, str]]:
+    """Why the archive must not start: an option, and the rest of the sentence."""
+    if (
+        settings.remote_access_allowed
+        and settings.authentication_required
+        and not settings.registered_users
+    ):
+        # Orthanc 1.13 does not start either.
+        yield (
+            "RegisteredUsers",
+            'must name a user, or "AuthenticationEnabled" be false: remote access is allowed',
+        )
+    if settings.http_server_enabled and settings.ssl_enabled:
+        yield from _missing("SslCertificate", settings.ssl_certificate)
+        if settings.ssl_verify_peers:
+            yield from _missing(
+                "SslTrustedClientCertificates", settings.ssl_trusted_client_certificates
+            )
+
+
+def doubts_about(settings: Settings) -> Iterator[tuple[str, str]]:
+    """What is probably not meant: an option, and the rest of the sentence."""
+    if settings.remote_access_allowed and not settings.authentication_required:
+        yield (
+            "RemoteAccessAllowed",
+            "is true while users need not authenticate: whoever comes in can delete everything.",
+        )
+    elif settings.remote_access_allowed and not settings.ssl_enabled:
+        yield (
+            "SslEnabled",
+            "is false while remote access is allowed: without a proxy, passwords go in the clear.",
+        )
+    if (
+        settings.authentication_required
+        and not settings.remote_access_allowed
+        and not settings.registered_users
+    ):
+        yield ("RegisteredUsers", "names no user: nobody can use the REST API.")
+    if len(settings.http_bind_addresses) > 1:
+        yield (
+            "HttpBindAddresses",
+            f"has several addresses: only {settings.http_bind_address} is listened on.",
+        )
+    if settings.ssl_verify_peers and not settings.ssl_enabled:
+        yield ("SslVerifyPeers", "has no effect while SslEnabled is false.")
+
+
+def _missing(option: str, path: str) -> Iterator[tuple[str, str]]:
+    if not Path(path).is_file():
+        yield (option, f"must name a file that exists, not {path}")
