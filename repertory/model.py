@@ -210,6 +210,14 @@ class Origin:
     http_username: str = ""
 
 
+class TagForm(Enum):
+    """In which of Orthanc's formats the tags of a file are written (spec, Objects)."""
+
+    FULL = "full"
+    SHORT = "short"
+    SIMPLIFIED = "simplified"
+
+
 Tags = dict[str, str]
 """DICOM tag (``"0010,0020"``, lower-case hexadecimal) to its value as UTF-8 text."""
 

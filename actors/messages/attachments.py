@@ -10,6 +10,7 @@ from repertory.model import (
     Level,
     ReleasedFile,
     ResourceId,
+    TagForm,
 )
 
 
@@ -79,7 +80,7 @@ class ReadFile(Query[bytes]):
 
 @message
 class ReadTags(Query[Mapping[str, Any]]):
-    """All tags of an instance in Orthanc's full format: ``{"gggg,eeee": {Name, Type, Value}}``.
+    """All tags of an instance in one of Orthanc's formats (full: ``{"gggg,eeee": {Name, …}}``).
 
     Raises:
         UnknownResource: there is no such instance.
@@ -89,11 +90,12 @@ class ReadTags(Query[Mapping[str, Any]]):
 
     id: ResourceId
     ignore_length: frozenset[str] = frozenset()
+    form: TagForm = TagForm.FULL
 
 
 @message
 class ReadHeader(Query[Mapping[str, Any]]):
-    """The file meta information (PS3.10 section 7.1) of an instance, in the full format.
+    """The file meta information (PS3.10 section 7.1) of an instance, in one of the formats.
 
     Raises:
         UnknownResource: there is no such instance.
@@ -102,6 +104,7 @@ class ReadHeader(Query[Mapping[str, Any]]):
     """
 
     id: ResourceId
+    form: TagForm = TagForm.FULL
 
 
 @message
