@@ -16,7 +16,7 @@ import threading
 import time
 from array import array
 from collections import Counter, deque
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection as Pipe
 from multiprocessing.synchronize import Barrier
@@ -54,7 +54,7 @@ def post(path: str, *body: Buffer, content_type: str = "application/dicom") -> R
     return (head.encode() + bytes(body[0]), *body[1:])
 
 
-class BrokenAnswer(Exception):
+class AnswerError(Exception):
     """The server's answer is not HTTP, or stopped in the middle."""
 
 
@@ -118,7 +118,7 @@ class _Answer:
             if self._keep:
                 self.body += data
             if self._left < 0:
-                raise BrokenAnswer("more bytes than announced")
+                raise AnswerError("more bytes than announced")
             return self._left == 0
         self.body += data
         return self._chunked and self._unchunk()
@@ -129,7 +129,7 @@ class _Answer:
 
     def _read_head(self, head: bytes) -> None:
         if not head.startswith(b"HTTP/1."):
-            raise BrokenAnswer(f"no status line: {head[:40]!r}")
+            raise AnswerError(f"no status line: {head[:40]!r}")
         self.status = int(head[9:12])
         self.closes = bool(_CLOSE.search(head))
         if length := _LENGTH.search(head):
@@ -141,7 +141,8 @@ class _Answer:
 
     def _unchunk(self) -> bool:
         """Whether all chunks are there; then ``body`` is what they hold."""
-        pieces, at = [], 0
+        pieces: list[bytes] = []
+        at = 0
         while (end := self.body.find(b"\r\n", at)) >= 0:
             size = int(self.body[at:end].split(b";")[0], 16)
             if len(self.body) < end + 2 + size + 2:
@@ -171,7 +172,7 @@ class _Connection:
         """Open the connection, for the first time or again."""
         self.reconnects += 1
         if self.reconnects > MOST_RECONNECTS:
-            raise BrokenAnswer("the server keeps closing connections without an answer")
+            raise AnswerError("the server keeps closing connections without an answer")
         self.socket = socket.create_connection(self._address, timeout=PATIENCE)
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.socket.setblocking(False)
@@ -230,12 +231,12 @@ class _Worker:
         self._buffer = bytearray(READ_SIZE)
         self._view = memoryview(self._buffer)
         self._load = Load()
+        self._poll = select.epoll()
+        self._busy: dict[int, _Connection] = {}
 
     def warm_up(self, request: Request) -> None:
         """Open all connections and have ``request`` answered on each."""
-        self._connections = [
-            _Connection(self._address, keep=self._keep) for _ in range(self._size)
-        ]
+        self._connections = [_Connection(self._address, keep=self._keep) for _ in range(self._size)]
         self._exchange([(-1, request)] * self._size)
         self._load = Load()
         for connection in self._connections:
@@ -253,63 +254,62 @@ class _Worker:
 
     def _exchange(self, requests: Sequence[tuple[int, Request]]) -> None:
         coming = iter(requests)
-        poll = select.epoll()
-        busy: dict[int, _Connection] = {}
-
-        def watch(connection: _Connection) -> None:
-            poll.register(connection.socket, select.EPOLLIN)
-            busy[connection.socket.fileno()] = connection
-
-        def forget(connection: _Connection) -> None:
-            poll.unregister(connection.socket)
-            del busy[connection.socket.fileno()]
-            connection.socket.close()
-
-        def after_sending(connection: _Connection) -> None:
-            events = select.EPOLLIN | (select.EPOLLOUT if connection.sending else 0)
-            poll.modify(connection.socket, events)
-
-        for connection in self._connections:
-            if (first := next(coming, None)) is None:
-                break
-            watch(connection)
+        self._poll = select.epoll()
+        self._busy = {}
+        for connection, first in zip(self._connections, coming, strict=False):
+            self._watch(connection)
             connection.begin(*first)
-            if connection.sending:
-                after_sending(connection)
-        while busy:
-            events = poll.poll(PATIENCE)
+            self._note_sending(connection)
+        while self._busy:
+            events = self._poll.poll(PATIENCE)
             if not events:
-                raise BrokenAnswer(f"no answer within {PATIENCE:.0f} seconds")
+                raise AnswerError(f"no answer within {PATIENCE:.0f} seconds")
             for fileno, event in events:
-                connection = busy[fileno]
-                if event & select.EPOLLOUT:
-                    connection.send()
-                    if not connection.sending:
-                        after_sending(connection)
-                if not event & ~select.EPOLLOUT:
-                    continue
-                match self._receive(connection):
-                    case "more":
-                        continue
-                    case "lost":
-                        forget(connection)
-                        connection.connect()
-                        watch(connection)
-                        connection.resend()
-                    case "done":
-                        # An answer before the end of the request: the rest is not wanted.
-                        if connection.answer.closes or connection.sending:
-                            forget(connection)
-                            connection.connect()
-                            watch(connection)
-                        if (following := next(coming, None)) is None:
-                            poll.unregister(connection.socket)
-                            del busy[connection.socket.fileno()]
-                            continue
-                        connection.begin(*following)
-                if connection.sending:
-                    after_sending(connection)
-        poll.close()
+                self._serve(self._busy[fileno], event, coming)
+        self._poll.close()
+
+    def _serve(
+        self, connection: _Connection, event: int, coming: Iterator[tuple[int, Request]]
+    ) -> None:
+        """Do what ``event`` makes possible on ``connection``."""
+        if event & select.EPOLLOUT:
+            connection.send()
+            if not connection.sending:
+                self._note_sending(connection)
+        if not event & ~select.EPOLLOUT:
+            return
+        match self._receive(connection):
+            case "more":
+                return
+            case "lost":
+                self._reconnect(connection)
+                connection.resend()
+            case "done":
+                # An answer before the end of the request: the rest is not wanted.
+                if connection.answer.closes or connection.sending:
+                    self._reconnect(connection)
+                if (following := next(coming, None)) is None:
+                    self._poll.unregister(connection.socket)
+                    del self._busy[connection.socket.fileno()]
+                    return
+                connection.begin(*following)
+        if connection.sending:
+            self._note_sending(connection)
+
+    def _watch(self, connection: _Connection) -> None:
+        self._poll.register(connection.socket, select.EPOLLIN)
+        self._busy[connection.socket.fileno()] = connection
+
+    def _reconnect(self, connection: _Connection) -> None:
+        self._poll.unregister(connection.socket)
+        del self._busy[connection.socket.fileno()]
+        connection.socket.close()
+        connection.connect()
+        self._watch(connection)
+
+    def _note_sending(self, connection: _Connection) -> None:
+        events = select.EPOLLIN | (select.EPOLLOUT if connection.sending else 0)
+        self._poll.modify(connection.socket, events)
 
     def _receive(self, connection: _Connection) -> str:
         """Read what has come: ``more`` is needed, the answer is ``done``, or all is ``lost``."""
@@ -326,7 +326,7 @@ class _Worker:
             if not answer.received:
                 return "lost"
             if not answer.end():
-                raise BrokenAnswer("the connection ended within an answer")
+                raise AnswerError("the connection ended within an answer")
             answer.closes = True
         load = self._load
         load.latencies.append(time.perf_counter() - connection.begun)
@@ -342,7 +342,7 @@ def _process(worker: _Worker, warm_up: Request, barrier: Barrier, pipe: Pipe) ->
         worker.warm_up(warm_up)
         barrier.wait(PATIENCE)
         pipe.send(worker.work())
-    except (BrokenAnswer, OSError, threading.BrokenBarrierError) as error:
+    except (AnswerError, OSError, threading.BrokenBarrierError) as error:
         barrier.abort()
         pipe.send(error)
 
@@ -363,7 +363,7 @@ def run_load(
 ) -> Load:
     """Have ``requests`` answered over ``connections`` and tell how it went.
 
-    ``keep`` keeps the bodies of the answers. Raises ``BrokenAnswer`` or ``OSError`` if the server
+    ``keep`` keeps the bodies of the answers. Raises ``AnswerError`` or ``OSError`` if the server
     does not play along; an answer that is not 200 is only counted.
     """
     parts = urlsplit(url)

@@ -5,6 +5,7 @@ one file is written out with marked identifiers, and ``Stamp`` replaces only the
 pixels, nearly all of the bytes, are one buffer in memory that all files share.
 """
 
+import random
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -122,7 +123,7 @@ def make_dicom(
     }
     words |= {(group, element): (vr, value) for group, element, vr, value in _SCANNER}
     columns = 64
-    rows = max(1, (size - 2_400) // (2 * columns))
+    rows = max(1, (size - 1_640) // (2 * columns))
     numbers = {0x0002: 1, 0x0010: rows, 0x0011: columns, 0x0100: 16, 0x0101: 12, 0x0102: 11}
     elements: dict[tuple[int, int], tuple[str, str | bytes]] = {**words}
     for number, value in (*numbers.items(), (0x0103, 0)):
@@ -165,15 +166,15 @@ class File:
         return len(self.head) + len(self.pixels)
 
 
-_serials = count(1)
+_serials = count(random.randrange(900_000_000))
 
 
 @dataclass(slots=True)
 class Stamp:
     """Makes files of one size that differ in their identifiers.
 
-    Numbers are unique within the process and the same in the next one: both servers are sent
-    the same files, each server once.
+    Numbers go up from a random one, so that a server which outlives the run takes the next run's
+    files as new ones too.
     """
 
     size: int

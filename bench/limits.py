@@ -105,7 +105,9 @@ def sqlite(folder: Path, seconds: float) -> Iterator[Limit]:
                         )
             rate = instances / (time.perf_counter() - begun)
             database.close()
-            yield Limit(f"SQLite, 3 rows for each instance, {group} in a commit, {synchronous}", rate)
+            yield Limit(
+                f"SQLite, 3 rows for each instance, {group} in a commit, {synchronous}", rate
+            )
 
 
 def _serve_aiohttp(port: int) -> None:
@@ -160,9 +162,14 @@ def aiohttp(_: Path, seconds: float) -> Iterator[Limit]:
     with bare_aiohttp() as url:
         for connections in (1, 16):
             work = {
-                f"bare aiohttp, GET of 1 KB ×{connections}": [get("/system")] * int(3_000 * seconds),
-                f"bare aiohttp, POST of 10 KB ×{connections}": _uploads(10_000, int(2_000 * seconds)),
-                f"bare aiohttp, POST of 0.5 MB ×{connections}": _uploads(500_000, int(800 * seconds)),
+                f"bare aiohttp, GET of 1 KB ×{connections}": [get("/system")]
+                * int(3_000 * seconds),
+                f"bare aiohttp, POST of 10 KB ×{connections}": _uploads(
+                    10_000, int(2_000 * seconds)
+                ),
+                f"bare aiohttp, POST of 0.5 MB ×{connections}": _uploads(
+                    500_000, int(800 * seconds)
+                ),
             }
             for name, requests in work.items():
                 yield Limit(name, run_load(url, requests, connections=connections).rate)

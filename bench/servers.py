@@ -41,7 +41,7 @@ COMMON_OPTIONS = {
 }
 
 
-class CannotMeasure(Exception):
+class MeasureError(Exception):
     """The server does not start, stop or answer as it should."""
 
 
@@ -171,10 +171,10 @@ class Server:
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
-            raise CannotMeasure(f"{self.name} did not stop within {STOP_PATIENCE:.0f} s") from None
+            raise MeasureError(f"{self.name} did not stop within {STOP_PATIENCE:.0f} s") from None
         while any(Path(f"/proc/{other}").exists() for other in others):
             if time.perf_counter() - begun > STOP_PATIENCE:
-                raise CannotMeasure(f"{self.name} left processes behind: {others}")
+                raise MeasureError(f"{self.name} left processes behind: {others}")
             time.sleep(POLL)
         return time.perf_counter() - begun
 
@@ -204,7 +204,7 @@ class Server:
         """What the server calls itself."""
         status, body = ask(self.url, "/system")
         if status != 200:
-            raise CannotMeasure(f"{self.name} answers GET /system by {status}")
+            raise MeasureError(f"{self.name} answers GET /system by {status}")
         return str(json.loads(body).get("Version", "?"))
 
     def _write_config(self, port: int) -> Path:
@@ -224,13 +224,13 @@ class Server:
         while time.perf_counter() < deadline:
             if self._process is not None and self._process.poll() is not None:
                 tail = (self.folder / "log.txt").read_text(errors="replace")[-2_000:]
-                raise CannotMeasure(f"{self.name} ended at its start:\n{tail}")
+                raise MeasureError(f"{self.name} ended at its start:\n{tail}")
             try:
                 if ask(self.url, "/system", patience=5.0)[0] == 200:
                     return time.perf_counter() - begun
             except (OSError, http.client.HTTPException):
                 time.sleep(POLL)
-        raise CannotMeasure(f"{self.name} does not answer")
+        raise MeasureError(f"{self.name} does not answer")
 
 
 OURS = shlex.join([sys.executable, "-m", "repertory"]) + " {config}"
