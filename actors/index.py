@@ -14,7 +14,7 @@ from repertory.actors.messages.resources import DeleteResource, ResourceDeleted
 from repertory.actors.messages.stability import DeclareStable, ResourceStabilized
 from repertory.actors.reply import Reply
 from repertory.actors.switchboard import Switchboard
-from repertory.errors import ArchiveFull, IndexBusy, IndexFailed, RepertoryError
+from repertory.errors import IndexFailed, RepertoryError
 from repertory.model import DeletionReceipt, StoreReceipt, StoreStatus
 from repertory.storage.index.base import IndexEngine, IndexWriter
 
@@ -24,10 +24,6 @@ R = TypeVar("R")
 
 GROUP_LIMIT = 500
 """Changes after which a group is committed even if more mail waits: bounds what a crash undoes."""
-
-_VOID = (IndexFailed, IndexBusy, ArchiveFull)
-"""The errors of the database that undo a whole group, not the one change."""
-
 
 @message
 class CommitGroup(Event):
@@ -126,25 +122,27 @@ class IndexActor(RepertoryActor):
         events: Callable[[R], tuple[Event, ...]] = lambda _: (),
     ) -> Reply[R]:
         reply: Reply[R] = Reply()
+        failure: RepertoryError
+        if not self._outcomes:
+            self._writer.begin()  # what it raises reaches the asker: nothing was begun
+            self.tell_self(CommitGroup(group=self._group))
         try:
-            if not self._outcomes:
-                self._writer.begin()
-                self.tell_self(CommitGroup(group=self._group))
             value = work()
-        except _VOID as error:
-            self._outcomes.append((reply, None, error, ()))
-            self._fail(error)
         except RepertoryError as error:
             # A refusal, too, may rest on changes that are not committed yet: it waits with them.
             self._outcomes.append((reply, None, error, ()))
+            failure = error
         except Exception:
-            # A defect of ours; the writer has undone the change, the others in the group stand.
             log.exception("change_failed")
-            self._outcomes.append((reply, None, IndexFailed(), ()))
+            failure = IndexFailed()
+            self._outcomes.append((reply, None, failure, ()))
         else:
             self._outcomes.append((reply, value, None, events(value)))
             if len(self._outcomes) >= GROUP_LIMIT:
                 self._commit()
+            return reply
+        if self._writer.is_void:
+            self._fail(failure)
         return reply
 
     def _commit(self) -> None:

@@ -22,9 +22,10 @@ from repertory.actors.storage import StorageActor
 from repertory.actors.switchboard import Ref, Switchboard
 from repertory.conf.settings import Settings
 from repertory.errors import CannotStart, RepertoryError, ShuttingDown
+from repertory.model import Level
 from repertory.storage.areas import FilesystemArea
 from repertory.storage.index.sqlite.engine import SqliteEngine
-from repertory.storage.main_tags import MainDicomTags
+from repertory.storage.main_tags import MAIN_DICOM_TAGS
 
 if TYPE_CHECKING:
     from aiohttp import web
@@ -174,11 +175,12 @@ class Repertory:
     def _start_cast(self, board: Switchboard) -> None:
         settings = self.settings
         files = Path(settings.storage_directory)
+        main_tags = MAIN_DICOM_TAGS
         engine = SqliteEngine(
             Path(settings.index_directory or settings.storage_directory),
             synchronous=settings.index_synchronous,
+            signatures={level: main_tags.signature(level) for level in Level},
         )
-        main_tags = MainDicomTags()
         area = FilesystemArea(files, synchronize=settings.sync_storage_area)
 
         self._put_on(board, IndexActor, engine=engine)

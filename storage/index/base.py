@@ -107,8 +107,9 @@ class IndexReader(Protocol):
 class IndexWriter(Protocol):
     """Changes the index. The caller groups changes: ``begin``, any number of them, ``commit``.
 
-    A change that raises has left no trace (it is rolled back to where it began); the changes
-    before it in the group stand. Nothing of a group may be answered before ``commit`` returned.
+    A change that is refused has left no trace, and the changes before it in the group stand.
+    One that fails may void the whole group (``is_void``); ``rollback`` then ends it. Nothing of a
+    group may be answered before ``commit`` returned.
     ``now`` is seconds since the epoch, UTC.
 
     Raises (all methods):

@@ -42,6 +42,11 @@ class DatabaseWriter:
         self._is_open = False
         self._is_void = False
 
+    @property
+    def is_void(self) -> bool:
+        """Whether a change failed in such a way that nothing of its group will be done."""
+        return self._is_void
+
     def begin(self) -> None:
         """Open a group."""
         if self._is_open:

@@ -113,7 +113,7 @@ class Recorder:
             self._log_parents(lineage, now)
         if place is not None and lineage.expected is not None:
             self._log_completed(lineage, place, now)
-        return StoreReceipt(ids, StoreStatus.SUCCESS)
+        return StoreReceipt(ids, StoreStatus.SUCCESS, activity=number)
 
     def _leave(self, ids: ResourceIds, attachment: Attachment) -> StoreReceipt:
         self._group.release(attachment)

@@ -1,0 +1,56 @@
+"""The archive's own actors on a stage, with a real index and real files."""
+
+import pytest
+from repertory.actors.crew import InlineCrew
+from repertory.actors.deletion_queue import DeletionQueueActor
+from repertory.actors.index import IndexActor
+from repertory.actors.index_reader import IndexReaderActor
+from repertory.actors.stability_monitor import StabilityMonitorActor
+from repertory.actors.storage import StorageActor
+from repertory.storage.areas import FilesystemArea
+from repertory.storage.index.sqlite.engine import SqliteEngine
+from repertory.storage.main_tags import MAIN_DICOM_TAGS
+from repertory.testing import Stage
+
+
+class Archive:
+    """A stage with the whole cast; ``restart`` plays the next run on the same folder."""
+
+    def __init__(self, folder):
+        self.folder = folder
+        self.stable_age = 60
+        self.stage = None
+        self.restart()
+
+    def restart(self, stage=None, *, without=()):
+        if self.stage is not None:
+            self.stage.close()
+        self.stage = stage or Stage()
+        engine = SqliteEngine(self.folder / "index")
+        self.area = FilesystemArea(self.folder / "files", synchronize=False)
+        cast = [
+            (IndexActor, {"engine": engine}),
+            (IndexReaderActor, {"engine": engine}),
+            (
+                StorageActor,
+                {"area": self.area, "crew": InlineCrew(), "main_tags": MAIN_DICOM_TAGS},
+            ),
+            (DeletionQueueActor, {}),
+            (StabilityMonitorActor, {"stable_age": self.stable_age}),
+        ]
+        self.refs = {
+            actor: self.stage.put_on(actor, **parts)
+            for actor, parts in cast
+            if actor not in without
+        }
+        return self.stage
+
+    def files(self):
+        return sorted(self.area.names())
+
+
+@pytest.fixture
+def archive(tmp_path):
+    archive = Archive(tmp_path)
+    yield archive
+    archive.stage.close()
