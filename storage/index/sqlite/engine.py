@@ -69,6 +69,7 @@ class SqliteEngine:
             try:
                 # Recognised before anything is written: a foreign file stays as it is.
                 prepare(connection)
+                connection.execute("SELECT * FROM totals, properties LIMIT 1").fetchall()
             finally:
                 connection.close()
         except apsw.NotADBError as error:

@@ -1,13 +1,130 @@
 """An index of every engine, and made-up instances to put into it."""
 
+import hashlib
+import uuid
+from contextlib import contextmanager
+from types import SimpleNamespace
+
 import pytest
 
+from repertory.model import (
+    Attachment,
+    Identity,
+    Level,
+    Origin,
+    OriginKind,
+    ResourceId,
+    ResourceIds,
+    Summary,
+)
 from repertory.storage.index import ENGINES
+
+NOON = 1_800_000_000.0
+SIGNATURES = {
+    Level.PATIENT: "0010,0020",
+    Level.STUDY: "0020,000d",
+    Level.SERIES: "0020,000e",
+    Level.INSTANCE: "0008,0018",
+}
+
+
+def public_id(*uids):
+    return ResourceId(hashlib.sha1("|".join(uids).encode()).digest().hex("-", 4))
+
+
+def ids_of(patient="P", study="1.1", series="1.1.1", sop="1.1.1.1"):
+    return ResourceIds(
+        public_id(patient),
+        public_id(patient, study),
+        public_id(patient, study, series),
+        public_id(patient, study, series, sop),
+    )
+
+
+def an_instance(
+    patient="P",
+    study="1.1",
+    series="1.1.1",
+    sop="1.1.1.1",
+    *,
+    now=NOON,
+    size=1000,
+    disk=None,
+    place=None,
+    expected=None,
+    origin=None,
+    tags=None,
+    **more,
+):
+    """What ``record_instance`` takes, for an instance with these identifiers."""
+    main_tags = {
+        Level.PATIENT: {"0010,0010": "DOE^JOHN", "0010,0020": patient, "0010,0030": "19700102"},
+        Level.STUDY: {
+            "0008,0020": "20260102",
+            "0008,0050": "A1",
+            "0008,1030": "Thorax",
+            "0020,000d": study,
+        },
+        Level.SERIES: {"0008,0060": "CT", "0020,000e": series},
+        Level.INSTANCE: {"0008,0018": sop, "0020,0013": str(place or 1)},
+    }
+    for level, changed in (tags or {}).items():
+        main_tags[level] |= changed
+    details = {
+        "transfer_syntax": "1.2.840.10008.1.2.1",
+        "sop_class_uid": "1.2.840.10008.5.1.4.1.1.2",
+        "pixel_data_offset": 1530,
+        "pixel_data_vr": "OW",
+    }
+    return {
+        "ids": ids_of(patient, study, series, sop),
+        "summary": Summary(
+            identity=Identity(patient, study, series, sop),
+            main_tags=main_tags,
+            index_in_series=place,
+            expected_instances=expected,
+            **(details | more),
+        ),
+        "attachment": a_file(size=size, disk=disk),
+        "origin": origin or Origin(kind=OriginKind.REST_API, remote_ip="127.0.0.1"),
+        "now": now,
+    }
+
+
+def a_file(*, size=1000, disk=None, **more):
+    name = uuid.uuid4()
+    return Attachment(
+        **(
+            {
+                "uuid": str(name),
+                "content_type": 1,
+                "uncompressed_size": size,
+                "uncompressed_md5": name.hex,
+                "compressed_size": size if disk is None else disk,
+                "compressed_md5": name.hex if disk is None else name.hex[::-1],
+            }
+            | more
+        )
+    )
+
+
+@pytest.fixture(scope="session")
+def made_up():
+    return SimpleNamespace(
+        NOON=NOON,
+        SIGNATURES=SIGNATURES,
+        a_file=a_file,
+        an_instance=an_instance,
+        ids_of=ids_of,
+        public_id=public_id,
+    )
 
 
 @pytest.fixture(params=sorted(ENGINES))
 def engine(request, tmp_path):
-    engine = ENGINES[request.param](tmp_path / "index", synchronous="NORMAL", signatures={})
+    engine = ENGINES[request.param](
+        tmp_path / "index", synchronous="NORMAL", signatures=SIGNATURES
+    )
     engine.open()
     yield engine
     engine.close()
@@ -25,3 +142,38 @@ def reader(engine):
     reader = engine.reader()
     yield reader
     reader.close()
+
+
+@pytest.fixture
+def group(writer):
+    """``with group() as writer:`` is a group of changes that is committed at its end."""
+
+    @contextmanager
+    def group():
+        writer.begin()
+        yield writer
+        writer.commit()
+
+    return group
+
+
+@pytest.fixture
+def store(group):
+    """Record an instance in a group of its own."""
+
+    def store(*uids, **details):
+        with group() as writer:
+            return writer.record_instance(**an_instance(*uids, **details))
+
+    return store
+
+
+@pytest.fixture
+def delete(group):
+    """Delete a resource in a group of its own."""
+
+    def delete(level, id_, now=NOON + 3600):
+        with group() as writer:
+            return writer.delete_resource(level, id_, now)
+
+    return delete
