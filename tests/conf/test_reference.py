@@ -1,0 +1,92 @@
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import repertory.conf
+from repertory.conf import orthanc, reference
+from repertory.conf.comments import parse
+from repertory.conf.fields import every_option, option_name, section_of
+from repertory.conf.loading import load_settings
+from repertory.conf.settings import Settings
+
+CONF = Path(repertory.conf.__file__).parent
+
+
+def test_the_file_that_is_shipped_is_what_is_declared():
+    assert (CONF / "defaults.json").read_text(encoding="utf-8") == reference.render_defaults()
+
+
+def test_the_published_reference_is_what_is_declared():
+    published = CONF.parent / "docs" / "reference" / "options.md"
+
+    assert published.read_text(encoding="utf-8") == reference.render_options()
+
+
+def test_the_file_that_is_shipped_says_the_defaults(monkeypatch):
+    monkeypatch.chdir(CONF)
+
+    assert load_settings(Path("defaults.json")) == Settings()
+
+
+def test_the_file_that_is_shipped_names_every_option():
+    text = reference.render_defaults()
+    named = set(parse(text).lines) | {("AuthenticationEnabled",)}
+
+    assert {names for names, _, _ in every_option(Settings)} <= named
+    assert '// "AuthenticationEnabled" : false' in text
+
+
+def test_the_file_that_is_shipped_is_json_once_its_comments_are_gone():
+    lines = reference.render_defaults().splitlines()
+    bare = "\n".join(line for line in lines if not line.lstrip().startswith("//"))
+
+    assert json.loads(bare)["HttpPort"] == 8042
+
+
+def test_every_option_has_a_meaning_that_is_a_sentence():
+    for names, field, _ in every_option(Settings):
+        assert field.metadata["option"].meaning.endswith("."), names
+
+
+def test_sections_are_named_like_their_fields():
+    for name, part in _sections(Settings):
+        assert part.__section__.rpartition(".")[2] == name
+
+
+def test_no_option_is_both_honoured_and_not():
+    honoured = {".".join(names) for names, _, _ in every_option(Settings)}
+    partly = {
+        f"{section}.{name}" for section, names in orthanc.PARTLY_HONOURED.items() for name in names
+    }
+
+    assert honoured & (set(orthanc.NOT_HONOURED) | partly) == set()
+
+
+def test_the_reference_can_be_written_anew(tmp_path):
+    (tmp_path / "conf").mkdir()
+    reference.write(tmp_path)
+
+    assert (tmp_path / "conf" / "defaults.json").read_text() == reference.render_defaults()
+    assert (tmp_path / "docs" / "reference" / "options.md").is_file()
+
+
+def test_reading_a_configuration_imports_no_part_of_the_archive():
+    code = (
+        "import sys, repertory.conf.loading, repertory.conf.reference;"
+        "print([m for m in sys.modules if m.startswith(('pykka', 'aiohttp', 'pydicom', 'apsw'))])"
+    )
+    run = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=CONF.parent
+    )
+
+    assert run.stdout.strip() == "[]"
+
+
+def _sections(cls):
+    types = {name: annotation for name, annotation in cls.__annotations__.items()}
+    for field in cls.__dataclass_fields__.values():
+        part = section_of(types[field.name])
+        if part is not None:
+            yield option_name(field), part
+            yield from _sections(part)
