@@ -41,8 +41,8 @@ types: .venv/check.stamp ## check the types
 	seen=$$(sed -n 's/.* in \([0-9]*\) source files*.*/\1/p' build/typing/report); \
 	[ "$$seen" = "$$there" ] || { echo "mypy checked $$seen files of $$there." >&2; exit 1; }
 
-bench: .venv/test.stamp ## measure, and compare with Orthanc where it is installed
-	$(BIN)/python -m bench $(ARGS)
+bench: .venv/test.stamp ## measure beside Orthanc (ARGS="--peer none": alone)
+	$(BIN)/python bench/run.py $(ARGS)
 
 docs: .venv/test.stamp ## write docs/reference anew from the code
 	$(BIN)/python docs/build.py

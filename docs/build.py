@@ -213,9 +213,8 @@ def log_methods(node: ast.AST) -> set[str]:
         part.attr
         for part in ast.walk(node)
         if isinstance(part, ast.Attribute)
-        and isinstance(part.value, ast.Name)
-        and part.value.id == "log"
         and part.attr in LEVELS
+        and ast.unparse(part.value) in {"log", "structlog.get_logger(__name__)"}
     }
 
 

@@ -15,7 +15,7 @@ from repertory.model import StoreReceipt
 IN_FLIGHT = 16  # more than one, so that their changes of the index are committed together
 
 # Without a folder: the files that pydicom brings along, of which some are no DICOM files.
-folder = Path(sys.argv[1] if len(sys.argv) > 1 else str(get_testdata_file("CT_small.dcm"))).resolve()
+folder = Path(sys.argv[1] if len(sys.argv) > 1 else str(get_testdata_file("CT_small.dcm")))
 folder = folder if folder.is_dir() else folder.parent
 storage = sys.argv[2] if len(sys.argv) > 2 else "archive"
 

@@ -146,7 +146,7 @@ def test_all_of_it_is_imported(request, checkout, libraries, to_install, tmp_pat
         if name.endswith(".py") and not name.endswith("__main__.py")
     ]
     data = [
-        installed_name(str(Path(name).parent)).rstrip("/").replace("/", ".") + f":{Path(name).name}"
+        installed_name(name).rpartition("/")[0].replace("/", ".") + ":" + Path(name).name
         for name in to_install
         if not name.endswith(".py")
     ]
