@@ -83,9 +83,7 @@ class SystemClock:
     def _run(self) -> None:
         while True:
             with self._changed:
-                while not self._closed and (
-                    not self._due or self._due[0][0] > time.monotonic()
-                ):
+                while not self._closed and (not self._due or self._due[0][0] > time.monotonic()):
                     wait = self._due[0][0] - time.monotonic() if self._due else None
                     self._changed.wait(wait)
                 if self._closed:

@@ -1,4 +1,4 @@
-"""A crew: a few threads that do an actor's slow work, so that its mailbox never waits for a disk."""
+"""A crew: a few threads that do an actor's slow work: its mailbox never waits for a disk."""
 
 import queue
 import threading

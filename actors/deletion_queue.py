@@ -46,7 +46,9 @@ class DeletionQueueActor(RepertoryActor):
     rank = 4
 
     def __init__(self, *, board: Switchboard, throttle: float = 0.0) -> None:
-        """Args:
+        """Take what the actor works with.
+
+        Args:
         board: the switchboard.
         throttle: seconds between two files (``ThrottleDelayMs``).
         """

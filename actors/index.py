@@ -25,6 +25,7 @@ R = TypeVar("R")
 GROUP_LIMIT = 500
 """Changes after which a group is committed even if more mail waits: bounds what a crash undoes."""
 
+
 @message
 class CommitGroup(Event):
     """Commit the changes made since the last commit; the index tells it to itself."""

@@ -105,11 +105,11 @@ class Reply(pykka.Future[R]):
         following: Reply[S] = Reply()
 
         def go_on(reply: "Reply[R]") -> None:
-            if reply._error is not None:
-                following.refuse(reply._error)
+            if reply.error is not None:
+                following.refuse(reply.error)
                 return
             try:
-                following.set(step(reply._value))  # type: ignore[arg-type]  # R may be None
+                following.set(step(reply.get()))
             except Exception as error:  # noqa: BLE001 - whoever asked gets it, whatever it is
                 following.refuse(error)
 
@@ -117,7 +117,7 @@ class Reply(pykka.Future[R]):
         return following
 
     def _adopt(self, other: "Reply[R]") -> None:
-        self._finish(other._value, other._error)
+        self._finish(other._value, other._error)  # noqa: SLF001 - another of this class
 
     def _finish(self, value: R | None, error: BaseException | None) -> None:
         with self._lock:

@@ -104,9 +104,7 @@ class StabilityMonitorActor(RepertoryActor):
         if key not in self._waiting:
             retry_at = self.clock.monotonic() - self._stable_age + _RETRY
             self._waiting[key] = (event.resource.activity, retry_at)
-            self._waiting = OrderedDict(
-                sorted(self._waiting.items(), key=lambda item: item[1][1])
-            )
+            self._waiting = OrderedDict(sorted(self._waiting.items(), key=lambda item: item[1][1]))
             self._set_alarm()
 
     def _note_failure(self, resource: Unstable, reply: Reply[bool]) -> None:

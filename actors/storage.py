@@ -76,7 +76,9 @@ class StorageActor(RepertoryActor):
         keep_md5: bool = True,
         unpacking_limit: int = 8 << 30,
     ) -> None:
-        """Args:
+        """Take what the actor works with.
+
+        Args:
         board: the switchboard.
         area: the storage area.
         crew: who reads and writes; it is closed with the actor.
@@ -193,9 +195,7 @@ class StorageActor(RepertoryActor):
     @handles(ReadFile)
     def read_file(self, query: ReadFile) -> Reply[bytes]:
         """Read more of a file."""
-        return self._crew.do(
-            lambda: self._read_range(query.attachment, query.start, query.length)
-        )
+        return self._crew.do(lambda: self._read_range(query.attachment, query.start, query.length))
 
     @handles(ReadTags)
     def read_tags(self, query: ReadTags) -> Reply[Mapping[str, Any]]:

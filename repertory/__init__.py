@@ -7,7 +7,7 @@ its actors in tests; the ``repertory`` command serves it over HTTP.
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from repertory.version import VERSION as __version__
+from repertory.version import VERSION as __version__  # noqa: N811 - the customary name
 
 # In a checkout the subpackages lie beside this folder, not in it: see docs/explanation/layout.md.
 if not Path(__file__).with_name("actors").is_dir():

@@ -54,7 +54,9 @@ class Repertory:
         clock: Clock | None = None,
         on_failure: Callable[[str], None] | None = None,
     ) -> None:
-        """Args:
+        """Take the settings; nothing is started yet.
+
+        Args:
         settings: the configuration; the defaults where there is none.
         clock: another clock than the computer's, for tests.
         on_failure: called with an actor's name when the archive cannot go on, instead of
@@ -227,11 +229,11 @@ class Repertory:
             self._server = None
         board, self._board = self._board, None
         while self._cast:
-            _, ref = self._cast.pop()
+            actor, ref = self._cast.pop()
             try:
                 ref.stop(timeout=STOP_PATIENCE)
             except RepertoryError as error:
-                log.error("actor_stuck", actor=ref.actor_class.__name__, error=str(error))
+                log.error("actor_stuck", actor=actor.__name__, reason=type(error).__name__)  # noqa: TRY400 - no defect
         if board is not None:
             board.clock.close()
 

@@ -23,7 +23,9 @@ class ZipEntries:
     """
 
     def __init__(self, source: bytes | Path, *, limit: int) -> None:
-        """Args:
+        """Open the archive.
+
+        Args:
             source: the archive, or a path to it.
             limit: how many bytes all its files together may have.
 

@@ -14,7 +14,7 @@ from repertory.errors import ArchiveFull, CannotStart, FileLost, StorageFailed
 log = structlog.get_logger(__name__)
 
 STAGING = ".staging"
-"""The folder of files that are still being written; on the same disk, so that they can be renamed."""
+"""The folder of files that are still being written; on the same disk, to be renamed."""
 
 NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 """The errors of the operating system that mean that the disk, or one's share of it, is full."""
@@ -31,7 +31,9 @@ class FilesystemArea:
     """
 
     def __init__(self, root: Path, *, synchronize: bool = True) -> None:
-        """Args:
+        """Name the folder.
+
+        Args:
         root: the folder; it is made where it is missing.
         synchronize: whether files are forced to the medium (``SyncStorageArea``).
         """
@@ -98,7 +100,9 @@ class FilesystemArea:
                 path.unlink()
             raise _failure(error) from error
 
-    def read(self, uuid: str, _content_type: int, start: int = 0, length: int | None = None) -> bytes:
+    def read(
+        self, uuid: str, _content_type: int, start: int = 0, length: int | None = None
+    ) -> bytes:
         """The bytes from ``start``, at most ``length`` of them."""
         try:
             descriptor = os.open(self._path(uuid), os.O_RDONLY)
@@ -178,7 +182,7 @@ class FilesystemArea:
         path = self._path(uuid)
         for attempt in range(1, _TRIES + 1):
             try:
-                os.rename(staged, path)
+                staged.rename(path)
                 break
             except FileNotFoundError:
                 # The folder is new, or `remove` took it away between two of our steps.

@@ -44,7 +44,9 @@ class MemoryArea:
         self.create(uuid, content_type, path.read_bytes())
         path.unlink()
 
-    def read(self, uuid: str, _content_type: int, start: int = 0, length: int | None = None) -> bytes:
+    def read(
+        self, uuid: str, _content_type: int, start: int = 0, length: int | None = None
+    ) -> bytes:
         """The bytes from ``start``, at most ``length`` of them."""
         content = self._content(uuid)
         return content[start:] if length is None else content[start : start + length]

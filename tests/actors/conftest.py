@@ -1,6 +1,7 @@
 """The archive's own actors on a stage, with a real index and real files."""
 
 import pytest
+
 from repertory.actors.crew import InlineCrew
 from repertory.actors.deletion_queue import DeletionQueueActor
 from repertory.actors.index import IndexActor

@@ -1,6 +1,7 @@
 import threading
 
 import pytest
+
 from repertory.actors.clock import SystemClock
 from repertory.testing import ManualClock
 

@@ -1,4 +1,7 @@
+from itertools import pairwise
+
 import pytest
+
 from repertory.actors.deletion_queue import DeletionQueueActor
 from repertory.actors.messages.attachments import (
     AttachmentsReleased,
@@ -47,9 +50,7 @@ def test_a_file_leaves_the_queue_only_after_it_is_gone(stage):
     in_queue = []
     stage.understudy(
         RemoveAttachment,
-        answer=lambda command: in_queue.append(
-            command.uuid in {file.uuid for file in index.queue}
-        ),
+        answer=lambda command: in_queue.append(command.uuid in {file.uuid for file in index.queue}),
     )
     stage.put_on(DeletionQueueActor)
     stage.settle()
@@ -99,7 +100,7 @@ def test_a_file_that_cannot_go_holds_nobody_up_and_is_tried_again_ever_later(sta
     stage.clock.advance(100)
 
     assert index.queue == []
-    gaps = [later - earlier for earlier, later in zip(attempts, attempts[1:], strict=False)]
+    gaps = [later - earlier for earlier, later in pairwise(attempts)]
     assert len(gaps) == 3
     assert gaps == sorted(gaps)
     assert gaps[-1] > gaps[0]

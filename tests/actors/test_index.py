@@ -1,6 +1,7 @@
 import threading
 
 import pytest
+
 from repertory.actors.index import IndexActor
 from repertory.actors.messages.attachments import AttachmentsReleased
 from repertory.actors.messages.changes import ClearChanges, DescribeLastChange, ListChanges
@@ -174,9 +175,7 @@ def test_deleting_a_study_empties_the_archive(archive):
 
 def test_deleting_one_instance_leaves_its_ancestors(archive):
     receipts = [archive.stage.ask(StoreInstance(content=c)) for c in make_study()]
-    receipt = archive.stage.ask(
-        DeleteResource(level=Level.INSTANCE, id=receipts[0].ids.instance)
-    )
+    receipt = archive.stage.ask(DeleteResource(level=Level.INSTANCE, id=receipts[0].ids.instance))
 
     assert receipt.remaining_ancestor.level is Level.SERIES
     assert receipt.remaining_ancestor.id == receipts[0].ids.series
@@ -205,6 +204,4 @@ def test_everything_is_there_after_a_restart(archive):
     before = archive.stage.ask(DescribeResource(level=Level.STUDY, id=receipt.ids.study))
     archive.restart()
 
-    assert archive.stage.ask(
-        DescribeResource(level=Level.STUDY, id=receipt.ids.study)
-    ) == before
+    assert archive.stage.ask(DescribeResource(level=Level.STUDY, id=receipt.ids.study)) == before

@@ -1,6 +1,7 @@
 import threading
 
 import pytest
+
 from repertory.actors.reply import Reply, gather
 from repertory.errors import BadRequest, NoReplyInTime, UnknownItem
 

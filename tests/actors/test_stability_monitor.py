@@ -1,8 +1,9 @@
 import pytest
+
 from repertory.actors.messages.changes import ListChanges
 from repertory.actors.messages.instances import StoreInstance
 from repertory.actors.messages.resources import DeleteResource, DescribeResource
-from repertory.actors.messages.stability import DeclareStable, ResourceStabilized
+from repertory.actors.messages.stability import DeclareStable, ListUnstable, ResourceStabilized
 from repertory.actors.stability_monitor import StabilityMonitorActor
 from repertory.errors import IndexBusy
 from repertory.model import ChangeType, Level
@@ -159,8 +160,6 @@ def test_many_that_fall_due_together_are_all_declared(archive, count):
 
 
 def test_the_monitor_needs_no_index_to_stop(stage):
-    from repertory.actors.messages.stability import ListUnstable
-
     stage.understudy(ListUnstable, answer=())
     ref = stage.put_on(StabilityMonitorActor, stable_age=60)
     stage.take_off(ref)

@@ -3,6 +3,7 @@ import os
 import zipfile
 
 import pytest
+
 from repertory.actors.crew import InlineCrew
 from repertory.actors.messages.attachments import ReadAttachment, ReadFile, RemoveAttachment
 from repertory.actors.messages.instances import (
@@ -184,7 +185,7 @@ def test_a_large_file_in_a_zip_goes_over_the_disk(stage, area):
     stage.ask(StoreZip(content=zipped(content, compression=zipfile.ZIP_STORED)))
 
     assert list(area.files.values()) == [content]
-    assert os.listdir(area.staging_path("x").parent) == []
+    assert list((area.staging_path("x").parent).iterdir()) == []
 
 
 def test_a_zip_that_is_corrupt_anywhere_stores_nothing(storage, area):

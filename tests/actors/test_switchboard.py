@@ -4,6 +4,7 @@ import time
 
 import pykka
 import pytest
+
 from repertory.actors.base import RepertoryActor, current_rank, handles
 from repertory.actors.messages.base import Command, Event, Query, message
 from repertory.actors.switchboard import DeadlockRisk, NobodyHandles, Switchboard

@@ -1,9 +1,9 @@
-import os
 import shutil
 import subprocess
 import uuid
 
 import pytest
+
 from repertory.errors import ArchiveFull, CannotStart, StorageFailed
 from repertory.storage.areas import FilesystemArea
 
@@ -59,7 +59,7 @@ def test_an_error_of_the_disk_leaves_nothing_behind(area, tmp_path):
         area.create(FILE, 1, b"x")
 
     assert str(tmp_path) not in str(failure.value)
-    assert os.listdir(tmp_path / ".staging") == []
+    assert list((tmp_path / ".staging").iterdir()) == []
 
 
 @pytest.fixture
@@ -68,7 +68,10 @@ def tiny_disk(tmp_path):
     folder = tmp_path / "tiny"
     folder.mkdir()
     command = ["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(folder)]
-    if not shutil.which("mount") or subprocess.run(command, capture_output=True).returncode:
+    if (
+        not shutil.which("mount")
+        or subprocess.run(command, capture_output=True, check=False).returncode
+    ):
         pytest.skip("needs the right to mount a small tmpfs")
     yield folder
     subprocess.run(["umount", str(folder)], check=True)
@@ -81,10 +84,8 @@ def test_a_full_disk_is_said_to_be_full_and_takes_files_again_when_there_is_room
     with pytest.raises(ArchiveFull):
         area.create(str(uuid.uuid4()), 1, b"y" * 600_000)
 
-    assert os.listdir(tiny_disk / ".staging") == []
+    assert list((tiny_disk / ".staging").iterdir()) == []
     area.remove(FILE, 1)
     area.create(FILE, 1, b"z" * 600_000)
 
     assert area.size(FILE, 1) == 600_000
-
-
