@@ -77,6 +77,7 @@ class RepertoryActor(pykka.ThreadingActor):
         super().__init__()
         self.board = board
         self.clock = board.clock
+        self._refusal: Exception | None = None
         self._table = {kind: getattr(self, name) for kind, name in self.handlers.items()}
 
     @staticmethod
@@ -106,14 +107,13 @@ class RepertoryActor(pykka.ThreadingActor):
         structlog.contextvars.bind_contextvars(actor=type(self).__name__)
         try:
             self.open()
-        except Exception as error:
-            # pykka ends the thread without calling on_failure.
-            self.board.report_death(type(self).__name__, error)
-            raise
+        except Exception as error:  # noqa: BLE001 - told to whoever waits for the start
+            self._refusal = error
 
     def on_stop(self) -> None:
         """Called by pykka in the actor's thread; see ``close``."""
-        self.close()
+        if self._refusal is None:
+            self.close()
 
     def on_failure(self, _kind: Any, error: BaseException | None, _traceback: Any) -> None:
         """Called by pykka when the thread ends by an error."""
@@ -122,6 +122,8 @@ class RepertoryActor(pykka.ThreadingActor):
     def on_receive(self, message: Any) -> Any:
         """Hand a message to its handler."""
         kind = type(message)
+        if self._refusal is not None:
+            raise self._refusal
         if kind is CallIn:
             return None
         inbox: Inbox = self.actor_inbox  # type: ignore[assignment]

@@ -49,7 +49,6 @@ class Switchboard:
         self.clock = clock or SystemClock()
         self.patience = patience
         self.dead: str | None = None
-        self.cause_of_death: BaseException | None = None
         self._seats: dict[type[Message], tuple[Ref, ...]] = {}
         self._ranks: dict[type[Message], int] = {}
         self._listeners: dict[type[Event], tuple[Callable[[Any], None], ...]] = {}
@@ -149,7 +148,6 @@ class Switchboard:
     def report_death(self, actor: str, error: BaseException | None) -> None:
         """Say that an actor ended by an error; the service acts on it."""
         self.dead = actor
-        self.cause_of_death = error
         self.publish(ActorDied(actor=actor, reason=type(error).__name__))
 
     def kinds(self) -> Iterable[type[Message]]:

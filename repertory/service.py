@@ -4,7 +4,7 @@ import threading
 from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, Self, TypeVar
 
 import structlog
 
@@ -21,7 +21,7 @@ from repertory.actors.stability_monitor import StabilityMonitorActor
 from repertory.actors.storage import StorageActor
 from repertory.actors.switchboard import Ref, Switchboard
 from repertory.conf.settings import Settings
-from repertory.errors import CannotStart, RepertoryError, ShuttingDown
+from repertory.errors import CannotStart, RepertoryError, ShuttingDown, Unsupported
 from repertory.model import Level
 from repertory.storage.areas import FilesystemArea
 from repertory.storage.index.sqlite.engine import SqliteEngine
@@ -39,6 +39,16 @@ STOP_PATIENCE = 60.0
 """Seconds that an actor may take to finish what it has begun when the archive stops."""
 
 
+class LogLevels(Protocol):
+    """What sets up the log of this process: ``repertory.logs`` for the command line."""
+
+    def level_of(self, category: str) -> str:
+        """How much a category logs."""
+
+    def set_level(self, category: str, level: str) -> None:
+        """Let a category log more or less."""
+
+
 class Repertory:
     """An archive: its actors, and the REST API if the settings want it.
 
@@ -53,6 +63,7 @@ class Repertory:
         *,
         clock: Clock | None = None,
         on_failure: Callable[[str], None] | None = None,
+        log_levels: "LogLevels | None" = None,
     ) -> None:
         """Take the settings; nothing is started yet.
 
@@ -60,18 +71,23 @@ class Repertory:
         settings: the configuration; the defaults where there is none.
         clock: another clock than the computer's, for tests.
         on_failure: called with an actor's name when the archive cannot go on, instead of
-            stopping it; the caller should stop it soon, from a thread of its own.
+            ending ``wait``; the caller should stop it soon, from a thread of its own.
+        log_levels: what ``/tools/log-level`` changes; a program that embeds the archive sets up
+            its own log, and needs none.
         """
         self.settings = settings or Settings()
         self._own_clock = clock
         self._on_failure = on_failure
+        self._log_levels = log_levels
         self._cast: list[tuple[type[RepertoryActor], Ref]] = []
         self._board: Switchboard | None = None
         self._server: Any = None
         self._lock = threading.Lock()
         self._stopped = threading.Event()
-        self._restart = False
-        self._failed: str | None = None
+        self.restart_requested = False
+        """Whether the archive was asked to start anew, once it is stopped (``/tools/reset``)."""
+        self.failed: str | None = None
+        """The actor whose death ended the archive, if one did."""
 
     @property
     def board(self) -> Switchboard:
@@ -99,7 +115,7 @@ class Repertory:
             if self._board is not None:
                 return
             self._stopped.clear()
-            self._restart, self._failed = False, None
+            self.restart_requested, self.failed = False, None
             board = self._board = Switchboard(clock=self._own_clock or SystemClock())
             board.listen(ActorDied, self._note_death)
             try:
@@ -149,30 +165,47 @@ class Repertory:
 
         return make_app(self.board, self.settings, control=self)
 
-    # What the REST API, signals and the command line ask for
+    def wait(self, timeout: float | None = None) -> int:
+        """Wait until the archive is to be stopped; what the process should answer then.
+
+        Returns:
+            0, or 1 where an actor died.
+
+        Raises:
+            TimeoutError: ``timeout`` seconds went by, and the archive still runs.
+        """
+        if not self._stopped.wait(timeout):
+            raise TimeoutError
+        return 0 if self.failed is None else 1
+
+    def request_shutdown(self, *, restart: bool = False) -> None:
+        """Let ``wait`` return, so that whoever runs the archive stops it."""
+        self.restart_requested = restart
+        self._stopped.set()
+
+    # What the REST API asks for (http.bridge.Control)
 
     def shutdown(self) -> None:
-        """Let ``wait`` return, so that whoever runs the archive stops it."""
-        self._stopped.set()
+        """Stop the archive."""
+        self.request_shutdown()
 
     def reset(self) -> None:
-        """Let ``wait`` return and say that the archive is to be started anew."""
-        self._restart = True
-        self._stopped.set()
+        """Stop the archive and start it anew from its configuration."""
+        self.request_shutdown(restart=True)
 
-    def wait(self, timeout: float | None = None) -> bool:
-        """Wait until the archive is to be stopped; ``False`` if it is not yet."""
-        return self._stopped.wait(timeout)
+    def log_level(self, category: str) -> str:
+        """How much a category logs."""
+        return self._log_levels.level_of(category) if self._log_levels else "default"
 
-    @property
-    def restart_wanted(self) -> bool:
-        """Whether a new start was asked for (``/tools/reset``)."""
-        return self._restart
+    def set_log_level(self, category: str, level: str) -> None:
+        """Let a category log more or less.
 
-    @property
-    def failed(self) -> str | None:
-        """The actor whose death ended the archive, if one did."""
-        return self._failed
+        Raises:
+            Unsupported: the log belongs to the program that embeds the archive.
+        """
+        if self._log_levels is None:
+            raise Unsupported("The log is set up by the program that runs the archive.")
+        self._log_levels.set_level(category, level)
 
     def _start_cast(self, board: Switchboard) -> None:
         settings = self.settings
@@ -210,10 +243,10 @@ class Repertory:
         board.connect(ref, actor)
         try:
             ref.ask(CallIn())
-        except RepertoryError as error:
-            cause = board.cause_of_death
-            if isinstance(cause, RepertoryError):
-                raise cause from error
+        except RepertoryError:
+            raise
+        except Exception as error:
+            log.exception("start_failed", actor=actor.__name__)
             raise CannotStart(f"{actor.__name__} could not start; see the log.") from error
 
     def _start_server(self, board: Switchboard) -> None:
@@ -239,7 +272,7 @@ class Repertory:
 
     def _note_death(self, event: ActorDied) -> None:
         log.critical("actor_died", actor=event.actor, reason=event.reason)
-        self._failed = event.actor
+        self.failed = event.actor
         if self._on_failure is not None:
             self._on_failure(event.actor)
         else:

@@ -9,7 +9,6 @@ from repertory.actors.messages.base import Event, Message, Question
 from repertory.actors.messages.system import CallIn
 from repertory.actors.reply import Reply
 from repertory.actors.switchboard import Ref, Switchboard
-from repertory.errors import RepertoryError
 from repertory.testing.clock import ManualClock
 
 R = TypeVar("R")
@@ -90,17 +89,12 @@ class Stage:
         """Start an actor with its parts, and wait until it is ready.
 
         Raises:
-            RepertoryError: what kept it from starting.
+            Exception: what kept it from starting.
         """
         ref = actor.start(board=self.board, **parts)
         self._cast.append(ref)
         self.board.connect(ref, actor)
-        try:
-            ref.ask(CallIn(), timeout=PATIENCE)
-        except RepertoryError:
-            if self.board.cause_of_death is not None:
-                raise self.board.cause_of_death from None
-            raise
+        ref.ask(CallIn(), timeout=PATIENCE)
         return ref
 
     def take_off(self, ref: Ref) -> None:

@@ -1,0 +1,171 @@
+import asyncio
+import threading
+
+import pytest
+from repertory import Repertory, Settings
+from repertory.actors.base import RepertoryActor
+from repertory.actors.deletion_queue import DeletionQueueActor
+from repertory.actors.index import IndexActor
+from repertory.actors.messages.instances import StoreInstance
+from repertory.actors.messages.resources import DeleteResource, ListResources
+from repertory.actors.messages.system import CallIn, DescribeTotals
+from repertory.errors import CannotStart, ShuttingDown
+from repertory.model import Level
+from repertory.testing import ManualClock
+from repertory.testing.files import make_dicom, make_study
+
+
+def settings_for(folder, **options):
+    return Settings(storage_directory=str(folder), http_server_enabled=False, **options)
+
+
+@pytest.fixture
+def archive(tmp_path):
+    with Repertory(settings_for(tmp_path)) as archive:
+        yield archive
+
+
+def test_a_study_is_stored_listed_and_deleted(archive, tmp_path):
+    receipts = [archive.ask(StoreInstance(content=content)) for content in make_study()]
+    (study,) = archive.ask(ListResources(level=Level.STUDY))
+    assert study == receipts[0].ids.study
+    archive.ask(DeleteResource(level=Level.STUDY, id=study))
+
+    assert archive.ask(ListResources(level=Level.STUDY)) == ()
+
+
+def test_an_archive_is_asked_from_a_coroutine(archive):
+    async def main():
+        contents = make_study(series=2, instances=5)
+        stored = [archive.ask_async(StoreInstance(content=content)) for content in contents]
+        await asyncio.gather(*stored)
+        return await archive.ask_async(DescribeTotals())
+
+    assert asyncio.run(main()).instances == 10
+
+
+def test_two_archives_in_one_process_know_nothing_of_each_other(tmp_path):
+    with (
+        Repertory(settings_for(tmp_path / "one")) as one,
+        Repertory(settings_for(tmp_path / "two")) as two,
+    ):
+        one.ask(StoreInstance(content=make_dicom()))
+        assert two.ask(DescribeTotals()).instances == 0
+        one.stop()
+
+        two.ask(StoreInstance(content=make_dicom()))
+        assert two.ask(DescribeTotals()).instances == 1
+
+
+def test_stopping_leaves_no_thread_behind(tmp_path):
+    before = set(threading.enumerate())
+    with Repertory(settings_for(tmp_path)) as archive:
+        archive.ask(StoreInstance(content=make_dicom()))
+    for thread in set(threading.enumerate()) - before:
+        thread.join(10)
+
+    assert set(threading.enumerate()) <= before
+
+
+def test_a_stopped_archive_says_so_and_can_be_started_again(tmp_path):
+    archive = Repertory(settings_for(tmp_path))
+    with pytest.raises(ShuttingDown):
+        archive.ask(DescribeTotals())
+    with archive:
+        archive.ask(StoreInstance(content=make_dicom()))
+    with pytest.raises(ShuttingDown):
+        archive.ask(DescribeTotals())
+    with archive:
+        assert archive.ask(DescribeTotals()).instances == 1
+
+
+def test_a_second_archive_on_the_same_folder_is_refused_and_the_first_goes_on(archive, tmp_path):
+    with pytest.raises(CannotStart, match="Another") as refusal:
+        Repertory(settings_for(tmp_path)).start()
+
+    assert str(tmp_path) not in str(refusal.value)
+    assert archive.ask(StoreInstance(content=make_dicom()))
+
+
+def test_an_archive_that_could_not_start_has_let_go_of_everything(tmp_path):
+    files = tmp_path / "files"
+    files.write_bytes(b"not a folder")
+    index = tmp_path / "index"
+    with pytest.raises(CannotStart, match="StorageDirectory"):
+        Repertory(settings_for(files, index_directory=str(index))).start()
+    files.unlink()
+
+    with Repertory(settings_for(files, index_directory=str(index))) as archive:
+        assert archive.ask(DescribeTotals()).instances == 0
+
+
+class Failing(RepertoryActor):
+    """Dies of the first message that nobody waits for."""
+
+    rank = 9
+
+    def on_receive(self, message):
+        if not isinstance(message, CallIn):
+            raise RuntimeError("on purpose")
+
+
+def put_on_a_failing_actor(archive):
+    ref = Failing.start(board=archive.board)
+    archive._cast.append((Failing, ref))
+    return ref
+
+
+def test_the_death_of_an_actor_ends_the_waiting_with_an_error(archive):
+    put_on_a_failing_actor(archive).tell("die")
+
+    assert archive.wait(10) == 1
+    assert archive.failed == "Failing"
+    assert archive.board.dead == "Failing"
+
+
+def test_the_death_of_an_actor_is_told_to_the_host(tmp_path):
+    told, heard = [], threading.Event()
+
+    def on_failure(actor):
+        told.append(actor)
+        heard.set()
+
+    with Repertory(settings_for(tmp_path), on_failure=on_failure) as archive:
+        put_on_a_failing_actor(archive).tell("die")
+        assert heard.wait(10)
+        with pytest.raises(TimeoutError):
+            archive.wait(0)
+
+    assert told == ["Failing"]
+
+
+def test_a_request_to_stop_ends_the_waiting(archive):
+    with pytest.raises(TimeoutError):
+        archive.wait(0)
+    archive.request_shutdown()
+
+    assert archive.wait(10) == 0
+    assert not archive.restart_requested
+
+
+def test_a_request_to_start_anew_is_told_to_whoever_waits(archive):
+    archive.reset()
+
+    assert archive.wait(10) == 0
+    assert archive.restart_requested
+
+
+def test_actors_start_in_the_order_of_their_rank(archive):
+    ranks = [actor.rank for actor, _ in archive._cast]
+
+    assert ranks == sorted(ranks)
+    assert archive._cast[0][0] is IndexActor
+    assert DeletionQueueActor in [actor for actor, _ in archive._cast]
+
+
+def test_time_can_be_given_to_an_archive(tmp_path):
+    clock = ManualClock()
+    with Repertory(settings_for(tmp_path), clock=clock) as archive:
+        archive.ask(StoreInstance(content=make_dicom()))
+
+        assert archive.board.clock is clock
