@@ -146,7 +146,10 @@ class _Attendant:
                 self.stopping = True
                 log.info("stop_requested", signal=signal.Signals(letter).name)
             if self._served is not None:
-                self._act(self._served)
+                try:
+                    self._act(self._served)
+                except Exception:  # the next signal must still be heard
+                    log.exception("signal_failed")
 
     def _act(self, served: _Served) -> None:
         if self.stopping:
