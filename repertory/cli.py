@@ -15,6 +15,8 @@ from typing import NoReturn
 from repertory import logs
 from repertory.conf.loading import read_settings
 from repertory.conf.reference import render_defaults
+from repertory.conf.settings import Settings
+from repertory.process import Archive, serve
 from repertory.version import ORTHANC_VERSION, VERSION
 
 GOOD, CANNOT, USAGE = 0, 1, 2
@@ -180,12 +182,13 @@ def _serve(words: Sequence[str]) -> int:
         parser.error(f"there is no command or configuration file '{path}'{hint}")
     for switch in arguments.ignored:
         _say(f"repertory: {switch} has no effect here.")
-    from repertory.process import serve  # noqa: PLC0415 - the other commands need no archive
+    return serve(arguments.configuration, lambda: _set_logs_up(arguments), _make_archive)
 
-    def set_logs_up() -> None:
-        _set_logs_up(arguments)
 
-    return serve(arguments.configuration, set_logs_up)
+def _make_archive(settings: Settings) -> Archive:
+    from repertory.service import Repertory  # noqa: PLC0415 - the other commands need no archive
+
+    return Repertory(settings)
 
 
 def _set_logs_up(arguments: argparse.Namespace) -> None:

@@ -13,6 +13,7 @@ import signal
 import sys
 import threading
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
@@ -33,8 +34,13 @@ _M_ARENA_MAX = -8  # malloc.h of glibc
 class Archive(Protocol):
     """What is served: ``repertory.service.Repertory``, as far as this module knows it."""
 
-    port: int
-    restart_requested: bool
+    @property
+    def port(self) -> int:
+        """The TCP port of the REST API."""
+
+    @property
+    def restart_requested(self) -> bool:
+        """Whether it is to be started anew once it has stopped."""
 
     def start(self) -> None:
         """Begin to serve."""
@@ -52,7 +58,7 @@ class Archive(Protocol):
 def serve(
     configuration: Sequence[Path],
     set_logs_up: Callable[[], None],
-    make_archive: Callable[[Settings], Archive] | None = None,
+    make_archive: Callable[[Settings], Archive],
 ) -> int:
     """Serve until asked to stop; returns the exit code.
 
@@ -61,10 +67,6 @@ def serve(
         set_logs_up: called before each start, when the configuration is good.
         make_archive: makes the archive from its settings.
     """
-    if make_archive is None:
-        from repertory.service import Repertory  # noqa: PLC0415 - tests bring their own
-
-        make_archive = Repertory
     _raise_file_limit()
     _let_threads_be_shown()
     attendant = _Attendant(configuration)
@@ -95,8 +97,16 @@ def serve(
             return code
 
 
+@dataclass(frozen=True, slots=True)
+class _Served:
+    """An archive that has started, with its settings."""
+
+    archive: Archive
+    settings: Settings
+
+
 class _Attendant:
-    """Turns signals into requests, from a thread of its own.
+    """Turns signals into requests, in a thread of its own that owns what it knows.
 
     A handler of Python runs between any two steps of the main thread, perhaps while it holds a
     lock: ours only puts a number into a queue that is made for that (``queue.SimpleQueue``).
@@ -105,54 +115,59 @@ class _Attendant:
     def __init__(self, configuration: Sequence[Path]) -> None:
         self.stopping = False
         self._configuration = configuration
-        self._signals: queue.SimpleQueue[int] = queue.SimpleQueue()
-        self._archive: Archive | None = None
-        self._settings: Settings | None = None
+        self._mail: queue.SimpleQueue[int | _Served | None] = queue.SimpleQueue()
+        self._served: _Served | None = None
+        self._reload_wanted = False
 
     def start(self) -> None:
         """Take the signals of this process."""
         names = ("SIGTERM", "SIGINT", "SIGHUP")
         for number in (getattr(signal, name, None) for name in names):
             if number is not None:
-                signal.signal(number, lambda taken, _frame: self._signals.put(taken))
+                signal.signal(number, lambda taken, _frame: self._mail.put(taken))
         threading.Thread(target=self._attend, name="signals", daemon=True).start()
 
     def attend_to(self, archive: Archive, settings: Settings) -> None:
-        """Bring requests to this archive from now on."""
-        self._settings = settings
-        self._archive = archive
-        if self.stopping:  # since before it was there
-            archive.request_shutdown()
+        """Bring requests to this archive from now on, and those that came while it started."""
+        self._mail.put(_Served(archive, settings))
 
     def leave(self) -> None:
         """Bring no more requests: the archive is stopping."""
-        self._archive = None
+        self._mail.put(None)
 
     def _attend(self) -> None:
         while True:
-            number = self._signals.get()
-            if number == getattr(signal, "SIGHUP", None):
-                self._reload()
-                continue
-            self.stopping = True
-            log.info("stop_requested", signal=signal.Signals(number).name)
-            archive = self._archive
-            if archive is not None:
-                archive.request_shutdown()
+            letter = self._mail.get()
+            if letter is None or isinstance(letter, _Served):
+                self._served = letter
+            elif letter == getattr(signal, "SIGHUP", None):
+                self._reload_wanted = True
+            else:
+                self.stopping = True
+                log.info("stop_requested", signal=signal.Signals(letter).name)
+            if self._served is not None:
+                try:
+                    self._act(self._served)
+                except Exception:  # the next signal must still be heard
+                    log.exception("signal_failed")
 
-    def _reload(self) -> None:
+    def _act(self, served: _Served) -> None:
+        if self.stopping:
+            served.archive.request_shutdown()
+        elif self._reload_wanted:
+            self._reload_wanted = False
+            self._reload(served)
+
+    def _reload(self, served: _Served) -> None:
         """Start anew, unless the configuration says what it said, or cannot be used."""
-        archive = self._archive
-        if archive is None:  # it is starting anew already
-            return
         loaded = read_settings(*self._configuration)
         if loaded.problems:
             log.error("configuration_refused", problems=[str(each) for each in loaded.problems])
-        elif loaded.settings == self._settings:
+        elif loaded.settings == served.settings:
             log.info("configuration_unchanged")
         else:
             log.info("restart_requested")
-            archive.request_shutdown(restart=True)
+            served.archive.request_shutdown(restart=True)
 
 
 def describe_address(settings: Settings, port: int) -> str:

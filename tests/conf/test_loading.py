@@ -86,8 +86,10 @@ def test_options_of_orthanc_without_effect_are_named_in_one_warning(tmp_path):
     )
 
     assert warnings_of(file) == [
-        f"{file}: Repertory does not honour (yet) what is set here: "
-        "DicomServerEnabled, StoreDicom, DicomWeb."
+        (
+            f"{file}: Repertory does not honour (yet) what is set here: "
+            "DicomServerEnabled, StoreDicom, DicomWeb."
+        )
     ]
 
 
@@ -300,8 +302,10 @@ def test_a_password_from_a_variable_that_is_not_set_is_refused(tmp_path):
     write(tmp_path, a='{"RegisteredUsers" : {"alice" : "${NOWHERE}"}}')
 
     assert problems_of(tmp_path, environment={}) == [
-        f"{tmp_path / 'a.json'}, line 1: RegisteredUsers must not have an empty password, "
-        "as alice has."
+        (
+            f"{tmp_path / 'a.json'}, line 1: RegisteredUsers must not have an empty password, "
+            "as alice has."
+        )
     ]
 
 
@@ -358,10 +362,14 @@ def test_certificates_that_are_used_must_exist(tmp_path):
     write(tmp_path, a=text)
 
     assert problems_of(tmp_path) == [
-        f"{tmp_path / 'a.json'}, line 1: SslCertificate must name a file that exists, "
-        f"not {tmp_path / 'server.pem'}.",
-        "SslTrustedClientCertificates must name a file that exists, "
-        "not trustedClientCertificates.pem.",
+        (
+            f"{tmp_path / 'a.json'}, line 1: SslCertificate must name a file that exists, "
+            f"not {tmp_path / 'server.pem'}."
+        ),
+        (
+            "SslTrustedClientCertificates must name a file that exists, "
+            "not trustedClientCertificates.pem."
+        ),
     ]
     (tmp_path / "server.pem").touch()
     assert len(problems_of(tmp_path)) == 1

@@ -2,6 +2,7 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from typing import get_type_hints
 
 import repertory.conf
 from repertory.conf import orthanc, reference
@@ -84,7 +85,7 @@ def test_reading_a_configuration_imports_no_part_of_the_archive():
 
 
 def _sections(cls):
-    types = {name: annotation for name, annotation in cls.__annotations__.items()}
+    types = get_type_hints(cls)
     for field in cls.__dataclass_fields__.values():
         part = section_of(types[field.name])
         if part is not None:
