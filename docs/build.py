@@ -4,8 +4,8 @@
     python docs/build.py --check    changes nothing; fails if a page is not what it should be
 
 A page is made of what the code says of itself: names, types, defaults, docstrings. All but the
-tables of errors and options is read from the source without running it. What a log event means stands in
-``docs/events.toml``.
+tables of errors and options is read from the source without running it. What a log event means
+stands in ``docs/events.toml``.
 """
 
 import ast
