@@ -44,7 +44,7 @@ types: .venv/check.stamp ## check the types
 bench: .venv/test.stamp ## measure beside Orthanc (ARGS="--peer none": alone)
 	$(BIN)/python bench/run.py $(ARGS)
 
-docs: .venv/test.stamp ## write docs/reference anew from the code
+docs: .venv/test.stamp ## write docs/reference and conf/defaults.json anew from the code
 	$(BIN)/python docs/build.py
 
 clean: ## remove what was built; the archive in ./RepertoryStorage stays

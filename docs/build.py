@@ -1,11 +1,11 @@
 """Writes the reference pages from the code, or checks that they are what would be written.
 
-    python docs/build.py            writes docs/reference/
+    python docs/build.py            writes docs/reference/ and conf/defaults.json
     python docs/build.py --check    changes nothing; fails if a page is not what it should be
 
 A page is made of what the code says of itself: names, types, defaults, docstrings. All but the
-table of errors is read from the source without running it. What a log event means stands in
-``docs/events.toml``.
+tables of errors and options is read from the source without running it. What a log event means
+stands in ``docs/events.toml``.
 """
 
 import ast
@@ -17,7 +17,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
-REFERENCE = ROOT / "docs" / "reference"
 FOLDERS = ("actors", "conf", "http", "repertory", "storage")
 NOTICE = "<!-- Written by `make docs` from the code: change that, not this. -->\n"
 
@@ -268,29 +267,45 @@ def events_page() -> str:
     return "\n".join(lines).rstrip() + "\n"
 
 
+def options_page() -> str:
+    """The options, as the configuration tells of itself."""
+    from repertory.conf.reference import render_options  # noqa: PLC0415 - only where it is needed
+
+    return render_options()
+
+
+def defaults_file() -> str:
+    """The configuration file with every option."""
+    from repertory.conf.reference import render_defaults  # noqa: PLC0415 - only where it is needed
+
+    return render_defaults()
+
+
 PAGES = {
-    "errors.md": errors_page,
-    "events.md": events_page,
-    "messages.md": messages_page,
-    "words.md": words_page,
+    "conf/defaults.json": defaults_file,
+    "docs/reference/errors.md": errors_page,
+    "docs/reference/events.md": events_page,
+    "docs/reference/messages.md": messages_page,
+    "docs/reference/options.md": options_page,
+    "docs/reference/words.md": words_page,
 }
 
 
-def main(arguments: list[str]) -> int:
-    """Write the pages, or check them; the number of pages that are not as they should be."""
+def main(arguments: list[str], root: Path = ROOT) -> int:
+    """Write the pages below ``root``, or check them; how many are not as they should be."""
     wrong = 0
     for name, page in PAGES.items():
-        path = REFERENCE / name
+        path = root / name
         text = page()
         if path.is_file() and path.read_text(encoding="utf-8") == text:
             continue
         if "--check" in arguments:
-            print(f"docs/reference/{name} is not what the code says: make docs")
+            print(f"{name} is not what the code says: make docs")
             wrong += 1
         else:
-            REFERENCE.mkdir(exist_ok=True)
+            path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(text, encoding="utf-8")
-            print(f"docs/reference/{name}")
+            print(name)
     return wrong
 
 

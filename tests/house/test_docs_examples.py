@@ -12,7 +12,7 @@ EXAMPLES = sorted(path.name for path in (DOCS / "examples").glob("*.py"))
 
 @pytest.mark.parametrize("name", EXAMPLES)
 def test_the_example_runs(root, tmp_path, name):
-    """Each in a folder of its own, where it may leave an archive."""
+    # In a folder of its own, where it may leave an archive.
     run = subprocess.run(
         [sys.executable, DOCS / "examples" / name],
         cwd=tmp_path,
@@ -32,7 +32,7 @@ def pages(root):
 
 
 def test_the_python_in_the_documents_is_that_of_the_examples(root):
-    """So that it runs: a block of Python is a piece of an example, word for word."""
+    # So it runs: a block of Python is a piece of an example, word for word.
     examples = "\n".join((DOCS / "examples" / name).read_text() for name in EXAMPLES)
     strange = [
         f"{page.relative_to(root)}: {block.splitlines()[0]}"
