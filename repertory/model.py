@@ -214,6 +214,18 @@ Tags = dict[str, str]
 """DICOM tag (``"0010,0020"``, lower-case hexadecimal) to its value as UTF-8 text."""
 
 
+class TagForm(Enum):
+    """How tags are written in an answer, by Orthanc's names for it.
+
+    FULL: ``{"0010,0020": {"Name": "PatientID", "Type": "String", "Value": "X"}}``;
+    SHORT: ``{"0010,0020": "X"}``; SIMPLIFIED: ``{"PatientID": "X"}``.
+    """
+
+    FULL = "full"
+    SHORT = "short"
+    SIMPLIFIED = "simplify"
+
+
 @dataclass(frozen=True, slots=True)
 class Summary:
     """What the index needs to know of a DICOM file.

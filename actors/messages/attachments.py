@@ -10,6 +10,7 @@ from repertory.model import (
     Level,
     ReleasedFile,
     ResourceId,
+    TagForm,
 )
 
 
@@ -71,7 +72,10 @@ class ReadFile(Query[bytes]):
 
 @message
 class ReadTags(Query[Mapping[str, Any]]):
-    """All tags of an instance in Orthanc's full format: ``{"gggg,eeee": {Name, Type, Value}}``.
+    """All tags of an instance, in a form.
+
+    Values of more than 256 bytes are left out but for the tags in ``ignore_length``
+    (``gggg,eeee`` or ``gggg-eeee``).
 
     Raises:
         UnknownResource: there is no such instance.
@@ -80,12 +84,13 @@ class ReadTags(Query[Mapping[str, Any]]):
     """
 
     id: ResourceId
+    form: TagForm = TagForm.FULL
     ignore_length: frozenset[str] = frozenset()
 
 
 @message
 class ReadHeader(Query[Mapping[str, Any]]):
-    """The file meta information (PS3.10 section 7.1) of an instance, in the full format.
+    """The file meta information (PS3.10 section 7.1) of an instance, in a form.
 
     Raises:
         UnknownResource: there is no such instance.
@@ -94,6 +99,7 @@ class ReadHeader(Query[Mapping[str, Any]]):
     """
 
     id: ResourceId
+    form: TagForm = TagForm.FULL
 
 
 @message
