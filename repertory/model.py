@@ -210,16 +210,20 @@ class Origin:
     http_username: str = ""
 
 
+Tags = dict[str, str]
+"""DICOM tag (``"0010,0020"``, lower-case hexadecimal) to its value as UTF-8 text."""
+
+
 class TagForm(Enum):
-    """In which of Orthanc's formats the tags of a file are written (spec, Objects)."""
+    """How tags are written in an answer, by Orthanc's names for it.
+
+    FULL: ``{"0010,0020": {"Name": "PatientID", "Type": "String", "Value": "X"}}``;
+    SHORT: ``{"0010,0020": "X"}``; SIMPLIFIED: ``{"PatientID": "X"}``.
+    """
 
     FULL = "full"
     SHORT = "short"
-    SIMPLIFIED = "simplified"
-
-
-Tags = dict[str, str]
-"""DICOM tag (``"0010,0020"``, lower-case hexadecimal) to its value as UTF-8 text."""
+    SIMPLIFIED = "simplify"
 
 
 @dataclass(frozen=True, slots=True)

@@ -80,7 +80,10 @@ class ReadFile(Query[bytes]):
 
 @message
 class ReadTags(Query[Mapping[str, Any]]):
-    """All tags of an instance in one of Orthanc's formats (full: ``{"gggg,eeee": {Name, …}}``).
+    """All tags of an instance, in a form.
+
+    Values of more than 256 bytes are left out but for the tags in ``ignore_length``
+    (``gggg,eeee`` or ``gggg-eeee``).
 
     Raises:
         UnknownResource: there is no such instance.
@@ -89,13 +92,13 @@ class ReadTags(Query[Mapping[str, Any]]):
     """
 
     id: ResourceId
-    ignore_length: frozenset[str] = frozenset()
     form: TagForm = TagForm.FULL
+    ignore_length: frozenset[str] = frozenset()
 
 
 @message
 class ReadHeader(Query[Mapping[str, Any]]):
-    """The file meta information (PS3.10 section 7.1) of an instance, in one of the formats.
+    """The file meta information (PS3.10 section 7.1) of an instance, in a form.
 
     Raises:
         UnknownResource: there is no such instance.

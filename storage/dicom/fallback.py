@@ -1,11 +1,17 @@
-"""The same look through a file by pydicom, for what is written in an unfamiliar way."""
+"""The same reading by pydicom, for files that are written in an unfamiliar way.
+
+Only pydicom's parser is used: values are made into text here, so that neither its settings nor
+its warnings about values matter.
+"""
 
 from collections.abc import Collection
 
 import pydicom
 import structlog
 from pydicom.dataelem import RawDataElement
+from pydicom.dataset import Dataset, FileDataset
 
+from repertory.storage.dicom.character_sets import DEFAULT_ENCODING, character_set
 from repertory.storage.dicom.layout import (
     BIG,
     DEFLATED,
@@ -17,8 +23,19 @@ from repertory.storage.dicom.layout import (
     Damaged,
     Layout,
 )
+from repertory.storage.dicom.names import ENTRIES
+from repertory.storage.dicom.reader import (
+    DEEPEST,
+    PIXEL_REPRESENTATION,
+    SPECIFIC_CHARACTER_SET,
+    Context,
+    Creators,
+    known_vr,
+)
 from repertory.storage.dicom.scanner import PIXEL_DATA, Scanned
 from repertory.storage.dicom.sources import Window
+from repertory.storage.dicom.tags_json import Json, Writer
+from repertory.storage.dicom.values import as_text
 
 log = structlog.get_logger(__name__)
 
@@ -27,24 +44,17 @@ _DEFERRED = 1 << 16
 
 
 def scan_by_pydicom(window: Window, wanted: Collection[int]) -> tuple[Layout, Scanned]:
-    """Look through a file that the scanner does not understand.
+    """What the scanner would have found.
 
     Raises:
-        Damaged: pydicom does not understand it either, or it is not whole.
+        Damaged: pydicom does not understand the file either, or it is not whole.
     """
-    # pydicom would inflate the whole of it into memory, however much that is.
-    if DEFLATED.encode() in window.move(0):
-        raise Damaged
-    try:
-        dataset = pydicom.dcmread(window.file(), force=True, defer_size=_DEFERRED)
-        elements = list(dataset.values())
-        syntax = str(dataset.file_meta.get("TransferSyntaxUID", ""))
-        implicit, little = dataset.original_encoding
-    # A damaged file can make pydicom raise anything; whatever it is, the file cannot be read.
-    except Exception as error:
-        raise Damaged from error
+    dataset = _read(window)
+    implicit, little = dataset.original_encoding
+    syntax = _transfer_syntax(dataset) or (IMPLICIT if implicit else EXPLICIT)
+    layout = Layout(0, 0, syntax, explicit=not implicit, order=LITTLE if little else BIG)
     scanned = Scanned()
-    for element in elements:
+    for element in dataset.values():
         if not isinstance(element, RawDataElement):
             continue
         tag, vr, length = int(element.tag), element.VR or "", element.length
@@ -58,13 +68,89 @@ def scan_by_pydicom(window: Window, wanted: Collection[int]) -> tuple[Layout, Sc
             scanned.pixel_data_vr = vr or "OW"
         elif isinstance(element.value, bytes):
             scanned.values[tag] = ("" if element.is_implicit_VR else vr, element.value)
-    log.info("file_read_by_pydicom", elements=len(elements))
-    return (
-        Layout(
-            start=0,
-            transfer_syntax=syntax or (IMPLICIT if implicit else EXPLICIT),
-            explicit=not implicit,
-            order=LITTLE if little else BIG,
-        ),
-        scanned,
-    )
+    return layout, scanned
+
+
+def tags_by_pydicom(window: Window, writer: Writer, default_encoding: str) -> Json:
+    """What the reader would have read.
+
+    Raises:
+        Damaged: pydicom does not understand the file either.
+    """
+    dataset = _read(window)
+    charset = character_set(b"", default_encoding)
+    return _written(dataset, writer, Context(charset, explicit=True), default_encoding)
+
+
+def header_by_pydicom(window: Window, writer: Writer) -> Json:
+    """The file meta information.
+
+    Raises:
+        Damaged: pydicom does not understand the file either.
+    """
+    meta = _read(window).file_meta
+    charset = character_set(b"", DEFAULT_ENCODING)
+    return _written(meta, writer, Context(charset, explicit=True), DEFAULT_ENCODING)
+
+
+def _read(window: Window) -> FileDataset:
+    # pydicom would inflate the whole of it into memory, however much that is.
+    if DEFLATED.encode() in window.move(0):
+        raise Damaged
+    try:
+        dataset = pydicom.dcmread(window.file(), force=True, defer_size=_DEFERRED)
+    # A damaged file can make pydicom raise anything; whatever it is, the file cannot be read.
+    except Exception as error:
+        raise Damaged from error
+    log.info("file_read_by_pydicom", transfer_syntax=_transfer_syntax(dataset))
+    return dataset
+
+
+def _transfer_syntax(dataset: FileDataset) -> str:
+    element = dataset.file_meta.get_item("TransferSyntaxUID")
+    value = b"" if element is None else element.value
+    return (value.decode("latin-1") if isinstance(value, bytes) else str(value)).rstrip("\0 ")
+
+
+def _written(dataset: Dataset, writer: Writer, context: Context, default_encoding: str) -> Json:
+    """The elements of a data set down to the pixel data; text is made as by the reader."""
+    charset, explicit, signed, depth = context
+    out: Json = {}
+    creators = Creators()
+    # By now they are in the ascending order of their tags.
+    for element in sorted(dataset.values(), key=lambda element: element.tag):
+        tag = int(element.tag)
+        if tag == PIXEL_DATA and not depth:
+            writer.text(out, ENTRIES[tag], None)
+            break
+        entry, creator = creators.entry(tag)
+        raw = (element.value or b"") if isinstance(element, RawDataElement) else b""
+        vr = element.VR or ("SS" if signed and entry.by_pixels else entry.vr)
+        if vr == "UN":
+            vr = known_vr(entry, raw)
+        if vr == "SQ":
+            inner = Context(charset, explicit, signed, depth + 1)
+            writer.items(out, entry, _items(dataset, tag, writer, inner, default_encoding))
+            continue
+        text = as_text(raw, vr, charset, little=getattr(element, "is_little_endian", True))
+        writer.text(out, entry, text, creator)
+        if tag == SPECIFIC_CHARACTER_SET:
+            charset = character_set(raw, default_encoding)
+        elif tag == PIXEL_REPRESENTATION:
+            signed = text == "1"
+        else:
+            creators.reserve(tag, text)
+    return out
+
+
+def _items(
+    dataset: Dataset, tag: int, writer: Writer, context: Context, default_encoding: str
+) -> list[Json] | None:
+    if context.depth > DEEPEST:
+        return None
+    try:
+        items = list(dataset[tag].value or ())
+    # As above: pydicom reads sequences of known length only now.
+    except Exception as error:
+        raise Damaged from error
+    return [_written(item, writer, context, default_encoding) for item in items]

@@ -1,4 +1,4 @@
-"""How a DICOM file is written: preamble, meta header (PS3.10 7.1) and transfer syntax (PS3.5 10)."""
+"""How a DICOM file is written: its meta header (PS3.10 7.1) and transfer syntax (PS3.5 10)."""
 
 from dataclasses import dataclass
 from struct import Struct
@@ -59,15 +59,15 @@ BIG: Final = Order(
 class Layout:
     """Where and how the data set of a file is written.
 
-    ``start`` is its first byte, in the window that holds it.
+    ``start`` is its first byte, and ``meta`` that of the meta header, which ends there.
     """
 
+    meta: int
     start: int
     transfer_syntax: str
     explicit: bool = True
     order: Order = LITTLE
     deflated: bool = False
-    has_meta: bool = True
 
 
 def read_layout(window: Window) -> Layout:
@@ -79,9 +79,9 @@ def read_layout(window: Window) -> Layout:
     """
     data = window.data
     if data[128:132] == b"DICM":
-        start = 132
+        meta = start = 132
     elif data[:2] == b"\x02\0":
-        start = 0
+        meta = start = 0
     else:
         return _without_meta(data)
     syntax, sop_class = b"", b""
@@ -107,7 +107,7 @@ def read_layout(window: Window) -> Layout:
         raise Damaged
     if sop_class.rstrip(b" \0") == _MEDIA_DIRECTORY.encode():
         raise Damaged
-    return _with_meta(data, start, syntax.rstrip(b" \0").decode("latin-1"))
+    return _with_meta(data, meta, start, syntax.rstrip(b" \0").decode("latin-1"))
 
 
 def data_set(window: Window, layout: Layout) -> tuple[Window, int]:
@@ -117,25 +117,25 @@ def data_set(window: Window, layout: Layout) -> tuple[Window, int]:
     return Deflated(window, layout.start), 0
 
 
-def _with_meta(data: bytes, start: int, syntax: str) -> Layout:
+def _with_meta(data: bytes, meta: int, start: int, syntax: str) -> Layout:
     if syntax == DEFLATED:
-        return Layout(start, syntax, deflated=True)
+        return Layout(meta, start, syntax, deflated=True)
     if syntax == BIG_ENDIAN:
-        return Layout(start, syntax, order=BIG)
+        return Layout(meta, start, syntax, order=BIG)
     # As pydicom does, what is written counts for more than what was announced.
     looks_explicit = data[start + 4 : start + 6] in SHORT | LONG
     if not syntax:
         syntax = EXPLICIT if looks_explicit else IMPLICIT
     elif start >= len(data):
         looks_explicit = syntax not in (IMPLICIT, _GE_PRIVATE)
-    return Layout(start, syntax, explicit=looks_explicit)
+    return Layout(meta, start, syntax, explicit=looks_explicit)
 
 
 def _without_meta(data: bytes) -> Layout:
     """A data set without any header. It begins with group 0008, where SOPInstanceUID is."""
     explicit = data[4:6] in SHORT | LONG
     if data[:2] == b"\x08\0":
-        return Layout(0, EXPLICIT if explicit else IMPLICIT, explicit=explicit, has_meta=False)
+        return Layout(0, 0, EXPLICIT if explicit else IMPLICIT, explicit=explicit)
     if data[:2] == b"\0\x08" and explicit:
-        return Layout(0, BIG_ENDIAN, order=BIG, has_meta=False)
+        return Layout(0, 0, BIG_ENDIAN, order=BIG)
     raise Damaged

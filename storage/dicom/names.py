@@ -27,11 +27,15 @@ _TAG = re.compile(r"([0-9a-fA-F]{4})[,-]?([0-9a-fA-F]{4})")
 
 
 class Entry(NamedTuple):
-    """An element of the dictionary: its tag as text, its name, its value representation."""
+    """An element of the dictionary: its tag as text, its name, its value representation.
+
+    ``by_pixels`` says that it is US or SS as PixelRepresentation has it (PS3.5 note 7 in A.1).
+    """
 
     tag: str
     name: str
     vr: str
+    by_pixels: bool = False
 
 
 class _PublicEntries(dict[int, Entry]):
@@ -56,7 +60,7 @@ def _look_up(tag: int) -> Entry:
     if keyword:
         # Orthanc names the main DICOM tags itself, retired or not.
         name = NAMES.get(text) or (f"RETIRED_{keyword}" if retired else keyword)
-        return Entry(text, name, _AMBIGUOUS.get(vr, vr))
+        return Entry(text, name, _AMBIGUOUS.get(vr, vr), by_pixels=vr == "US or SS")
     if element == 0:
         return Entry(text, "PrivateGroupLength" if private else "GenericGroupLength", "UL")
     if private and 0x10 <= element <= 0xFF:
@@ -80,7 +84,14 @@ def private_entry(tag: int, creator: str) -> Entry:
         return Entry(text, _UNKNOWN, "UN")
     words = re.findall(r"[A-Za-z0-9]+", description)
     name = "".join(word[0].upper() + word[1:] for word in words)
-    return Entry(text, name or _UNKNOWN, _AMBIGUOUS.get(vr, vr))
+    if name in ("", "Unknown"):
+        name = _UNKNOWN
+    return Entry(text, name, _AMBIGUOUS.get(vr, vr))
+
+
+def is_public_name(name: str) -> bool:
+    """Whether a public element has this name."""
+    return tag_for_keyword(name) is not None
 
 
 def parse_tag(text: str) -> int | None:

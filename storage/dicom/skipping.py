@@ -1,11 +1,13 @@
 """How to get past what has no length: sequences and encapsulated pixel data (PS3.5 7.5, A.4)."""
 
+from typing import Final
+
 from repertory.storage.dicom.layout import LONG, SHORT, UNDEFINED, Damaged, Order, Unfamiliar
 from repertory.storage.dicom.sources import WINDOW, Window
 
-_ITEM = 0xFFFEE000
-_ITEM_END = 0xFFFEE00D
-_SEQUENCE_END = 0xFFFEE0DD
+ITEM: Final = 0xFFFEE000
+ITEM_END: Final = 0xFFFEE00D
+SEQUENCE_END: Final = 0xFFFEE0DD
 
 _LONGEST_PADDING = 1 << 20
 
@@ -32,7 +34,7 @@ def skip_fragments(window: Window, position: int, order: Order) -> int:
         Damaged: they do not end within the file.
     """
     unpack = order.tag_length.unpack_from
-    item, end = order.key(_ITEM), order.key(_SEQUENCE_END)
+    item, end = order.key(ITEM), order.key(SEQUENCE_END)
     while True:
         # A fragment is large, and nothing but its length is looked at.
         offset = at_hand(window, position, 12)
@@ -61,8 +63,8 @@ def skip_sequence(window: Window, position: int, order: Order, *, explicit: bool
     unpack_item = order.tag_length.unpack_from
     unpack = order.tag_vr_length.unpack_from
     unpack_length = order.length.unpack_from
-    item, item_end = order.key(_ITEM), order.key(_ITEM_END)
-    sequence_end = order.key(_SEQUENCE_END)
+    item, item_end = order.key(ITEM), order.key(ITEM_END)
+    sequence_end = order.key(SEQUENCE_END)
     # The sequences that are open, by whether their items are explicit.
     outer: list[bool] = []
     in_item = False

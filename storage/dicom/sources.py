@@ -65,7 +65,8 @@ class OnDisk:
 
     def __init__(self, file: BinaryIO) -> None:
         self._file = file
-        self.size = file.seek(0, os.SEEK_END)
+        file.seek(0, os.SEEK_END)
+        self.size = file.tell()
         self.start = 0
         self.data = b""
         self.move(0)

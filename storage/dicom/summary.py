@@ -12,6 +12,7 @@ from repertory.storage.dicom.layout import Damaged, Layout, Order, Unfamiliar, r
 from repertory.storage.dicom.names import ENTRIES, parse_tag
 from repertory.storage.dicom.scanner import PIXEL_DATA, Scanned, scan
 from repertory.storage.dicom.sources import Content, Window, opened
+from repertory.storage.dicom.tags_json import is_too_long
 from repertory.storage.dicom.values import TEXT, as_text
 from repertory.storage.main_tags import MAIN_DICOM_TAGS, MainDicomTags
 
@@ -45,9 +46,6 @@ _ALWAYS: Final = frozenset(
         PIXEL_DATA,
     )
 )
-
-# Longer values are not kept as main DICOM tags (Orthanc's ORTHANC_MAXIMUM_TAG_LENGTH, in UTF-8).
-MAXIMUM_TAG_LENGTH: Final = 256
 
 
 def summarize(
@@ -104,16 +102,14 @@ def _summary(
     texts: dict[int, str] = {}
     kept: dict[Level, Tags] = {level: {} for level in Level}
     for tag, (vr, raw) in values.items():
-        name, _, usual_vr = ENTRIES[tag]
-        if not vr or (vr == "UN" and usual_vr in TEXT and raw.isascii()):
+        name, _, usual_vr, _ = ENTRIES[tag]
+        if not vr or (vr == "UN" and usual_vr in TEXT):
             vr = usual_vr
         text = as_text(raw, vr, charset, little=little)
         if text is None:
             continue
         texts[tag] = text
-        if name in levels and (
-            len(text) <= MAXIMUM_TAG_LENGTH // 4 or len(text.encode()) <= MAXIMUM_TAG_LENGTH
-        ):
+        if name in levels and not is_too_long(text):
             for level in levels[name]:
                 kept[level][name] = text
     return Summary(
