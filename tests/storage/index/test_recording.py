@@ -17,7 +17,10 @@ from repertory.model import (
 
 
 def test_a_new_instance_is_answered_with_its_identifiers(store, made_up):
-    assert store() == StoreReceipt(made_up.ids_of(), StoreStatus.SUCCESS)
+    receipt = store()
+
+    assert (receipt.ids, receipt.status) == (made_up.ids_of(), StoreStatus.SUCCESS)
+    assert receipt.activity > 0
 
 
 def test_a_new_instance_brings_the_parents_that_it_lacks(store, reader, made_up):
