@@ -1,7 +1,9 @@
 -- The index, schema version 1. Sizes are in bytes; times are seconds since the epoch, UTC.
 -- Numbers of resources, changes and released files are never given twice.
 
--- A row for each patient, study, series and instance; `id` grows with arrival.
+-- A row for each patient, study, series and instance; `id` grows with arrival. Instances are
+-- numbered from 2^28 on, so that the rows of patients, studies and series, which are listed and
+-- searched most, lie together and not strewn among the many instances.
 -- `public_id` is the SHA-1 of the Orthanc identifier. It is unique at its level only: a PatientID
 -- with a "|" in it can have the SHA-1 of another patient's study.
 -- The columns from `patient_id` on hold identifiers as they are searched (normalization.py), at
@@ -116,7 +118,8 @@ CREATE TABLE totals (
     instances INTEGER NOT NULL DEFAULT 0,
     disk_size INTEGER NOT NULL DEFAULT 0,
     uncompressed_size INTEGER NOT NULL DEFAULT 0,
-    last_resource INTEGER NOT NULL DEFAULT 0,
+    last_parent INTEGER NOT NULL DEFAULT 0,
+    last_instance INTEGER NOT NULL DEFAULT 268435456,
     last_change INTEGER NOT NULL DEFAULT 0
 ) STRICT;
 
