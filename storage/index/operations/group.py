@@ -6,6 +6,7 @@ end of the group, and before any change that reads them. Rows that nobody reads 
 wait here as well, to be written in one go.
 """
 
+from repertory.errors import IndexFailed
 from repertory.model import Attachment, ChangeType
 from repertory.storage.index.database import Database
 from repertory.storage.index.packing import (
@@ -163,7 +164,8 @@ class Group:
         self._news: dict[int, News] = {}
         self.writing = False
         row = self._db.one("SELECT last_parent, last_instance, last_change FROM totals")
-        assert row is not None, "the schema makes the one row"  # noqa: S101
+        if row is None:
+            raise IndexFailed("The index is damaged: it has lost its totals.")
         self.last_parent, self.last_instance, self.last_change = row
         self._flushed_change = self.last_change
 

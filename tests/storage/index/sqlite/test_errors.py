@@ -104,6 +104,7 @@ def test_the_cause_of_a_failure_is_kept(reader):
         (apsw.FullError(), 0, ArchiveFull),
         (apsw.IOError(), 28, ArchiveFull),
         (apsw.IOError(), 5, IndexFailed),
+        (apsw.BusyError(), 28, IndexBusy),
         (apsw.BusyError(), 0, IndexBusy),
         (apsw.CorruptError(), 0, IndexFailed),
     ],

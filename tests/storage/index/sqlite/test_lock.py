@@ -82,6 +82,15 @@ def test_two_engines_of_one_process_are_refused(engine, folder):
     second.close()
 
 
+def test_an_open_engine_is_not_opened_again(engine, folder):
+    with pytest.raises(CannotStart):
+        engine.open()
+
+    engine.reader().close()
+    with pytest.raises(CannotStart):
+        SqliteEngine(folder).open()
+
+
 def test_a_refused_engine_does_not_free_the_lock_of_the_other(engine, folder):
     second = SqliteEngine(folder)
     for _ in range(2):
