@@ -80,6 +80,8 @@ class SqliteEngine:
             raise CannotStart("The index is not a SQLite database.") from error
         except apsw.CorruptError as error:
             raise CannotStart("The index is damaged.") from error
+        except apsw.FullError as error:
+            raise CannotStart("There is no room left for the index.") from error
         except apsw.Error as error:
             raise CannotStart("The index cannot be opened.") from error
         if mode != "wal":
