@@ -41,6 +41,7 @@ class DatabaseWriter:
         self._recorder = Recorder(db, self._group, signatures)
         self._is_open = False
         self._is_void = False
+        self.is_closed = False
 
     @property
     def is_void(self) -> bool:
@@ -75,6 +76,7 @@ class DatabaseWriter:
         """Roll back a group that is open, and let go of the database."""
         self.rollback()
         self._db.close()
+        self.is_closed = True
 
     def record_instance(
         self,

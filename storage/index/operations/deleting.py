@@ -1,6 +1,6 @@
 """Deleting a resource, with what is below it and what it leaves empty."""
 
-from repertory.errors import UnknownResource
+from repertory.errors import IndexFailed, UnknownResource
 from repertory.model import DeletionReceipt, Level, ResourceId, ResourceRef
 from repertory.storage.index.database import Database
 from repertory.storage.index.operations.group import Group
@@ -61,7 +61,8 @@ def delete_resource(
     ancestors: list[tuple[int, ResourceRef]] = []
     while parent is not None:
         row = db.one(FIND_ANCESTOR, (parent,))
-        assert row is not None, "a parent outlives its children"  # noqa: S101
+        if row is None:
+            raise IndexFailed("The index is damaged: a resource has lost its parent.")
         ancestor_level, grandparent, ancestor_digest, *children = row
         if not ancestors and children[ancestor_level - 1] == 1:
             top = parent

@@ -6,6 +6,7 @@ end of the group, and before any change that reads them. Rows that nobody reads 
 wait here as well, to be written in one go.
 """
 
+from repertory.errors import IndexFailed
 from repertory.model import Attachment, ChangeType
 from repertory.storage.index.database import Database
 from repertory.storage.index.packing import (
@@ -35,7 +36,8 @@ UPDATE_TALLY = (
 UPDATE_TOTALS = (
     "UPDATE totals SET patients = patients + ?, studies = studies + ?, series = series + ?,"
     " instances = instances + ?, disk_size = disk_size + ?,"
-    " uncompressed_size = uncompressed_size + ?, last_resource = ?, last_change = ?"
+    " uncompressed_size = uncompressed_size + ?,"
+    " last_parent = ?, last_instance = ?, last_change = ?"
 )
 
 
@@ -150,7 +152,8 @@ class Group:
     def __init__(self, db: Database) -> None:
         self._db = db
         self.writing = False
-        self.last_resource = 0
+        self.last_parent = 0
+        self.last_instance = 0
         self.last_change = 0
         self.forget()
 
@@ -160,9 +163,11 @@ class Group:
         self._changes: list[tuple[int, int, int, int]] = []
         self._news: dict[int, News] = {}
         self.writing = False
-        row = self._db.one("SELECT last_resource, last_change FROM totals")
-        assert row is not None, "the schema makes the one row"  # noqa: S101
-        self.last_resource, self.last_change = self._flushed = row
+        row = self._db.one("SELECT last_parent, last_instance, last_change FROM totals")
+        if row is None:
+            raise IndexFailed("The index is damaged: it has lost its totals.")
+        self.last_parent, self.last_instance, self.last_change = row
+        self._flushed_change = self.last_change
 
     def attach(self, resource: int, attachment: AttachmentRow) -> None:
         """Give a new resource its attachment."""
@@ -195,7 +200,7 @@ class Group:
         if self._changes:
             self._db.execute_many(INSERT_CHANGE, self._changes)
             self._changes = []
-        if self._news or self._flushed != (self.last_resource, self.last_change):
+        if self._news or self._flushed_change != self.last_change:
             news = list(self._news.values())
             self._news = {}
             self._write_tallies(news)
@@ -231,8 +236,9 @@ class Group:
                 sum(news.instances for news in all_news),
                 sum(news.disk_size for news in all_news),
                 sum(news.uncompressed_size for news in all_news),
-                self.last_resource,
+                self.last_parent,
+                self.last_instance,
                 self.last_change,
             ),
         )
-        self._flushed = (self.last_resource, self.last_change)
+        self._flushed_change = self.last_change

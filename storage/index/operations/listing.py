@@ -30,9 +30,9 @@ LIST_BELOW = (
 
 LOOK_UP = (
     "SELECT level, public_id, id FROM resources WHERE patient_id = ? AND level = 1"
-    " UNION ALL SELECT level, public_id, id FROM resources WHERE study_uid = ?"
-    " UNION ALL SELECT level, public_id, id FROM resources WHERE series_uid = ?"
-    " UNION ALL SELECT level, public_id, id FROM resources WHERE sop_uid = ?"
+    " UNION ALL SELECT level, public_id, id FROM resources WHERE study_uid = ? AND level = 2"
+    " UNION ALL SELECT level, public_id, id FROM resources WHERE series_uid = ? AND level = 3"
+    " UNION ALL SELECT level, public_id, id FROM resources WHERE sop_uid = ? AND level = 4"
     " ORDER BY level, id"
 )
 

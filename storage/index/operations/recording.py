@@ -96,11 +96,11 @@ class Recorder:
                 lineage = self._make_parents(ids, summary, origin)
             self._remember(ids.series, lineage)
 
-        number = group.last_resource + 1
+        number = group.last_instance + 1
         group.writing = True
         if not self._db.execute(INSERT_INSTANCE, (number, digest, lineage.series, *values)):
             return self._leave(ids, attachment)
-        group.last_resource = number
+        group.last_instance = number
         group.attach(number, file)
         news = group.news_of(lineage)
         news.instances += 1
@@ -128,7 +128,7 @@ class Recorder:
         group = self._group
         plan = plan_parents(self._db, ids, summary, origin, self._signatures)
         group.writing = True
-        lineage, group.last_resource = plan.insert(self._db, group.last_resource)
+        lineage, group.last_parent = plan.insert(self._db, group.last_parent)
         news = group.news_of(lineage)
         news.new_series = True
         news.new_study = plan.known_study is None

@@ -46,9 +46,12 @@ class SqliteEngine:
         self._identifier = identifier
         self._signatures = dict(signatures or {})
         self._open = False
+        self._writer: DatabaseWriter | None = None
 
     def open(self) -> None:
         """Lock the index for this process, create or migrate its schema."""
+        if self._open:
+            raise CannotStart("The index is open already.")
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True)
             self._lock.acquire()
@@ -70,18 +73,31 @@ class SqliteEngine:
                 # Recognised before anything is written: a foreign file stays as it is.
                 prepare(connection)
                 connection.execute("SELECT * FROM totals, properties LIMIT 1").fetchall()
+                mode = connection.pragma("journal_mode", "WAL")
             finally:
                 connection.close()
         except apsw.NotADBError as error:
             raise CannotStart("The index is not a SQLite database.") from error
         except apsw.CorruptError as error:
             raise CannotStart("The index is damaged.") from error
+        except apsw.FullError as error:
+            raise CannotStart("There is no room left for the index.") from error
         except apsw.Error as error:
             raise CannotStart("The index cannot be opened.") from error
+        if mode != "wal":
+            raise CannotStart("The index must lie on a local disk: its folder allows no log.")
 
     def writer(self) -> DatabaseWriter:
         """The one writer, for the calling thread."""
-        return DatabaseWriter(self._connect(readonly=False), signatures=self._signatures)
+        if self._writer is not None and not self._writer.is_closed:
+            raise IndexFailed("The index has its writer already.")
+        db = self._connect(readonly=False)
+        try:
+            self._writer = DatabaseWriter(db, signatures=self._signatures)
+        except BaseException:
+            db.close()
+            raise
+        return self._writer
 
     def reader(self) -> DatabaseReader:
         """A reader, for the calling thread."""

@@ -1,5 +1,6 @@
 """Exclusive ownership of a folder, for as long as a process lives."""
 
+import errno
 import os
 import sys
 from pathlib import Path
@@ -24,7 +25,9 @@ class FolderLock:
             _lock(descriptor)
         except OSError as error:
             os.close(descriptor)
-            raise CannotStart("Another Repertory is using this index.") from error
+            if error.errno in (errno.EAGAIN, errno.EACCES, errno.EDEADLK):
+                raise CannotStart("Another Repertory is using this index.") from error
+            raise CannotStart(f"The index cannot be locked: {error.strerror}.") from error
         self._descriptor = descriptor
 
     def release(self) -> None:

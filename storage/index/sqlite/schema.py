@@ -41,7 +41,8 @@ def prepare(connection: apsw.Connection, *, migrations: Path = MIGRATIONS) -> No
 
 def recognise(connection: apsw.Connection) -> int:
     """The version of the schema, 0 for an empty file."""
-    if connection.pragma("application_id") == APPLICATION_ID:
+    application = connection.pragma("application_id")
+    if application == APPLICATION_ID:
         version = int(connection.pragma("user_version"))
         if version > VERSION:
             raise CannotStart(
@@ -52,7 +53,7 @@ def recognise(connection: apsw.Connection) -> int:
     names = {row[0] for row in connection.execute("SELECT lower(name) FROM sqlite_schema")}
     if {"resources", "globalproperties", "maindicomtags"} <= names:
         raise CannotStart("This is the index of an Orthanc, not of a Repertory.")
-    if names:
+    if names or application:
         raise CannotStart("The index is a SQLite database of another program.")
     return 0
 

@@ -122,9 +122,7 @@ def made_up():
 
 @pytest.fixture(params=sorted(ENGINES))
 def engine(request, tmp_path):
-    engine = ENGINES[request.param](
-        tmp_path / "index", synchronous="NORMAL", signatures=SIGNATURES
-    )
+    engine = ENGINES[request.param](tmp_path / "index", synchronous="NORMAL", signatures=SIGNATURES)
     engine.open()
     yield engine
     engine.close()

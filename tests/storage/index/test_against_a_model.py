@@ -82,9 +82,7 @@ class Model:
     def delete(self, key):
         gone = {uids for uids in self.instances if uids[: len(key)] == key}
         self.released += [self.instances[uids][0] for uids in self.instances if uids in gone]
-        self.instances = {
-            uids: file for uids, file in self.instances.items() if uids not in gone
-        }
+        self.instances = {uids: file for uids, file in self.instances.items() if uids not in gone}
         kept = {uids[:level] for uids in self.instances for level in Level}
         self.unstable &= kept
         self.changes = [change for change in self.changes if change[2] in kept]

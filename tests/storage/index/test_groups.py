@@ -75,6 +75,14 @@ def test_one_group_at_a_time(writer, reader, made_up):
     assert reader.describe_totals().instances == 1
 
 
+def test_an_index_has_one_writer_at_a_time(engine, writer):
+    with pytest.raises(IndexFailed):
+        engine.writer()
+    writer.close()
+
+    engine.writer().close()
+
+
 def test_rolling_back_no_group_does_nothing(writer):
     writer.rollback()
     writer.begin()

@@ -22,8 +22,7 @@ def test_a_new_instance_makes_its_parents_unstable(store, reader, made_up):
     ids = made_up.ids_of()
     unstable = reader.list_unstable()
     assert [(one.level, one.id, one.last_update) for one in unstable] == [
-        (level, ids.at(level), made_up.NOON)
-        for level in (Level.SERIES, Level.STUDY, Level.PATIENT)
+        (level, ids.at(level), made_up.NOON) for level in (Level.SERIES, Level.STUDY, Level.PATIENT)
     ]
     for level in (Level.SERIES, Level.STUDY, Level.PATIENT):
         assert not reader.describe_resource(level, ids.at(level)).is_stable

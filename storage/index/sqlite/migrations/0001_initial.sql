@@ -1,7 +1,9 @@
 -- The index, schema version 1. Sizes are in bytes; times are seconds since the epoch, UTC.
 -- Numbers of resources, changes and released files are never given twice.
 
--- A row for each patient, study, series and instance; `id` grows with arrival.
+-- A row for each patient, study, series and instance; `id` grows with arrival. Instances are
+-- numbered from 2^28 on, so that the rows of patients, studies and series, which are listed and
+-- searched most, lie together and not strewn among the many instances.
 -- `public_id` is the SHA-1 of the Orthanc identifier. It is unique at its level only: a PatientID
 -- with a "|" in it can have the SHA-1 of another patient's study.
 -- The columns from `patient_id` on hold identifiers as they are searched (normalization.py), at
@@ -30,19 +32,21 @@ CREATE TABLE resources (
 CREATE UNIQUE INDEX resources_by_public_id ON resources (public_id, level);
 CREATE INDEX resources_by_level ON resources (level);
 CREATE INDEX resources_by_parent ON resources (parent) WHERE parent IS NOT NULL;
-CREATE INDEX resources_by_patient_id ON resources (patient_id) WHERE patient_id IS NOT NULL;
-CREATE INDEX resources_by_patient_name ON resources (patient_name)
+
+-- Led by the level, lest the planner takes `resources_by_level` and reads them all.
+CREATE INDEX resources_by_patient_id ON resources (level, patient_id) WHERE patient_id IS NOT NULL;
+CREATE INDEX resources_by_patient_name ON resources (level, patient_name)
     WHERE patient_name IS NOT NULL;
-CREATE INDEX resources_by_patient_birth_date ON resources (patient_birth_date)
+CREATE INDEX resources_by_patient_birth_date ON resources (level, patient_birth_date)
     WHERE patient_birth_date IS NOT NULL;
-CREATE INDEX resources_by_study_uid ON resources (study_uid) WHERE study_uid IS NOT NULL;
-CREATE INDEX resources_by_accession_number ON resources (accession_number)
+CREATE INDEX resources_by_study_uid ON resources (level, study_uid) WHERE study_uid IS NOT NULL;
+CREATE INDEX resources_by_accession_number ON resources (level, accession_number)
     WHERE accession_number IS NOT NULL;
-CREATE INDEX resources_by_study_description ON resources (study_description)
+CREATE INDEX resources_by_study_description ON resources (level, study_description)
     WHERE study_description IS NOT NULL;
-CREATE INDEX resources_by_study_date ON resources (study_date) WHERE study_date IS NOT NULL;
-CREATE INDEX resources_by_series_uid ON resources (series_uid) WHERE series_uid IS NOT NULL;
-CREATE INDEX resources_by_sop_uid ON resources (sop_uid) WHERE sop_uid IS NOT NULL;
+CREATE INDEX resources_by_study_date ON resources (level, study_date) WHERE study_date IS NOT NULL;
+CREATE INDEX resources_by_series_uid ON resources (level, series_uid) WHERE series_uid IS NOT NULL;
+CREATE INDEX resources_by_sop_uid ON resources (level, sop_uid) WHERE sop_uid IS NOT NULL;
 
 -- What every new instance changes of its patient, study and series: apart from `resources`, so
 -- that these small rows lie together and an ingest rewrites few pages.
@@ -114,7 +118,8 @@ CREATE TABLE totals (
     instances INTEGER NOT NULL DEFAULT 0,
     disk_size INTEGER NOT NULL DEFAULT 0,
     uncompressed_size INTEGER NOT NULL DEFAULT 0,
-    last_resource INTEGER NOT NULL DEFAULT 0,
+    last_parent INTEGER NOT NULL DEFAULT 0,
+    last_instance INTEGER NOT NULL DEFAULT 268435456,
     last_change INTEGER NOT NULL DEFAULT 0
 ) STRICT;
 
