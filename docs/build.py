@@ -288,9 +288,9 @@ def routes_page() -> str:
     lines = [
         NOTICE,
         "# Routes\n",
-        "The REST API. Paths, parameters and answers are Orthanc's. What can be got can be asked for",
-        "by HEAD too. Parameters are those of the query; what is refused is answered by one of the",
-        "[errors](errors.md).\n",
+        "The REST API. Paths, parameters and answers are Orthanc's. What can be got can be asked",
+        "for by HEAD too. Parameters are those of the query; what is refused is answered by one of",
+        "the [errors](errors.md).\n",
     ]
     for routes in ALL:
         module = sys.modules[routes[0].handler.__module__]
