@@ -3,9 +3,9 @@
     python docs/build.py            writes docs/reference/ and conf/defaults.json
     python docs/build.py --check    changes nothing; fails if a page is not what it should be
 
-A page is made of what the code says of itself: names, types, defaults, docstrings. All but the
-tables of errors and options is read from the source without running it. What a log event means
-stands in ``docs/events.toml``.
+A page is made of what the code says of itself: names, types, defaults, docstrings. Messages,
+words and log events are read from the source without running it. What a log event means stands in
+``docs/events.toml``.
 """
 
 import ast
@@ -281,12 +281,40 @@ def defaults_file() -> str:
     return render_defaults()
 
 
+def routes_page() -> str:
+    """The REST API: each route with its handler's docstring."""
+    from repertory.http.routes import ALL  # noqa: PLC0415 - only where it is needed
+
+    lines = [
+        NOTICE,
+        "# Routes\n",
+        "The REST API. Paths, parameters and answers are Orthanc's. What can be got can be asked",
+        "for by HEAD too. Parameters are those of the query; what is refused is answered by one of",
+        "the [errors](errors.md).\n",
+    ]
+    for routes in ALL:
+        module = sys.modules[routes[0].handler.__module__]
+        lines += [f"## {module.__name__.rpartition('.')[2]}\n", f"{module.__doc__}\n"]
+        entries: dict[tuple[str, str], list[str]] = defaultdict(list)
+        for route in routes:
+            levels = "|".join(level.plural for level in route.levels)
+            path = route.path.replace("{level}", levels)
+            entries[route.method, route.documentation].append(path)
+        for (method, documentation), (path, *others) in entries.items():
+            lines.append(f"### {method} {path}\n")
+            if others:
+                lines.append("Also " + ", ".join(f"`{other}`" for other in others) + ".\n")
+            lines.append(plain(documentation) + "\n")
+    return "\n".join(lines).rstrip() + "\n"
+
+
 PAGES = {
     "conf/defaults.json": defaults_file,
     "docs/reference/errors.md": errors_page,
     "docs/reference/events.md": events_page,
     "docs/reference/messages.md": messages_page,
     "docs/reference/options.md": options_page,
+    "docs/reference/routes.md": routes_page,
     "docs/reference/words.md": words_page,
 }
 

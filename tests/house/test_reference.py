@@ -14,7 +14,7 @@ def build(root):
     return module
 
 
-@pytest.mark.parametrize("name", ["errors", "events", "messages", "options", "words"])
+@pytest.mark.parametrize("name", ["errors", "events", "messages", "options", "routes", "words"])
 def test_the_reference_says_what_the_code_says(build, root, name):
     name = f"docs/reference/{name}.md"
 
