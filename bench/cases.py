@@ -12,9 +12,10 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from driver import Load, Request, delete, get, post, run_load
+from driver import run_load
 from files import File, Stamp
 from servers import MeasureError, Server, ask
+from traffic import Load, Request, delete, get, post
 
 SMALL = 10_000
 LARGE = 500_000
