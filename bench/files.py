@@ -15,7 +15,7 @@ from pathlib import Path
 # A checkout need not be installed; at the end, or our http would hide the standard library's.
 sys.path.append(str(Path(__file__).resolve().parents[1]))
 
-from repertory.testing.files import make_dicom  # noqa: E402 - after its place is known
+from repertory.testing.files import make_dicom
 
 RICH_FROM = 100_000
 """Files of this size or more, in bytes, have the 160 elements of a scanner; smaller ones 60."""
