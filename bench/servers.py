@@ -103,6 +103,14 @@ def cpu_seconds(pid: int) -> float:
     return ticks / TICKS
 
 
+def machine_seconds() -> float:
+    """Processor time that all programs of the machine have used so far, waiting left out."""
+    words = Path("/proc/stat").read_text().split("\n", 1)[0].split()[1:]
+    # Fields of proc(5): user, nice, system, idle, iowait, irq, softirq, steal.
+    user, nice, system, _, _, irq, softirq, steal = (int(word) for word in words[:8])
+    return (user + nice + system + irq + softirq + steal) / TICKS
+
+
 def memory(pid: int) -> Memory:
     """Memory of the tree of ``pid``."""
     sizes = {"Rss:": 0, "Pss:": 0}
