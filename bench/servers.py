@@ -213,7 +213,9 @@ class Server:
         status, body = ask(self.url, "/system")
         if status != 200:
             raise MeasureError(f"{self.name} answers GET /system by {status}")
-        return str(json.loads(body).get("Version", "?"))
+        system = json.loads(body)
+        # Ours says in Version which Orthanc it is compatible with.
+        return str(system.get("RepertoryVersion") or system.get("Version", "?"))
 
     def _write_config(self, port: int) -> Path:
         self.folder.mkdir(parents=True, exist_ok=True)
