@@ -12,9 +12,10 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from driver import Load, Request, delete, get, post, run_load
+from driver import run_load
 from files import File, Stamp
-from servers import MeasureError, Server, ask
+from servers import MeasureError, Server, ask, machine_seconds
+from traffic import Load, Request, delete, get, post
 
 SMALL = 10_000
 LARGE = 500_000
@@ -29,7 +30,8 @@ class Sample:
 
     ``value`` is in the unit of the case; latencies are in seconds; processor times in seconds
     for 1,000 operations, ``None`` where the server is not ours to weigh; ``lag`` is the time in
-    milliseconds from the last answer until the files of what was deleted were gone.
+    milliseconds from the last answer until the files of what was deleted were gone. ``others`` is
+    the share of the machine's processors that other programs used meanwhile.
     """
 
     value: float
@@ -40,6 +42,7 @@ class Sample:
     failures: int = 0
     reconnects: int = 0
     lag: float | None = None
+    others: float = 0.0
     note: str = ""
 
 
@@ -141,8 +144,12 @@ class Case:
         # What the last round left to be written must not be written at this round's expense.
         os.sync()
         cpu_before = bench.server.cpu_seconds()
+        machine_before, begun = machine_seconds(), time.perf_counter()
         load = run_load(bench.server.url, requests, connections=self.connections)
         sample = self._sample(load)
+        busy = machine_seconds() - machine_before - load.client_cpu
+        busy -= (bench.server.cpu_seconds() or 0.0) - (cpu_before or 0.0)
+        sample.others = max(busy, 0.0) / (time.perf_counter() - begun) / (os.cpu_count() or 1)
         if self.after:
             self.after(bench, sample)
         cpu_after = bench.server.cpu_seconds()

@@ -17,10 +17,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from driver import Request, get, post, run_load
+from driver import run_load
 from files import Stamp
 from servers import START_PATIENCE, ask, free_port
 from sink import sink
+from traffic import Request, get, post
 
 SIZES = {"10 KB": 10_000, "0.5 MB": 500_000}
 

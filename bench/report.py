@@ -16,6 +16,7 @@ from limits import Limit
 from servers import ROOT, Memory
 
 BUSY = 0.7
+DISTURBED = 0.1
 MEGABYTE = 1_000_000
 
 
@@ -219,6 +220,13 @@ def markdown(results: Results, cases: Sequence[Case]) -> str:
 
 
 def _remarks(results: Results) -> Iterable[str]:
+    disturbed = {
+        case: max(sample.others for samples in servers.values() for sample in samples)
+        for case, servers in results.samples.items()
+    }
+    if noisy := {case: share for case, share in disturbed.items() if share > DISTURBED}:
+        words = ", ".join(f"{case} {share:.0%}" for case, share in noisy.items())
+        yield f"other programs used the processors, in a round at most: {words}"
     for name, found in results.differences.items():
         for difference in found:
             yield f"{name}: {difference}"

@@ -103,6 +103,14 @@ def cpu_seconds(pid: int) -> float:
     return ticks / TICKS
 
 
+def machine_seconds() -> float:
+    """Processor time that all programs of the machine have used so far, waiting left out."""
+    words = Path("/proc/stat").read_text().split("\n", 1)[0].split()[1:]
+    # Fields of proc(5): user, nice, system, idle, iowait, irq, softirq, steal.
+    user, nice, system, _, _, irq, softirq, steal = (int(word) for word in words[:8])
+    return (user + nice + system + irq + softirq + steal) / TICKS
+
+
 def memory(pid: int) -> Memory:
     """Memory of the tree of ``pid``."""
     sizes = {"Rss:": 0, "Pss:": 0}
@@ -205,7 +213,9 @@ class Server:
         status, body = ask(self.url, "/system")
         if status != 200:
             raise MeasureError(f"{self.name} answers GET /system by {status}")
-        return str(json.loads(body).get("Version", "?"))
+        system = json.loads(body)
+        # Ours says in Version which Orthanc it is compatible with.
+        return str(system.get("RepertoryVersion") or system.get("Version", "?"))
 
     def _write_config(self, port: int) -> Path:
         self.folder.mkdir(parents=True, exist_ok=True)
