@@ -1,0 +1,46 @@
+"""The REST API as an aiohttp application, to be served alone or below a host's own."""
+
+from aiohttp import web
+
+from repertory.actors.switchboard import Switchboard
+from repertory.conf.settings import Settings
+from repertory.http.bridge import BOARD, CONTROL, SETTINGS, Control
+from repertory.http.dispatch import PATTERN, Dispatcher
+from repertory.http.routes import ALL
+from repertory.http.routing import TREE, RouteTree
+
+DISPATCHER = web.AppKey("dispatcher", Dispatcher)
+
+
+def make_app(
+    board: Switchboard, settings: Settings, *, control: Control | None = None
+) -> web.Application:
+    """Make the application.
+
+    Args:
+        board: where its questions go.
+        settings: how it behaves.
+        control: what it may do to the archive's process; without it, stopping and logging are
+            the business of the program that embeds the application, and asking for them is
+            forbidden.
+
+    Raises:
+        CannotStart: the settings contradict each other.
+    """
+    tree = RouteTree(route for routes in ALL for route in routes)
+    dispatcher = Dispatcher(tree, settings)
+    app = web.Application(client_max_size=0)  # bodies are measured where they are read
+    app[BOARD] = board
+    app[SETTINGS] = settings
+    app[CONTROL] = control
+    app[TREE] = tree
+    app[DISPATCHER] = dispatcher
+    app.router.add_route("*", PATTERN, dispatcher.handle, expect_handler=_expect)
+    return app
+
+
+async def _expect(_: web.Request) -> None:
+    """Refuse nothing: clients send an empty Expect.
+
+    One that waits for 100 gets it when its body is read, so that none is sent only to be refused.
+    """

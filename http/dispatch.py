@@ -1,0 +1,158 @@
+"""Every request's way: let in, find its route, answer or explain, in Orthanc's conventions."""
+
+import asyncio
+from collections.abc import Sequence
+from contextlib import suppress
+from http import HTTPStatus
+from time import perf_counter
+
+import structlog
+from aiohttp import hdrs, web
+
+from repertory.conf.settings import Settings
+from repertory.errors import BadRequest, NoReplyInTime, RepertoryError, UnknownResource
+from repertory.http.answers import done
+from repertory.http.auth import Guard
+from repertory.http.errors import Row, bare_answer, describe, error_answer, row_of
+from repertory.http.routing import Node, RouteTree, split
+from repertory.http.xml import converted, prefers_xml
+
+log = structlog.get_logger(__name__)
+
+_OVERRIDABLE = frozenset({"GET", "POST"})
+_METHODS = frozenset({"GET", "POST", "PUT", "DELETE"})
+_TAKES_NAMED = "tail"
+
+PATTERN = f"/{{{_TAKES_NAMED}:.*}}"
+"""The one pattern that aiohttp's router is given."""
+
+
+class Dispatcher:
+    """Handles each request of the application."""
+
+    def __init__(self, tree: RouteTree, settings: Settings) -> None:
+        self._tree = tree
+        self._guard = Guard(settings)
+        self._described = settings.http_describe_errors
+        self._keep_alive = settings.keep_alive
+        self._say = log.info if settings.http_verbose else log.debug
+        self._idle: asyncio.Event | None = None
+        self.busy: set[asyncio.BaseProtocol] = set()
+        """The connections whose requests are being handled."""
+
+    async def finish(self, grace: float) -> None:
+        """From now on let no connection outlive its request; wait for those that are handled.
+
+        Args:
+            grace: how many seconds to wait at most.
+        """
+        self._keep_alive = False
+        self._idle = asyncio.Event()
+        if self.busy:
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._idle.wait(), grace)
+
+    async def handle(self, request: web.Request) -> web.StreamResponse:
+        """Answer a request, whatever becomes of it."""
+        began = perf_counter()
+        connection = request.protocol
+        self.busy.add(connection)
+        try:
+            response = await self._answer(request)
+        except ConnectionError:
+            log.debug("request_abandoned", method=request.method, path=request.path)
+            raise
+        finally:
+            self.busy.discard(connection)
+            if self._idle is not None and not self.busy:
+                self._idle.set()
+        if not self._keep_alive:
+            response.force_close()
+        self._say(
+            "request_handled",
+            method=request.method,
+            path=request.path,
+            status=response.status,
+            milliseconds=round((perf_counter() - began) * 1000, 2),
+        )
+        return response
+
+    async def _answer(self, request: web.Request) -> web.StreamResponse:
+        bare: tuple[type[RepertoryError], ...] = ()
+        try:
+            self._guard.check(request)
+            node, named = self._tree.find(split(request.match_info[_TAKES_NAMED]))
+            if node is None:
+                raise UnknownResource  # noqa: TRY301 - answered like one of a handler's
+            endpoint = node.endpoints.get(_method(request))
+            if endpoint is None:
+                return _refuse_method(request, node)
+            bare = endpoint.bare
+            request.match_info.update(named)
+            response = await endpoint.call(request)
+        except RepertoryError as error:
+            _log_failure(request, error)
+            described = self._described and not isinstance(error, bare)
+            return error_answer(request, error, described=described)
+        except web.HTTPRequestTimeout as late:
+            late_answer = describe(request, Row(late.status, 16, "Timeout"))
+            late_answer.force_close()
+            return late_answer
+        except web.RequestPayloadError as error:
+            if request.transport is None:
+                raise ConnectionResetError("the client is gone") from error
+            return error_answer(request, BadRequest("The body cannot be decoded."))
+        except ConnectionError:
+            raise
+        except Exception as error:
+            # Whatever a handler got wrong, the client is answered, and we are told.
+            log.exception("request_failed", method=request.method, path=request.path)
+            return error_answer(request, error, described=self._described)
+        accept = request.headers.get(hdrs.ACCEPT)
+        if accept is not None and prefers_xml(accept):
+            return converted(response)
+        return response
+
+
+def _method(request: web.Request) -> str:
+    """The method that is meant: a HEAD is a GET, and Orthanc lets a GET or a POST be another."""
+    method = request.method
+    if method == "HEAD":
+        return "GET"
+    if method in _OVERRIDABLE:
+        override = request.headers.get("X-HTTP-Method-Override")
+        if override is None and "_method" in request.query_string:
+            override = request.query.get("_method")
+        if override is not None:
+            method = override.upper()
+            if method not in _METHODS:
+                raise BadRequest("The method that is to be taken instead is not known.")
+    return method
+
+
+def _refuse_method(request: web.Request, node: Node) -> web.Response:
+    if request.method == "OPTIONS":
+        response = done()
+        methods: Sequence[str] = [*node.endpoints, "OPTIONS"]
+        if "GET" in node.endpoints:
+            methods = [*methods, "HEAD"]
+        response.headers[hdrs.ALLOW] = ",".join(sorted(methods))
+    else:
+        response = bare_answer(HTTPStatus.METHOD_NOT_ALLOWED)
+        response.headers[hdrs.ALLOW] = node.allow
+    return response
+
+
+def _log_failure(request: web.Request, error: RepertoryError) -> None:
+    status = row_of(error).status
+    if status < HTTPStatus.INTERNAL_SERVER_ERROR:
+        return
+    told = log.warning if status == HTTPStatus.SERVICE_UNAVAILABLE else log.error
+    told(
+        "request_failed",
+        method=request.method,
+        path=request.path,
+        status=status,
+        error=type(error).__name__,
+        exc_info=error if not isinstance(error, NoReplyInTime) else None,
+    )

@@ -1,0 +1,60 @@
+"""What a request says in its path and query."""
+
+import re
+
+from aiohttp import web
+
+from repertory.errors import UnknownResource
+from repertory.model import ResourceId, TagForm
+
+_RESOURCE_ID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{8}){4}")
+_WHOLE_NUMBER = re.compile(r"[0-9]{1,18}")
+
+
+def resource_id(request: web.Request) -> ResourceId:
+    """The identifier in the path.
+
+    Raises:
+        UnknownResource: it has not the form of one.
+    """
+    text = request.match_info["id"]
+    if _RESOURCE_ID.fullmatch(text) is None:
+        raise UnknownResource
+    return ResourceId(text)
+
+
+def flag(request: web.Request, name: str) -> bool:
+    """Whether the query has a flag: its name, alone or with a value other than ``false``, ``0``."""
+    return switch(request, name, default=False)
+
+
+def switch(request: web.Request, name: str, *, default: bool) -> bool:
+    """A flag that may be on where the query does not name it."""
+    value = request.query.get(name)
+    return default if value is None else value.lower() not in ("false", "0")
+
+
+def whole_number(request: web.Request, name: str) -> int | None:
+    """A number of the query; ``None`` where there is none, or none that can be read."""
+    value = request.query.get(name, "").strip()
+    return int(value) if _WHOLE_NUMBER.fullmatch(value) else None
+
+
+def tag_form(request: web.Request, default: TagForm) -> TagForm:
+    """The format of tags that the query asks for."""
+    if not request.query_string:
+        return default
+    if flag(request, "full"):
+        return TagForm.FULL
+    if flag(request, "short"):
+        return TagForm.SHORT
+    return TagForm.SIMPLIFIED if flag(request, "simplify") else default
+
+
+def words(request: web.Request, *names: str, separator: str = ";") -> tuple[str, ...]:
+    """The words of a list in the query, under the first of ``names`` that it has."""
+    for name in names:
+        value = request.query.get(name)
+        if value is not None:
+            return tuple(word.strip() for word in value.split(separator) if word.strip())
+    return ()

@@ -1,0 +1,143 @@
+"""Instances going out: their files and their tags."""
+
+import asyncio
+from urllib.parse import quote
+
+import structlog
+from aiohttp import hdrs, web
+
+from repertory.actors.messages.attachments import (
+    AttachmentContent,
+    ReadAttachment,
+    ReadFile,
+    ReadHeader,
+    ReadTags,
+)
+from repertory.errors import RepertoryError, Unsupported
+from repertory.http import params
+from repertory.http.answers import answer, headers_for
+from repertory.http.bodies import PIECE_SIZE
+from repertory.http.bridge import ask
+from repertory.http.routing import Routes
+from repertory.maintags import TAGS
+from repertory.model import Level, TagForm
+
+log = structlog.get_logger(__name__)
+
+routes = Routes()
+
+
+@routes.get("/instances/{id}/file")
+async def download_instance(request: web.Request) -> web.StreamResponse:
+    """Give the DICOM file of an instance, as it was received.
+
+    - `filename`: the name that the client is told; otherwise the identifier with `.dcm`.
+    """
+    id_ = params.resource_id(request)
+    if "transcode" in request.query:
+        raise Unsupported("This archive does not transcode.")
+    headers = headers_for(
+        "application/dicom",
+        content_disposition=_disposition(request.query.get("filename") or f"{id_}.dcm"),
+    )
+    just_looking = request.method == "HEAD"
+    question = ReadAttachment(
+        level=Level.INSTANCE, id=id_, length=1 if just_looking else PIECE_SIZE
+    )
+    first = await ask(request, question)
+    if just_looking:
+        headers[hdrs.CONTENT_LENGTH] = str(first.attachment.uncompressed_size)
+        return web.Response(headers=headers)
+    if len(first.content) >= first.attachment.uncompressed_size:
+        return web.Response(body=first.content, headers=headers)
+    headers[hdrs.CONTENT_LENGTH] = str(first.attachment.uncompressed_size)
+    return await _stream(request, web.StreamResponse(headers=headers), first)
+
+
+async def _stream(
+    request: web.Request, response: web.StreamResponse, first: AttachmentContent
+) -> web.StreamResponse:
+    """Send a long file piece by piece, reading one piece ahead."""
+    attachment = first.attachment
+    size = attachment.uncompressed_size
+    position = len(first.content)
+
+    def read_on() -> "asyncio.Task[bytes]":
+        question = ReadFile(attachment=attachment, start=position, length=PIECE_SIZE)
+        return asyncio.create_task(ask(request, question))
+
+    ahead = read_on()
+    try:
+        await response.prepare(request)
+        await response.write(first.content)
+        while position < size:
+            piece = await ahead
+            position += len(piece)
+            if position < size:
+                ahead = read_on()
+            await response.write(piece)
+        await response.write_eof()
+    except RepertoryError as error:
+        # The status is sent: all that can be done is not to let the client take it for whole.
+        log.error(  # noqa: TRY400 - the reason is said, the way here is known
+            "download_interrupted", uuid=attachment.uuid, error=type(error).__name__
+        )
+        if request.transport is not None:
+            request.transport.abort()
+        raise ConnectionResetError("the file could not be sent to its end") from error
+    finally:
+        ahead.cancel()
+    return response
+
+
+def _disposition(filename: str) -> str:
+    """A Content-Disposition header (RFC 6266) that names a file."""
+    plain = "".join(c if " " <= c <= "~" and c not in '"\\/' else "_" for c in filename)
+    header = f'attachment; filename="{plain}"'
+    if not filename.isascii():
+        header += f"; filename*=UTF-8''{quote(filename, safe='')}"
+    return header
+
+
+async def _tags(request: web.Request, default: TagForm) -> web.Response:
+    ignored = (
+        TAGS.get(word, word.lower().replace("-", ","))
+        for word in params.words(request, "ignore-length", separator=",")
+    )
+    question = ReadTags(
+        id=params.resource_id(request),
+        ignore_length=frozenset(ignored),
+        form=params.tag_form(request, default),
+    )
+    return answer(await ask(request, question))
+
+
+@routes.get("/instances/{id}/tags")
+async def read_tags(request: web.Request) -> web.Response:
+    """Give the tags of an instance as `{"gggg,eeee": {Name, Type, Value}}`.
+
+    - `simplify`: as `{name: value}`; `short`: as `{"gggg,eeee": value}`.
+    - `ignore-length`: tags that are given whatever their length, as `gggg-eeee` joined by `,`.
+    """
+    return await _tags(request, TagForm.FULL)
+
+
+@routes.get("/instances/{id}/simplified-tags")
+async def read_simplified_tags(request: web.Request) -> web.Response:
+    """Give the tags of an instance as `{name: value}`; binary and too long values are null.
+
+    - `full`, `short`, `ignore-length`: as for `/tags`.
+    """
+    return await _tags(request, TagForm.SIMPLIFIED)
+
+
+@routes.get("/instances/{id}/header")
+async def read_header(request: web.Request) -> web.Response:
+    """Give the file meta information of an instance (DICOM PS3.10 section 7.1).
+
+    - `simplify`, `short`: as for `/tags`.
+    """
+    question = ReadHeader(
+        id=params.resource_id(request), form=params.tag_form(request, TagForm.FULL)
+    )
+    return answer(await ask(request, question))

@@ -1,0 +1,287 @@
+"""What the actors answer, as Orthanc's objects."""
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from repertory.errors import BadParameter
+from repertory.maintags import NAMES, TAGS
+from repertory.model import (
+    Attachment,
+    Change,
+    ChangePage,
+    DeletionReceipt,
+    Level,
+    Metadata,
+    ResourceDescription,
+    ResourceId,
+    ResourceRef,
+    ResourceStatistics,
+    StoreReceipt,
+    TagForm,
+    Tags,
+    Totals,
+)
+
+MEGABYTE = 1 << 20
+
+Object = dict[str, Any]
+
+DEFAULT_CONTENT = frozenset(
+    {"MainDicomTags", "RequestedTags", "Status", "Parent", "Children", "Labels", "IsStable"}
+    | {"IsProtected"}
+)
+"""The contents of an expanded object where the request names none."""
+
+_CONTENT_WORDS = DEFAULT_CONTENT | {"Metadata", "Attachments"}
+_METADATA_WORDS = {int(item): item.word for item in Metadata}
+_CHILDREN = {Level.PATIENT: "Studies", Level.STUDY: "Series", Level.SERIES: "Instances"}
+_PARENTS = {
+    Level.STUDY: "ParentPatient",
+    Level.SERIES: "ParentStudy",
+    Level.INSTANCE: "ParentSeries",
+}
+_RELATED = {
+    Level.PATIENT: "NumberOfPatientRelatedStudies",
+    Level.STUDY: "NumberOfStudyRelatedSeries",
+    Level.SERIES: "NumberOfSeriesRelatedInstances",
+}
+
+
+def path_of(level: Level, id_: ResourceId) -> str:
+    """The path of a resource: ``/studies/…``."""
+    return f"/{level.plural}/{id_}"
+
+
+def content_words(words: Iterable[str]) -> frozenset[str]:
+    """The contents that a request names, or the default ones.
+
+    Raises:
+        BadParameter: one of them is unknown.
+    """
+    named = frozenset(words)
+    unknown = named - _CONTENT_WORDS
+    if unknown:
+        raise BadParameter("Unknown value in response-content.")
+    return named or DEFAULT_CONTENT
+
+
+class Resources:
+    """Writes descriptions of resources, all in the form that one request asks for.
+
+    Args:
+        form: how tags are written; ``SIMPLIFIED`` names them.
+        requested: names or numbers of tags to write besides; what the description does not hold
+            is left out.
+        content: the contents that are wanted.
+        metadata_names: the user's names of metadata, by number.
+    """
+
+    def __init__(
+        self,
+        *,
+        form: TagForm = TagForm.SIMPLIFIED,
+        requested: tuple[str, ...] = (),
+        content: frozenset[str] = DEFAULT_CONTENT,
+        metadata_names: Mapping[int, str] | None = None,
+    ) -> None:
+        self._write_tags = _TAG_WRITERS[form]
+        self._requested = requested
+        self._content = content
+        self._metadata_names = metadata_names or {}
+
+    def many(self, descriptions: Iterable[ResourceDescription]) -> list[Object]:
+        """The objects of several resources."""
+        return [self.one(description) for description in descriptions]
+
+    def one(self, it: ResourceDescription) -> Object:
+        """The object of one resource."""
+        view: Object = {"ID": it.id, "Type": it.level.word}
+        self._add_tags(view, it)
+        self._add_family(view, it)
+        self._add_status(view, it)
+        content = self._content
+        if "Labels" in content:
+            view["Labels"] = list(it.labels)
+        if "Metadata" in content:
+            view["Metadata"] = {
+                self._metadata_name(number): it.metadata[number] for number in sorted(it.metadata)
+            }
+        if "Attachments" in content:
+            view["Attachments"] = [] if it.attachment is None else [attachment(it.attachment)]
+        return view
+
+    def _add_tags(self, view: Object, it: ResourceDescription) -> None:
+        if "MainDicomTags" in self._content:
+            view["MainDicomTags"] = self._write_tags(it.main_tags)
+            if it.level is Level.STUDY:
+                view["PatientMainDicomTags"] = self._write_tags(it.patient_tags)
+        if self._requested and "RequestedTags" in self._content:
+            view["RequestedTags"] = self._write_tags(self._find_requested(it))
+
+    def _add_family(self, view: Object, it: ResourceDescription) -> None:
+        if "Children" in self._content and it.level is not Level.INSTANCE:
+            view[_CHILDREN[it.level]] = list(it.children)
+        if "Parent" in self._content and it.level is not Level.PATIENT:
+            view[_PARENTS[it.level]] = it.parent
+
+    def _add_status(self, view: Object, it: ResourceDescription) -> None:
+        content, metadata = self._content, it.metadata
+        for number in (Metadata.MODIFIED_FROM, Metadata.ANONYMIZED_FROM):
+            if number in metadata:
+                view[number.word] = metadata[number]
+        if it.level is Level.INSTANCE:
+            if it.attachment is not None:
+                view["FileSize"] = it.attachment.uncompressed_size
+                view["FileUuid"] = it.attachment.uuid
+            view["IndexInSeries"] = _number(metadata.get(Metadata.INDEX_IN_SERIES))
+            return
+        if Metadata.LAST_UPDATE in metadata:
+            view["LastUpdate"] = metadata[Metadata.LAST_UPDATE]
+        if "IsStable" in content:
+            view["IsStable"] = it.is_stable
+        if "IsProtected" in content and it.level is Level.PATIENT:
+            view["IsProtected"] = it.is_protected
+        if "Status" in content and it.level is Level.SERIES:
+            expected = metadata.get(Metadata.EXPECTED_NUMBER_OF_INSTANCES)
+            view["ExpectedNumberOfInstances"] = _number(expected)
+            view["Status"] = it.series_status
+
+    def _metadata_name(self, number: int) -> str:
+        return _METADATA_WORDS.get(number) or self._metadata_names.get(number, str(number))
+
+    def _find_requested(self, it: ResourceDescription) -> Tags:
+        found: Tags = {}
+        for asked in self._requested:
+            if asked == "InstanceAvailability":
+                found[asked] = "ONLINE"
+            elif asked == _RELATED.get(it.level):
+                found[asked] = str(len(it.children))
+            else:
+                tag = TAGS.get(asked, asked.lower().replace("-", ","))
+                value = it.main_tags.get(tag, it.patient_tags.get(tag))
+                if value is not None:
+                    found[tag] = value
+        return found
+
+
+def _number(text: str | None) -> int | None:
+    try:
+        return None if text is None else int(text)
+    except ValueError:
+        return None
+
+
+def _named_tags(tags: Tags) -> Object:
+    return {NAMES.get(tag, tag): value for tag, value in tags.items()}
+
+
+def _short_tags(tags: Tags) -> Object:
+    return dict(tags)
+
+
+def _full_tags(tags: Tags) -> Object:
+    return {
+        tag: {"Name": NAMES.get(tag, "Unknown Tag & Data"), "Type": "String", "Value": value}
+        for tag, value in tags.items()
+    }
+
+
+_TAG_WRITERS: dict[TagForm, Callable[[Tags], Object]] = {
+    TagForm.SIMPLIFIED: _named_tags,
+    TagForm.SHORT: _short_tags,
+    TagForm.FULL: _full_tags,
+}
+
+
+def attachment(it: Attachment) -> Object:
+    """The ``info`` of an attachment."""
+    return {
+        "Uuid": it.uuid,
+        "ContentType": it.content_type,
+        "UncompressedSize": it.uncompressed_size,
+        "UncompressedMD5": it.uncompressed_md5,
+        "CompressedSize": it.compressed_size,
+        "CompressedMD5": it.compressed_md5,
+    }
+
+
+def store_receipt(it: StoreReceipt) -> Object:
+    """What an upload answers."""
+    ids = it.ids
+    return {
+        "ID": ids.instance,
+        "ParentPatient": ids.patient,
+        "ParentSeries": ids.series,
+        "ParentStudy": ids.study,
+        "Path": path_of(Level.INSTANCE, ids.instance),
+        "Status": it.status.value,
+    }
+
+
+def reference(it: ResourceRef) -> Object:
+    """A resource that is only pointed at."""
+    return {"ID": it.id, "Path": path_of(it.level, it.id), "Type": it.level.word}
+
+
+def deletion_receipt(it: DeletionReceipt) -> Object:
+    """What a deletion answers."""
+    ancestor = it.remaining_ancestor
+    return {"RemainingAncestor": None if ancestor is None else reference(ancestor)}
+
+
+def change_page(it: ChangePage) -> Object:
+    """What ``/changes`` answers."""
+    view: Object = {
+        "Changes": [change(line) for line in it.changes],
+        "Done": it.done,
+        "Last": it.last,
+    }
+    if it.first is not None:
+        view["First"] = it.first
+    return view
+
+
+def change(it: Change) -> Object:
+    """One change."""
+    return {
+        "ChangeType": it.type.word,
+        "Date": it.date,
+        "ID": it.id,
+        "Path": path_of(it.level, it.id),
+        "ResourceType": it.level.word,
+        "Seq": it.seq,
+    }
+
+
+def statistics(level: Level, it: ResourceStatistics) -> Object:
+    """The sizes of a resource, and the numbers of what is below it."""
+    view: Object = {}
+    _add_size(view, "DiskSize", it.disk_size)
+    _add_size(view, "UncompressedSize", it.uncompressed_size)
+    _add_size(view, "DicomDiskSize", it.dicom_disk_size)
+    _add_size(view, "DicomUncompressedSize", it.dicom_uncompressed_size)
+    if level < Level.STUDY:
+        view["CountStudies"] = it.studies
+    if level < Level.SERIES:
+        view["CountSeries"] = it.series
+    if level < Level.INSTANCE:
+        view["CountInstances"] = it.instances
+    return view
+
+
+def totals(it: Totals) -> Object:
+    """The sizes and numbers of the whole archive."""
+    view: Object = {
+        "CountPatients": it.patients,
+        "CountStudies": it.studies,
+        "CountSeries": it.series,
+        "CountInstances": it.instances,
+    }
+    _add_size(view, "TotalDiskSize", it.disk_size)
+    _add_size(view, "TotalUncompressedSize", it.uncompressed_size)
+    return view
+
+
+def _add_size(view: Object, name: str, size: int) -> None:
+    view[name] = str(size)
+    view[name + "MB"] = size // MEGABYTE

@@ -1,0 +1,41 @@
+"""What the archive says of itself."""
+
+from repertory.actors.messages.system import DescribeIndex, DescribeTotals
+from repertory.model import IndexDescription, Totals
+
+
+def test_the_system_names_the_contract_and_the_archive(archive, serve):
+    archive.plays(
+        DescribeIndex, IndexDescription(engine="sqlite", schema_version=1, identifier="abc")
+    )
+
+    system = serve(name="Attic").json("/system")
+
+    assert system["ApiVersion"] == 31
+    assert system["Version"] == "1.13.0"
+    assert system["Name"] == "Attic"
+    assert system["DatabaseServerIdentifier"] == "abc"
+    assert system["MainDicomTags"]["Patient"] == "0010,0010;0010,0020;0010,0030;0010,0040;0010,1000"
+
+
+def test_the_system_is_unavailable_once_an_actor_died(archive, client):
+    archive.board.dead = "IndexActor"
+
+    response = client.get("/system")
+
+    assert response.status == 503
+
+
+def test_statistics_give_sizes_as_strings_and_megabytes(archive, client):
+    archive.plays(DescribeTotals, Totals(1, 2, 3, 4, 5 * 2**20 + 1, 6 * 2**20))
+
+    assert client.json("/statistics") == {
+        "CountPatients": 1,
+        "CountStudies": 2,
+        "CountSeries": 3,
+        "CountInstances": 4,
+        "TotalDiskSize": "5242881",
+        "TotalDiskSizeMB": 5,
+        "TotalUncompressedSize": "6291456",
+        "TotalUncompressedSizeMB": 6,
+    }
