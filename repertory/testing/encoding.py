@@ -74,8 +74,8 @@ class Syntax:
         return self._plain(0xFFFE, 0xE000, len(content)) + content
 
     def _value(self, vr: str, value: Any) -> bytes:
-        if type(value) is bytes:
-            return value
+        if isinstance(value, bytes):
+            return bytes(value)
         values = value if isinstance(value, list) else [value]
         code = _NUMBERS.get(vr)
         if code is not None:
