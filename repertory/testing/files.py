@@ -39,6 +39,7 @@ def make_dicom(
     tags: Tags | None = None,
     transfer_syntax: str = EXPLICIT,
     meta: bool = True,
+    deep: bool = False,
 ) -> bytes:
     """Make an MR image.
 
@@ -54,6 +55,7 @@ def make_dicom(
         tags: elements to add, to change or to leave out.
         transfer_syntax: one of the constants above, or another encapsulated one.
         meta: whether the file begins with a preamble and a meta header.
+        deep: whether sequences and their items are written with undefined lengths.
 
     Raises:
         ValueError: there is no such file of ``size`` bytes.
@@ -68,7 +70,7 @@ def make_dicom(
     elements[0x0020000E] = ("UI", series)
     elements[0x00200013] = ("IS", number)
     with_pixels = _change(elements, tags or {})
-    syntax = Syntax(transfer_syntax)
+    syntax = Syntax(transfer_syntax, deep=deep)
     head = _meta(elements, transfer_syntax) if meta else b""
     pixels = 64 * _ROW
     if size is not None:
