@@ -56,13 +56,14 @@ class Syntax:
                 return self.header(tag, vr, _UNDEFINED) + items + end
             return self.header(tag, vr, len(items)) + items
         if tag == 0x7FE00010 and self._encapsulates:
-            fragments = self._plain(0xFFFE, 0xE000, 0) + self._plain(0xFFFE, 0xE000, len(value))
-            return (
-                self.header(tag, "OB", _UNDEFINED)
-                + fragments
-                + value
-                + self._plain(0xFFFE, 0xE0DD, 0)
+            pieces = (
+                self.header(tag, "OB", _UNDEFINED),
+                self._plain(0xFFFE, 0xE000, 0),  # the basic offset table, empty
+                self._plain(0xFFFE, 0xE000, len(value)),
+                value,
+                self._plain(0xFFFE, 0xE0DD, 0),
             )
+            return b"".join(pieces)
         content = self._value(vr, value)
         return self.header(tag, vr, len(content)) + content
 
@@ -74,7 +75,7 @@ class Syntax:
         return self._plain(0xFFFE, 0xE000, len(content)) + content
 
     def _value(self, vr: str, value: Any) -> bytes:
-        if type(value) is bytes:
+        if isinstance(value, bytes):
             return value
         values = value if isinstance(value, list) else [value]
         code = _NUMBERS.get(vr)

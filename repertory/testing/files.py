@@ -13,6 +13,7 @@ from random import Random
 from typing import Any
 
 from repertory.storage.dicom.names import ENTRIES, parse_tag, tag_of
+from repertory.testing.elements import COLUMNS, PLAIN, RICH, Tags
 from repertory.testing.encoding import Elements, Syntax
 
 IMPLICIT = "1.2.840.10008.1.2"
@@ -21,13 +22,8 @@ DEFLATED = "1.2.840.10008.1.2.1.99"
 BIG_ENDIAN = "1.2.840.10008.1.2.2"
 JPEG = "1.2.840.10008.1.2.4.50"
 
-_COLUMNS = 64
-_ROW = 2 * _COLUMNS
+_ROW = 2 * COLUMNS
 _PRIVATE = ("LO", "REPERTORY ")
-
-Tags = Mapping[str, Any]
-"""Keyword (or ``gggg,eeee``) to value: text, bytes, a number, a list of these, or ``(vr, value)``;
-for a sequence a list of ``Tags``; ``None`` leaves the element out."""
 
 
 def make_dicom(
@@ -43,6 +39,7 @@ def make_dicom(
     tags: Tags | None = None,
     transfer_syntax: str = EXPLICIT,
     meta: bool = True,
+    deep: bool = False,
 ) -> bytes:
     """Make an MR image.
 
@@ -58,6 +55,7 @@ def make_dicom(
         tags: elements to add, to change or to leave out.
         transfer_syntax: one of the constants above, or another encapsulated one.
         meta: whether the file begins with a preamble and a meta header.
+        deep: whether sequences and their items are written with undefined lengths.
 
     Raises:
         ValueError: there is no such file of ``size`` bytes.
@@ -72,7 +70,7 @@ def make_dicom(
     elements[0x0020000E] = ("UI", series)
     elements[0x00200013] = ("IS", number)
     with_pixels = _change(elements, tags or {})
-    syntax = Syntax(transfer_syntax)
+    syntax = Syntax(transfer_syntax, deep=deep)
     head = _meta(elements, transfer_syntax) if meta else b""
     pixels = 64 * _ROW
     if size is not None:
@@ -230,115 +228,7 @@ def _block() -> bytes:
 def _template(*, rich: bool) -> Elements:
     """The elements that all files share."""
     elements: Elements = {}
-    _change(elements, _PLAIN)
+    _change(elements, PLAIN)
     if rich:
-        _change(elements, _RICH)
+        _change(elements, RICH)
     return elements
-
-
-_PLAIN: Tags = {
-    "SpecificCharacterSet": "ISO_IR 100",
-    "ImageType": ["ORIGINAL", "PRIMARY", "M", "SE"],
-    "InstanceCreationDate": "20240215",
-    "InstanceCreationTime": "101112.130000",
-    "SOPClassUID": "1.2.840.10008.5.1.4.1.1.4",
-    "StudyDate": "20240215",
-    "SeriesDate": "20240215",
-    "AcquisitionDate": "20240215",
-    "ContentDate": "20240215",
-    "StudyTime": "100200.000000",
-    "SeriesTime": "100304.500000",
-    "ContentTime": "100310.250000",
-    "AccessionNumber": "A0815",
-    "Modality": "MR",
-    "Manufacturer": "Repertory",
-    "InstitutionName": "Made-up Hospital",
-    "ReferringPhysicianName": "Referrer^Rita",
-    "StationName": "MR1",
-    "StudyDescription": "Knee",
-    "SeriesDescription": "T1 TSE sagittal",
-    "PatientName": "Test^Patient",
-    "PatientBirthDate": "19700101",
-    "PatientSex": "O",
-    "PatientAge": "054Y",
-    "PatientWeight": "72.5",
-    "BodyPartExamined": "KNEE",
-    "SliceThickness": "3",
-    "RepetitionTime": "550",
-    "EchoTime": "14.2",
-    "MagneticFieldStrength": "1.5",
-    "ProtocolName": "Knee/T1",
-    "PatientPosition": "FFS",
-    "StudyID": "S1",
-    "SeriesNumber": 1,
-    "AcquisitionNumber": 1,
-    "ImagePositionPatient": ["-80.5", "-91.25", "12.75"],
-    "ImageOrientationPatient": ["0", "1", "0", "0", "0", "-1"],
-    "FrameOfReferenceUID": "2.25.137786398554742050926734630921803028",
-    "SliceLocation": "12.75",
-    "SamplesPerPixel": 1,
-    "PhotometricInterpretation": "MONOCHROME2",
-    "Rows": 64,
-    "Columns": _COLUMNS,
-    "PixelSpacing": ["0.3", "0.3"],
-    "BitsAllocated": 16,
-    "BitsStored": 12,
-    "HighBit": 11,
-    "PixelRepresentation": 0,
-    "WindowCenter": "2048",
-    "WindowWidth": "4096",
-}
-
-_CODE: Tags = {
-    "CodeValue": "T-D9200",
-    "CodingSchemeDesignator": "SRT",
-    "CodeMeaning": "Knee",
-}
-
-_RICH: Tags = {
-    "SOPInstanceUID": "2.25.1",
-    "ReferencedImageSequence": [
-        {
-            "ReferencedSOPClassUID": "1.2.840.10008.5.1.4.1.1.4",
-            "ReferencedSOPInstanceUID": f"2.25.{n}",
-        }
-        for n in range(10, 13)
-    ],
-    "AnatomicRegionSequence": [_CODE],
-    "RequestAttributesSequence": [
-        {
-            "RequestedProcedureDescription": "Knee",
-            "ScheduledProcedureStepID": "42",
-            "ScheduledProtocolCodeSequence": [_CODE],
-        }
-    ],
-    "0019,0010": ("LO", "REPERTORY MR"),
-    **{f"0019,10{n:02x}": ("DS", f"{n}.5") for n in range(1, 21)},
-    "0029,0010": ("LO", "REPERTORY CSA"),
-    "0029,1010": ("OB", bytes(range(256)) * 32),
-    **{
-        keyword: "1"
-        for keyword in (
-            "NumberOfAverages EchoNumbers SpacingBetweenSlices NumberOfPhaseEncodingSteps "
-            "EchoTrainLength PercentSampling PercentPhaseFieldOfView PixelBandwidth FlipAngle "
-            "SAR dBdt ImagedNucleus ImagingFrequency HeartRate CardiacNumberOfImages "
-            "ReconstructionDiameter TriggerTime NominalInterval LowRRValue HighRRValue "
-            "IntervalsAcquired IntervalsRejected TemporalPositionIdentifier "
-            "NumberOfTemporalPositions TemporalResolution RescaleIntercept RescaleSlope "
-            "ImagesInAcquisition StackID InStackPositionNumber"
-        ).split()
-    },
-    **{
-        keyword: "SAMPLE"
-        for keyword in (
-            "InstitutionAddress InstitutionalDepartmentName ManufacturerModelName OperatorsName "
-            "PerformingPhysicianName OtherPatientIDs AdditionalPatientHistory EthnicGroup "
-            "ScanningSequence SequenceVariant ScanOptions MRAcquisitionType SequenceName AngioFlag "
-            "DeviceSerialNumber SoftwareVersions ReceiveCoilName TransmitCoilName "
-            "InPlanePhaseEncodingDirection VariableFlipAngleFlag ImageComments RequestingPhysician "
-            "RequestingService RequestedProcedureDescription PerformedStationAETitle "
-            "PerformedProcedureStepID PerformedProcedureStepDescription RequestedProcedureID "
-            "ReasonForTheRequestedProcedure PatientComments CurrentPatientLocation"
-        ).split()
-    },
-}

@@ -132,7 +132,7 @@ def _written(dataset: Dataset, writer: Writer, context: Context, default_encodin
             inner = Context(charset, explicit, signed, depth + 1)
             writer.items(out, entry, _items(dataset, tag, writer, inner, default_encoding))
             continue
-        text = as_text(raw, vr, charset, little=getattr(element, "is_little_endian", True))
+        text = as_text(raw, vr, charset, getattr(element, "is_little_endian", True))
         writer.text(out, entry, text, creator)
         if tag == SPECIFIC_CHARACTER_SET:
             charset = character_set(raw, default_encoding)

@@ -22,11 +22,11 @@ LONG: Final = frozenset(b"OB OD OF OL OV OW SQ SV UC UN UR UT UV".split())
 UNDEFINED: Final = 0xFFFFFFFF
 
 
-class Damaged(Exception):  # noqa: N818 - says what the file is
+class Damaged(Exception):
     """The bytes contradict themselves, or end too early."""
 
 
-class Unfamiliar(Exception):  # noqa: N818 - says what the file is
+class Unfamiliar(Exception):
     """The bytes may be DICOM, but written in a way that is not known here."""
 
 
@@ -70,7 +70,7 @@ class Layout:
     deflated: bool = False
 
 
-def read_layout(window: Window) -> Layout:
+def read_layout(window: Window) -> Layout:  # noqa: C901 - one loop over the meta header
     """Find out how a file is written.
 
     Raises:

@@ -9,12 +9,7 @@ import re
 from functools import lru_cache
 from typing import NamedTuple
 
-from pydicom.datadict import (
-    get_entry,
-    get_private_entry,
-    private_dictionaries,
-    tag_for_keyword,
-)
+from pydicom.datadict import get_entry, get_private_entry, tag_for_keyword
 
 from repertory.maintags import NAMES
 
@@ -76,8 +71,6 @@ ENTRIES = _PublicEntries()
 def private_entry(tag: int, creator: str) -> Entry:
     """The entry of a private element in the block that ``creator`` reserved."""
     text = f"{tag >> 16:04x},{tag & 0xFFFF:04x}"
-    if creator not in private_dictionaries:
-        return Entry(text, _UNKNOWN, "UN")
     try:
         vr, _, description, _ = get_private_entry(tag, creator)
     except KeyError:

@@ -70,7 +70,9 @@ class Reader:
         charset = character_set(b"", self._default_encoding)
         return self._elements(start, end, Context(charset, explicit))[0]
 
-    def _elements(self, position: int, end: int, context: Context) -> tuple[Json, int]:
+    def _elements(  # noqa: C901, PLR0912 - in one piece: a call per element costs as much again
+        self, position: int, end: int, context: Context
+    ) -> tuple[Json, int]:
         """The elements from ``position`` to ``end``, or to the end of an item, and where that is.
 
         The end of the file stands for that of the data set: what is looked at may stop there.
@@ -118,7 +120,7 @@ class Reader:
             if position > end:
                 raise Damaged
             raw = data[value:position]
-            text = as_text(raw, vr, charset, little=little)
+            text = as_text(raw, vr, charset, little)
             writer.text(out, entry, text, creator)
             if tag == SPECIFIC_CHARACTER_SET:
                 charset = character_set(raw, self._default_encoding)

@@ -34,7 +34,9 @@ class Scanned:
     pixel_data_vr: str = ""
 
 
-def scan(window: Window, layout: Layout, wanted: Mapping[int, int]) -> Scanned:
+def scan(  # noqa: C901, PLR0912, PLR0915 - in one piece: a call per element costs as much again
+    window: Window, layout: Layout, wanted: Mapping[int, int]
+) -> Scanned:
     """Look through a data set.
 
     Args:
@@ -87,7 +89,7 @@ def scan(window: Window, layout: Layout, wanted: Mapping[int, int]) -> Scanned:
             if key in wanted and wanted[key] == PIXEL_DATA:
                 _pixels(found, start + position, vr)
                 position = skip_fragments(window, start + value, order)
-            elif explicit and vr != b"SQ" and vr != b"UN":
+            elif explicit and vr not in (b"SQ", b"UN"):
                 raise Unfamiliar
             else:
                 position = skip_sequence(

@@ -51,7 +51,9 @@ def skip_fragments(window: Window, position: int, order: Order) -> int:
             raise Damaged
 
 
-def skip_sequence(window: Window, position: int, order: Order, *, explicit: bool) -> int:
+def skip_sequence(  # noqa: C901, PLR0912 - a state machine
+    window: Window, position: int, order: Order, *, explicit: bool
+) -> int:
     """The position after a sequence of undefined length, whose first item is at ``position``.
 
     ``explicit`` is about its items: those of an element of unknown VR are implicit (PS3.5 6.2.2).
@@ -103,7 +105,7 @@ def skip_sequence(window: Window, position: int, order: Order, *, explicit: bool
                     raise Unfamiliar
             if length != UNDEFINED:
                 position += length
-            elif explicit and vr != b"SQ" and vr != b"UN":
+            elif explicit and vr not in (b"SQ", b"UN"):
                 raise Unfamiliar
             else:
                 outer.append(explicit)

@@ -8,11 +8,18 @@ from repertory.errors import MissingTag, NotDicom
 from repertory.model import Identity, Level, Summary, Tags
 from repertory.storage.dicom.character_sets import DEFAULT_ENCODING, character_set
 from repertory.storage.dicom.fallback import scan_by_pydicom
-from repertory.storage.dicom.layout import Damaged, Layout, Order, Unfamiliar, read_layout
+from repertory.storage.dicom.layout import (
+    BIG,
+    LITTLE,
+    Damaged,
+    Layout,
+    Unfamiliar,
+    read_layout,
+)
 from repertory.storage.dicom.names import ENTRIES, parse_tag
 from repertory.storage.dicom.scanner import PIXEL_DATA, Scanned, scan
 from repertory.storage.dicom.sources import Content, Window, opened
-from repertory.storage.dicom.tags_json import is_too_long
+from repertory.storage.dicom.tags_json import ALWAYS_SHORT, is_too_long
 from repertory.storage.dicom.values import TEXT, as_text
 from repertory.storage.main_tags import MAIN_DICOM_TAGS, MainDicomTags
 
@@ -27,9 +34,10 @@ _IMAGE_INDEX: Final = 0x00541330
 _EXPECTED: Final = (
     (0x00201002, 0x00200105),  # ImagesInAcquisition, NumberOfTemporalPositions
     (0x00540081, 0x00540101),  # NumberOfSlices, NumberOfTimeSlices
-    (0x00181090,),  # CardiacNumberOfImages
 )
+_CARDIAC_NUMBER_OF_IMAGES: Final = 0x00181090
 _DIRECTORY_RECORDS: Final = 0x00041220
+_LEVELS: Final = tuple(Level)
 
 _ALWAYS: Final = frozenset(
     (
@@ -42,6 +50,7 @@ _ALWAYS: Final = frozenset(
         _INSTANCE_NUMBER,
         _IMAGE_INDEX,
         *(tag for tags in _EXPECTED for tag in tags),
+        _CARDIAC_NUMBER_OF_IMAGES,
         _DIRECTORY_RECORDS,
         PIXEL_DATA,
     )
@@ -65,53 +74,60 @@ def summarize(
         NotDicom: it is no DICOM file, is not whole, or is a media directory (DICOMDIR).
         MissingTag: it lacks StudyInstanceUID, SeriesInstanceUID or SOPInstanceUID.
     """
+    plan = _plan(main_tags)
     with opened(source) as window:
         try:
-            layout, scanned = _scan(window, main_tags)
+            layout, scanned = _scan(window, plan)
         except (Damaged, zlib.error) as error:
             raise NotDicom from error
-    return _summary(layout, scanned, main_tags, default_encoding)
+    return _summary(layout, scanned, plan, default_encoding)
 
 
-def _scan(window: Window, main_tags: MainDicomTags) -> tuple[Layout, Scanned]:
+def _scan(window: Window, plan: "_Plan") -> tuple[Layout, Scanned]:
     try:
         layout = read_layout(window)
-        return layout, scan(window, layout, _wanted(main_tags, layout.order))
+        return layout, scan(window, layout, plan.keys[layout.order.little])
     except Unfamiliar:
-        return scan_by_pydicom(window, _wanted(main_tags, None).values())
+        return scan_by_pydicom(window, plan.tags)
 
 
-@lru_cache(maxsize=16)
-def _wanted(main_tags: MainDicomTags, order: Order | None) -> dict[int, int]:
-    """The tags to look for, by what they are in a byte order."""
-    parsed = (parse_tag(tag) for tag in main_tags.levels)
-    tags = _ALWAYS.union(tag for tag in parsed if tag is not None)
-    return {order.key(tag) if order else tag: tag for tag in tags}
+class _Plan:
+    """What to look for, and what to do with it, worked out once for a set of main tags."""
+
+    def __init__(self, main_tags: MainDicomTags) -> None:
+        parsed = (parse_tag(tag) for tag in main_tags.levels)
+        tags = _ALWAYS.union(tag for tag in parsed if tag is not None)
+        # Of each tag: as text, its usual VR, and the places of the levels that keep it.
+        self.tags: dict[int, tuple[str, str, tuple[int, ...]]] = {
+            tag: (text, vr, tuple(level - 1 for level in main_tags.levels.get(text, ())))
+            for tag in tags
+            for text, _, vr, _ in [ENTRIES[tag]]
+        }
+        self.keys = {order.little: {order.key(tag): tag for tag in tags} for order in (LITTLE, BIG)}
 
 
-def _summary(
-    layout: Layout, scanned: Scanned, main_tags: MainDicomTags, default_encoding: str
-) -> Summary:
+_plan = lru_cache(maxsize=16)(_Plan)
+
+
+def _summary(layout: Layout, scanned: Scanned, plan: _Plan, default_encoding: str) -> Summary:
     values = scanned.values
     if _DIRECTORY_RECORDS in values:
         raise NotDicom
     _, raw_charset = values.get(_SPECIFIC_CHARACTER_SET, ("", b""))
     charset = character_set(raw_charset, default_encoding)
     little = layout.order.little
-    levels = main_tags.levels
     texts: dict[int, str] = {}
-    kept: dict[Level, Tags] = {level: {} for level in Level}
+    # By place, since to look a Level up takes longer than to make the text.
+    kept: tuple[Tags, Tags, Tags, Tags] = ({}, {}, {}, {})
     for tag, (vr, raw) in values.items():
-        name, _, usual_vr, _ = ENTRIES[tag]
-        if not vr or (vr == "UN" and usual_vr in TEXT):
-            vr = usual_vr
-        text = as_text(raw, vr, charset, little=little)
-        if text is None:
-            continue
-        texts[tag] = text
-        if name in levels and not is_too_long(text):
-            for level in levels[name]:
-                kept[level][name] = text
+        name, usual_vr, places = plan.tags[tag]
+        known = vr if vr and (vr != "UN" or usual_vr not in TEXT) else usual_vr
+        text = as_text(raw, known, charset, little)
+        if text is not None:
+            texts[tag] = text
+            if len(text) <= ALWAYS_SHORT or not is_too_long(text):
+                for place in places:
+                    kept[place][name] = text
     return Summary(
         identity=Identity(
             # Spaces at its beginning are part of Orthanc's identifiers.
@@ -120,7 +136,7 @@ def _summary(
             series_instance_uid=_required(texts, _SERIES_INSTANCE_UID),
             sop_instance_uid=_required(texts, _SOP_INSTANCE_UID),
         ),
-        main_tags=kept,
+        main_tags=dict(zip(_LEVELS, kept, strict=True)),
         transfer_syntax=layout.transfer_syntax,
         sop_class_uid=texts.get(_SOP_CLASS_UID, "").strip(),
         # In a deflated file, the offset would be that of other bytes.
@@ -148,10 +164,9 @@ def _integer(text: str) -> int | None:
 
 def _expected_instances(texts: dict[int, str]) -> int | None:
     """How many instances a series will have (spec, Metadata: ExpectedNumberOfInstances)."""
-    for tags in _EXPECTED:
-        if all(tag in texts for tag in tags):
-            product = 1
-            for tag in tags:
-                product *= _integer(texts[tag]) or 0
+    for first, second in _EXPECTED:
+        if first in texts and second in texts:
+            product = (_integer(texts[first]) or 0) * (_integer(texts[second]) or 0)
             return product if product > 0 else None
-    return None
+    images = _integer(texts.get(_CARDIAC_NUMBER_OF_IMAGES, "")) or 0
+    return images if images > 0 else None

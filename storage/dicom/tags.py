@@ -8,7 +8,7 @@ there.
 """
 
 import zlib
-from collections.abc import Callable, Collection
+from collections.abc import Collection
 from typing import Final
 
 from repertory.errors import NotDicom

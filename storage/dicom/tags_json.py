@@ -11,6 +11,9 @@ Json = dict[str, Any]
 MAXIMUM_TAG_LENGTH: Final = 256
 """Longer values, in bytes of UTF-8, are not shown (Orthanc's ORTHANC_MAXIMUM_TAG_LENGTH)."""
 
+# No character takes more than four bytes: up to here nobody need look how long a text is.
+ALWAYS_SHORT: Final = MAXIMUM_TAG_LENGTH // 4
+
 
 def tags_simplified(full: Mapping[str, Any]) -> Json:
     """Tags by their names, from the full form; what has no text is null.
@@ -70,10 +73,8 @@ class Writer:
             if not self._binary:
                 return
             kind = "Null"
-        elif len(text) > MAXIMUM_TAG_LENGTH // 4 and is_too_long(text):
-            # The shortest that can be too long has four bytes for each character.
-            if entry.tag not in self._ignore:
-                kind, text = "TooLong", None
+        elif len(text) > ALWAYS_SHORT and is_too_long(text) and entry.tag not in self._ignore:
+            kind, text = "TooLong", None
         if self._by_name:
             if entry.name not in out or not _hides(out, entry.tag, entry.name):
                 out[entry.name] = text

@@ -5,7 +5,27 @@ from typing import Final
 
 from repertory.storage.dicom.character_sets import CharacterSet
 
-TEXT: Final = frozenset("AE AS CS DA DS DT IS LO LT PN SH ST TM UC UI UR UT".split())
+TEXT: Final = frozenset(
+    (
+        "AE",
+        "AS",
+        "CS",
+        "DA",
+        "DS",
+        "DT",
+        "IS",
+        "LO",
+        "LT",
+        "PN",
+        "SH",
+        "ST",
+        "TM",
+        "UC",
+        "UI",
+        "UR",
+        "UT",
+    )
+)
 
 _NUMBERS: Final = {
     "US": ("H", 2),
@@ -19,7 +39,7 @@ _NUMBERS: Final = {
 }
 
 
-def as_text(raw: bytes, vr: str, charset: CharacterSet, *, little: bool = True) -> str | None:
+def as_text(raw: bytes, vr: str, charset: CharacterSet, little: bool = True) -> str | None:
     r"""A value as text; several values joined by "\\".
 
     ``None`` for what has no text: binary values and numbers that are missing. Spaces at the end of
@@ -28,9 +48,13 @@ def as_text(raw: bytes, vr: str, charset: CharacterSet, *, little: bool = True) 
     if vr in TEXT:
         # In this order, as in DCMTK: Orthanc's identifiers depend on it.
         raw = raw.rstrip(b" ")
+        if raw.isascii():
+            text = raw.decode()
+            if text.isprintable():
+                return text
         if b"\0" in raw:
             raw = raw[: raw.index(b"\0")]
-        return raw.decode() if raw.isascii() and b"\x1b" not in raw else charset.decode(raw, vr)
+        return charset.decode(raw, vr)
     if vr in _NUMBERS:
         code, width = _NUMBERS[vr]
         count = len(raw) // width
