@@ -16,9 +16,7 @@ log = structlog.get_logger(__name__)
 R = TypeVar("R")
 S = TypeVar("S")
 
-OptExcInfo = (
-    tuple[type[BaseException], BaseException, TracebackType | None] | tuple[None, None, None]
-)
+OptExcInfo = tuple[type[BaseException] | None, BaseException | None, TracebackType | None]
 
 
 class ActorGone(ShuttingDown, pykka.ActorDeadError):

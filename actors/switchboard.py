@@ -6,6 +6,7 @@ import threading
 import weakref
 from collections import deque
 from collections.abc import Callable, Iterable
+from functools import partial
 from types import SimpleNamespace
 from typing import Any, TypeVar
 
@@ -61,7 +62,7 @@ class Switchboard:
         """Let an actor handle every type of message that its class handles."""
         for kind in actor_class.handlers:
             if issubclass(kind, Event):
-                self.listen(kind, lambda event, ref=ref: self.tell(ref, event))
+                self.listen(kind, partial(self.tell, ref))
             else:
                 with self._lock:
                     self._seats[kind] = (*self._seats.get(kind, ()), ref)
@@ -160,7 +161,7 @@ class Switchboard:
         loads: dict[str, int] = {}
         for ref in refs:
             name = ref.actor_class.__name__
-            loads[name] = loads.get(name, 0) + ref.actor_inbox.qsize()
+            loads[name] = loads.get(name, 0) + _load(ref)
         return loads
 
 

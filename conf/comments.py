@@ -22,7 +22,7 @@ _DEEPEST = 100  # the sections of Orthanc's files go four deep
 _BLANK = re.compile(r"[ \t\r\n\f\v]+")
 
 
-class BadSyntax(ValueError):  # noqa: N818 - named like the errors of repertory.errors
+class BadSyntax(ValueError):
     """The text is not JSON; ``reason`` says why in plain words, ``line`` and ``column`` where."""
 
     def __init__(self, reason: str, line: int, column: int) -> None:

@@ -28,9 +28,10 @@ class Option:
 
 
 def setting(
-    default: object,
-    meaning: str,
     *,
+    meaning: str,
+    default: object = dataclasses.MISSING,
+    default_factory: Callable[[], object] | None = None,
     name: str | None = None,
     check: Check | None = None,
     secret: bool = False,
@@ -40,8 +41,9 @@ def setting(
     """Declare an option: a field of a ``@section``.
 
     Args:
-        default: its value where the configuration says nothing; a callable makes it anew.
         meaning: what it does, in a sentence.
+        default: its value where the configuration says nothing.
+        default_factory: makes that value anew for each configuration.
         name: its name in the configuration, where it is not the field's name in CamelCase.
         check: says what is wrong with a value.
         secret: whether to hide the value wherever settings are shown.
@@ -50,8 +52,10 @@ def setting(
     """
     option = Option(meaning=meaning, name=name, check=check, secret=secret, ours=ours, path=path)
     metadata = {"option": option}
-    if callable(default):
-        return dataclasses.field(default_factory=default, repr=not secret, metadata=metadata)
+    if default_factory is not None:
+        return dataclasses.field(
+            default_factory=default_factory, repr=not secret, metadata=metadata
+        )
     return dataclasses.field(default=default, repr=not secret, metadata=metadata)
 
 

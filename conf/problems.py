@@ -22,7 +22,7 @@ class Problem:
         return f"{place}: {self.text}" if place else self.text
 
 
-class InvalidSettings(ValueError):  # noqa: N818 - named like the errors of repertory.errors
+class InvalidSettings(ValueError):
     """The archive cannot start from this configuration: ``problems`` says everything at once.
 
     The text names files of the server: it is for whoever starts the archive, not for its clients.

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any, Union, get_args, get_origin
 
 
-class Mismatch(ValueError):  # noqa: N818 - named like the errors of repertory.errors
+class Mismatch(ValueError):
     """A value is not of an option's type.
 
     ``inner`` are the names that lead from the option to the value; ``text`` says what it must

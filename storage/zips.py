@@ -5,7 +5,7 @@ import zlib
 from collections.abc import Iterator
 from io import BytesIO
 from pathlib import Path
-from typing import BinaryIO
+from typing import IO
 
 from repertory.errors import NotDicom, TooLarge
 
@@ -76,6 +76,6 @@ class ZipEntries:
         self._zip.close()
 
 
-def _read(file: "BinaryIO | zipfile.ZipExtFile") -> Iterator[bytes]:
+def _read(file: IO[bytes]) -> Iterator[bytes]:
     while piece := file.read(PIECE):
         yield piece

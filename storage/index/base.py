@@ -117,6 +117,10 @@ class IndexWriter(Protocol):
         ArchiveFull: the disk is full; the group is void.
     """
 
+    @property
+    def is_void(self) -> bool:
+        """Whether a change failed in such a way that the whole group is undone."""
+
     def begin(self) -> None:
         """Open a group."""
 

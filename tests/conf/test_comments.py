@@ -3,6 +3,7 @@ import json
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from repertory.conf.comments import BadSyntax, parse
 
 VALUES = st.recursive(

@@ -2,6 +2,7 @@ import os
 from pathlib import Path
 
 import pytest
+
 from repertory.conf.loading import load_settings, read_settings
 from repertory.conf.problems import InvalidSettings
 from repertory.conf.settings import Settings

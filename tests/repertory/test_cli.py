@@ -4,11 +4,11 @@ import sys
 from pathlib import Path
 
 import pytest
+
+import repertory
 from repertory.conf.loading import load_settings
 from repertory.conf.reference import render_defaults
 from repertory.conf.settings import Settings
-
-import repertory
 
 ROOT = Path(repertory.__file__).parents[1]
 

@@ -7,9 +7,9 @@ import sys
 from pathlib import Path
 
 import pytest
-from repertory.conf.settings import Settings
 
 import repertory
+from repertory.conf.settings import Settings
 from repertory.process import describe_address
 
 ROOT = Path(repertory.__file__).parents[1]

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from repertory.conf.settings import Settings
 
+from repertory.conf.settings import Settings
 from repertory.model import Identity, Level, ResourceIds, Summary
 from repertory.redaction import HIDDEN, is_sensitive, redact
 

@@ -2,6 +2,7 @@ import asyncio
 import threading
 
 import pytest
+
 from repertory import Repertory, Settings
 from repertory.actors.base import RepertoryActor
 from repertory.actors.deletion_queue import DeletionQueueActor
@@ -106,7 +107,7 @@ class Failing(RepertoryActor):
 
     def on_receive(self, message):
         if not isinstance(message, CallIn):
-            raise RuntimeError("on purpose")
+            raise RuntimeError("on purpose")  # noqa: TRY004 - any error will do
 
 
 def put_on_a_failing_actor(archive):
