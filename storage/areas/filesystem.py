@@ -39,6 +39,7 @@ class FilesystemArea:
         """
         self._root = root
         self._staging = root / STAGING
+        self._prefix = f"{root}/"
         self._synchronize = synchronize
 
     def open(self) -> None:
@@ -68,7 +69,7 @@ class FilesystemArea:
 
     def create(self, uuid: str, _content_type: int, content: bytes) -> None:
         """Store a new file."""
-        staged = self.staging_path(uuid)
+        staged = f"{self._prefix}{STAGING}/{uuid}"
         try:
             descriptor = self._open_staged(staged)
             try:
@@ -82,7 +83,7 @@ class FilesystemArea:
             self._put_in_place(staged, uuid)
         except OSError as error:
             with suppress(OSError):
-                staged.unlink()
+                os.unlink(staged)  # noqa: PTH108
             raise _failure(error) from error
 
     def adopt(self, uuid: str, _content_type: int, path: Path) -> None:
@@ -94,7 +95,7 @@ class FilesystemArea:
                     os.fsync(descriptor)
                 finally:
                     os.close(descriptor)
-            self._put_in_place(path, uuid)
+            self._put_in_place(str(path), uuid)
         except OSError as error:
             with suppress(OSError):
                 path.unlink()
@@ -105,7 +106,7 @@ class FilesystemArea:
     ) -> bytes:
         """The bytes from ``start``, at most ``length`` of them."""
         try:
-            descriptor = os.open(self._path(uuid), os.O_RDONLY)
+            descriptor = os.open(f"{self._prefix}{uuid[0:2]}/{uuid[2:4]}/{uuid}", os.O_RDONLY)
         except FileNotFoundError:
             raise FileLost from None
         except OSError as error:
@@ -169,41 +170,38 @@ class FilesystemArea:
     def _path(self, uuid: str) -> Path:
         return self._root / uuid[0:2] / uuid[2:4] / uuid
 
-    def _open_staged(self, staged: Path) -> int:
+    def _open_staged(self, staged: str) -> int:
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL
         try:
             return os.open(staged, flags, 0o644)
         except FileNotFoundError:
             # Somebody removed the storage folder of a running server; scripts of Orthanc do.
-            staged.parent.mkdir(parents=True, exist_ok=True)
+            self._staging.mkdir(parents=True, exist_ok=True)
             return os.open(staged, flags, 0o644)
 
-    def _put_in_place(self, staged: Path, uuid: str) -> None:
-        path = self._path(uuid)
+    def _put_in_place(self, staged: str, uuid: str) -> None:
+        # Strings, not paths: making paths took a tenth of an ingest's processor time.
+        inner = f"{self._prefix}{uuid[0:2]}/{uuid[2:4]}"
+        made = False
         for attempt in range(1, _TRIES + 1):
             try:
-                staged.rename(path)
+                os.rename(staged, f"{inner}/{uuid}")  # noqa: PTH104
                 break
             except FileNotFoundError:
                 # The folder is new, or `remove` took it away between two of our steps.
                 if attempt == _TRIES:
                     raise
-                self._make_folder(path.parent)
+                os.makedirs(inner, exist_ok=True)  # noqa: PTH103
+                made = True
         if self._synchronize:
-            _synchronize_folder(path.parent)
-
-    def _make_folder(self, folder: Path) -> None:
-        outer = folder.parent
-        if not outer.is_dir():
-            outer.mkdir(parents=True, exist_ok=True)
-            if self._synchronize:
-                _synchronize_folder(self._root)
-        folder.mkdir(exist_ok=True)
-        if self._synchronize:
-            _synchronize_folder(outer)
+            # The innermost first: a journal that has written that has written the others too.
+            _synchronize_folder(inner)
+            if made:
+                _synchronize_folder(f"{self._prefix}{uuid[0:2]}")
+                _synchronize_folder(self._prefix)
 
 
-def _synchronize_folder(folder: Path) -> None:
+def _synchronize_folder(folder: str) -> None:
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(descriptor)
