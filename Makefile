@@ -40,6 +40,7 @@ types: .venv/check.stamp ## check the types
 	there=$$(find repertory $(FOLDERS) -name '*.py' | wc -l | tr -d ' '); \
 	seen=$$(sed -n 's/.* in \([0-9]*\) source files*.*/\1/p' build/typing/report); \
 	[ "$$seen" = "$$there" ] || { echo "mypy checked $$seen files of $$there." >&2; exit 1; }
+	@MYPYPATH=build/typing $(BIN)/mypy docs
 
 bench: .venv/test.stamp ## measure beside Orthanc (ARGS="--peer none": alone)
 	$(BIN)/python bench/run.py $(ARGS)
