@@ -52,9 +52,9 @@ def setting(
     return dataclasses.field(default=default, metadata=metadata)
 
 
-# `setting` is no field specifier to type checkers: its positional default would not count as one,
-# and Settings() would lack every argument.
-@dataclass_transform(kw_only_default=True, frozen_default=True)
+@dataclass_transform(
+    kw_only_default=True, frozen_default=True, field_specifiers=(setting, dataclasses.field)
+)
 def section(name: str) -> Callable[[type[T]], type[T]]:
     """Make a class a section of the configuration: frozen, with slots, built by keyword.
 
