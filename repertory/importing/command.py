@@ -97,16 +97,20 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _work(crew: Crew, tally: Tally, display: Display) -> bool:
     """Have the crew do it; whether the user interrupted it."""
+    interrupted = False
     try:
         crew.start()
         while crew.work(_LOOK):
             display.show(tally)
     except KeyboardInterrupt:
-        return True
-    finally:
+        interrupted = True
+    try:
         crew.stop()
-        display.end()
-    return False
+    except KeyboardInterrupt:
+        # Asked a second time: what is under way need not be waited for.
+        interrupted = True
+    display.end()
+    return interrupted
 
 
 def _conclude(
