@@ -60,13 +60,11 @@ def scan_by_pydicom(window: Window, wanted: Collection[int]) -> tuple[Layout, Sc
         tag, vr, length = int(element.tag), element.VR or "", element.length
         if length != UNDEFINED and element.value_tell + length > window.size:
             raise Damaged
-        if tag not in wanted:
-            continue
         if tag == PIXEL_DATA:
             header = 12 if vr.encode() in LONG else 8
             scanned.pixel_data_offset = element.value_tell - header
             scanned.pixel_data_vr = vr or "OW"
-        elif isinstance(element.value, bytes):
+        elif tag in wanted and isinstance(element.value, bytes):
             scanned.values[tag] = ("" if element.is_implicit_VR else vr, element.value)
     return layout, scanned
 
@@ -102,6 +100,9 @@ def _read(window: Window) -> FileDataset:
     # A damaged file can make pydicom raise anything; whatever it is, the file cannot be read.
     except Exception as error:
         raise Damaged from error
+    if not dataset:
+        # Where a file ends too early, pydicom forgets what it has read.
+        raise Damaged
     log.info("file_read_by_pydicom", transfer_syntax=_transfer_syntax(dataset))
     return dataset
 

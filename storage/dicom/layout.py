@@ -10,14 +10,19 @@ IMPLICIT = "1.2.840.10008.1.2"
 EXPLICIT = "1.2.840.10008.1.2.1"
 DEFLATED = "1.2.840.10008.1.2.1.99"
 BIG_ENDIAN = "1.2.840.10008.1.2.2"
-# Its data sets are implicit VR little endian, only its pixels are big endian.
-_GE_PRIVATE = "1.2.840.113619.5.2"
+
+# The group of SOPClassUID and SOPInstanceUID, without which there is nothing to archive.
+_FIRST_GROUP = b"\x08\0"
 
 _MEDIA_DIRECTORY = "1.2.840.10008.1.3.10"
 
 # PS3.5 7.1.2: value representations with 16-bit and with 32-bit lengths.
 SHORT: Final = frozenset(b"AE AS AT CS DA DS DT FL FD IS LO LT PN SH SL SS ST TM UI UL US".split())
 LONG: Final = frozenset(b"OB OD OF OL OV OW SQ SV UC UN UR UT UV".split())
+
+# Those that may have no length: sequences, also of unknown VR, and pixel data in fragments.
+NESTED: Final = (b"SQ", b"UN")
+ENCAPSULATED: Final = (b"OB", b"OW")
 
 UNDEFINED: Final = 0xFFFFFFFF
 
@@ -120,22 +125,23 @@ def data_set(window: Window, layout: Layout) -> tuple[Window, int]:
 def _with_meta(data: bytes, meta: int, start: int, syntax: str) -> Layout:
     if syntax == DEFLATED:
         return Layout(meta, start, syntax, deflated=True)
+    # Anything else may be a part of the meta header whose tag is damaged.
+    if data[start : start + 2] not in (_FIRST_GROUP, _FIRST_GROUP[::-1], b""):
+        raise Unfamiliar
     if syntax == BIG_ENDIAN:
         return Layout(meta, start, syntax, order=BIG)
     # As pydicom does, what is written counts for more than what was announced.
     looks_explicit = data[start + 4 : start + 6] in SHORT | LONG
     if not syntax:
         syntax = EXPLICIT if looks_explicit else IMPLICIT
-    elif start >= len(data):
-        looks_explicit = syntax not in (IMPLICIT, _GE_PRIVATE)
     return Layout(meta, start, syntax, explicit=looks_explicit)
 
 
 def _without_meta(data: bytes) -> Layout:
-    """A data set without any header. It begins with group 0008, where SOPInstanceUID is."""
+    """A data set without any header."""
     explicit = data[4:6] in SHORT | LONG
-    if data[:2] == b"\x08\0":
+    if data[:2] == _FIRST_GROUP:
         return Layout(0, 0, EXPLICIT if explicit else IMPLICIT, explicit=explicit)
-    if data[:2] == b"\0\x08" and explicit:
+    if data[:2] == _FIRST_GROUP[::-1] and explicit:
         return Layout(0, 0, BIG_ENDIAN, order=BIG)
     raise Damaged

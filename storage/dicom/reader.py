@@ -3,10 +3,25 @@
 from typing import Final, NamedTuple
 
 from repertory.storage.dicom.character_sets import CharacterSet, character_set
-from repertory.storage.dicom.layout import LONG, SHORT, UNDEFINED, Damaged, Order, Unfamiliar
+from repertory.storage.dicom.layout import (
+    ENCAPSULATED,
+    LONG,
+    NESTED,
+    SHORT,
+    UNDEFINED,
+    Damaged,
+    Order,
+    Unfamiliar,
+)
 from repertory.storage.dicom.names import ENTRIES, Entry, private_entry
 from repertory.storage.dicom.scanner import PIXEL_DATA
-from repertory.storage.dicom.skipping import ITEM, ITEM_END, SEQUENCE_END, skip_sequence
+from repertory.storage.dicom.skipping import (
+    ITEM,
+    ITEM_END,
+    SEQUENCE_END,
+    skip_fragments,
+    skip_sequence,
+)
 from repertory.storage.dicom.sources import Memory
 from repertory.storage.dicom.tags_json import Json, Writer
 from repertory.storage.dicom.values import TEXT, as_text
@@ -110,6 +125,12 @@ class Reader:
                 vr = "SS" if signed and entry.by_pixels else entry.vr
             elif vr == "UN" and length != UNDEFINED:
                 vr = known_vr(entry, data[value : value + length])
+            if length == UNDEFINED and explicit and raw_vr not in NESTED:
+                if raw_vr not in ENCAPSULATED:
+                    raise Unfamiliar
+                position = skip_fragments(Memory(data), value, self._order)
+                writer.text(out, entry, None, creator)
+                continue
             if vr == "SQ" or length == UNDEFINED:
                 items, position = self._items(
                     value, length, end, Context(charset, explicit and vr == "SQ", signed, depth + 1)

@@ -4,22 +4,34 @@ Everything else is skipped by its length. Nothing is recursive, and no length is
 the file does not have.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from typing import Final
 
 from repertory.storage.dicom.layout import (
+    ENCAPSULATED,
     LONG,
+    NESTED,
     SHORT,
     UNDEFINED,
     Damaged,
     Layout,
+    Order,
     Unfamiliar,
     data_set,
 )
-from repertory.storage.dicom.skipping import is_padding, skip_fragments, skip_sequence
+from repertory.storage.dicom.skipping import (
+    ITEM,
+    ITEM_END,
+    SEQUENCE_END,
+    is_padding,
+    skip_fragments,
+    skip_sequence,
+)
 from repertory.storage.dicom.sources import Window
 
-PIXEL_DATA = 0x7FE00010
+PIXEL_DATA: Final = 0x7FE00010
+_MARKS: Final = (ITEM, ITEM_END, SEQUENCE_END)
 
 # No value that is looked for is longer; who writes one lies, or means another thing by it.
 _LONGEST = 1 << 16
@@ -34,6 +46,15 @@ class Scanned:
     pixel_data_vr: str = ""
 
 
+def wanted_keys(tags: Iterable[int], order: Order) -> dict[int, int]:
+    """What to give to ``scan``: tags by what they are in a byte order.
+
+    The pixel data is one of them always, and so are the marks of items, which have no place
+    outside of sequences.
+    """
+    return {order.key(tag): tag for tag in (*tags, PIXEL_DATA, ITEM, ITEM_END, SEQUENCE_END)}
+
+
 def scan(  # noqa: C901, PLR0912, PLR0915 - in one piece: a call per element costs as much again
     window: Window, layout: Layout, wanted: Mapping[int, int]
 ) -> Scanned:
@@ -42,8 +63,7 @@ def scan(  # noqa: C901, PLR0912, PLR0915 - in one piece: a call per element cos
     Args:
         window: the file.
         layout: how it is written.
-        wanted: the tags (``0xggggeeee``) to collect, by what they are in this byte order
-            (``Order.key``); (7fe0,0010) must be one of them.
+        wanted: the tags (``0xggggeeee``) to collect, from ``wanted_keys``.
 
     Raises:
         Damaged: the file's structure is not whole.
@@ -77,7 +97,8 @@ def scan(  # noqa: C901, PLR0912, PLR0915 - in one piece: a call per element cos
             elif key == 0 and is_padding(window, start + position):
                 return found
             else:
-                raise Unfamiliar
+                # What follows after the pixel data is no data set of another kind: it is garbage.
+                raise Unfamiliar if found.pixel_data_offset is None else Damaged
         else:
             key, length = unpack(data, position)
             value = position + 8
@@ -86,15 +107,17 @@ def scan(  # noqa: C901, PLR0912, PLR0915 - in one piece: a call per element cos
                     return found
                 raise Damaged
         if length == UNDEFINED:
-            if key in wanted and wanted[key] == PIXEL_DATA:
+            tag = wanted.get(key)
+            if tag in _MARKS:
+                raise Damaged
+            if tag == PIXEL_DATA:
                 _pixels(found, start + position, vr)
+            if tag == PIXEL_DATA or vr in ENCAPSULATED:
                 position = skip_fragments(window, start + value, order)
-            elif explicit and vr not in (b"SQ", b"UN"):
-                raise Unfamiliar
+            elif not vr or vr in NESTED:
+                position = skip_sequence(window, start + value, order, explicit=vr == b"SQ")
             else:
-                position = skip_sequence(
-                    window, start + value, order, explicit=explicit and vr == b"SQ"
-                )
+                raise Unfamiliar
             data, start, size = window.data, window.start, window.size
             position, end = position - start, len(data)
             continue
@@ -104,6 +127,8 @@ def scan(  # noqa: C901, PLR0912, PLR0915 - in one piece: a call per element cos
             tag = wanted[key]
             if tag == PIXEL_DATA:
                 _pixels(found, start + position, vr)
+            elif tag in _MARKS:
+                raise Damaged
             elif length < _LONGEST:
                 if value + length > end:
                     data, start = window.move(start + value, _LONGEST), start + value

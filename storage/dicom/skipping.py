@@ -2,7 +2,16 @@
 
 from typing import Final
 
-from repertory.storage.dicom.layout import LONG, SHORT, UNDEFINED, Damaged, Order, Unfamiliar
+from repertory.storage.dicom.layout import (
+    ENCAPSULATED,
+    LONG,
+    NESTED,
+    SHORT,
+    UNDEFINED,
+    Damaged,
+    Order,
+    Unfamiliar,
+)
 from repertory.storage.dicom.sources import WINDOW, Window
 
 ITEM: Final = 0xFFFEE000
@@ -105,11 +114,12 @@ def skip_sequence(  # noqa: C901, PLR0912 - a state machine
                     raise Unfamiliar
             if length != UNDEFINED:
                 position += length
-            elif explicit and vr not in (b"SQ", b"UN"):
-                raise Unfamiliar
-            else:
+            elif not vr or vr in NESTED or vr in ENCAPSULATED:
+                # Fragments look like items whose length is known.
                 outer.append(explicit)
-                explicit = explicit and vr == b"SQ"
+                explicit = vr == b"SQ"
                 in_item = False
+            else:
+                raise Unfamiliar
         if position > window.size:
             raise Damaged

@@ -17,7 +17,7 @@ from repertory.storage.dicom.layout import (
     read_layout,
 )
 from repertory.storage.dicom.names import ENTRIES, parse_tag
-from repertory.storage.dicom.scanner import PIXEL_DATA, Scanned, scan
+from repertory.storage.dicom.scanner import Scanned, scan, wanted_keys
 from repertory.storage.dicom.sources import Content, Window, opened
 from repertory.storage.dicom.tags_json import ALWAYS_SHORT, is_too_long
 from repertory.storage.dicom.values import TEXT, as_text
@@ -52,7 +52,6 @@ _ALWAYS: Final = frozenset(
         *(tag for tags in _EXPECTED for tag in tags),
         _CARDIAC_NUMBER_OF_IMAGES,
         _DIRECTORY_RECORDS,
-        PIXEL_DATA,
     )
 )
 
@@ -103,7 +102,7 @@ class _Plan:
             for tag in tags
             for text, _, vr, _ in [ENTRIES[tag]]
         }
-        self.keys = {order.little: {order.key(tag): tag for tag in tags} for order in (LITTLE, BIG)}
+        self.keys = {order.little: wanted_keys(tags, order) for order in (LITTLE, BIG)}
 
 
 _plan = lru_cache(maxsize=16)(_Plan)

@@ -18,7 +18,7 @@ from repertory.storage.dicom.fallback import header_by_pydicom, tags_by_pydicom
 from repertory.storage.dicom.layout import LITTLE, Damaged, Layout, Unfamiliar, read_layout
 from repertory.storage.dicom.names import ENTRIES
 from repertory.storage.dicom.reader import Reader
-from repertory.storage.dicom.scanner import PIXEL_DATA, scan
+from repertory.storage.dicom.scanner import PIXEL_DATA, scan, wanted_keys
 from repertory.storage.dicom.sources import Content, Deflated, Memory, Window, opened
 from repertory.storage.dicom.tags_json import Json, Writer
 
@@ -64,14 +64,9 @@ def header(source: Content, form: TagForm = TagForm.FULL) -> Json:
     Raises:
         NotDicom: it cannot be read.
     """
-    writer = Writer(form, binary=False)
     with opened(source) as window:
         try:
-            layout = read_layout(window)
-            reader = Reader(window.data, LITTLE, writer, DEFAULT_ENCODING)
-            return reader.read(layout.meta, layout.start, explicit=True)
-        except Unfamiliar:
-            return header_by_pydicom(window, writer)
+            return _header(window, Writer(form, binary=False))
         except Damaged as error:
             raise NotDicom from error
 
@@ -84,6 +79,15 @@ def tags_full(source: Content, *, ignore_length: Collection[str] = frozenset()) 
 def header_full(source: Content) -> Json:
     """The file meta information in the full form."""
     return header(source, TagForm.FULL)
+
+
+def _header(window: Window, writer: Writer) -> Json:
+    try:
+        layout = read_layout(window)
+        reader = Reader(window.data, LITTLE, writer, DEFAULT_ENCODING)
+        return reader.read(layout.meta, layout.start, explicit=True)
+    except Unfamiliar:
+        return header_by_pydicom(window, writer)
 
 
 def _tags(window: Window, writer: Writer, default_encoding: str) -> Json:
@@ -100,7 +104,7 @@ def _loaded(window: Window, layout: Layout) -> tuple[bytes, int]:
     """The data set in memory, at least up to its pixel data, and where it begins there."""
     if isinstance(window, Memory) and not layout.deflated:
         return window.data, layout.start
-    found = scan(window, layout, {layout.order.key(PIXEL_DATA): PIXEL_DATA})
+    found = scan(window, layout, wanted_keys((), layout.order))
     # With the tag of the pixel data, where the reader stops.
     end = window.size if found.pixel_data_offset is None else found.pixel_data_offset + 12
     if layout.deflated:

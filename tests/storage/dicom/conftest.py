@@ -1,5 +1,6 @@
 """The DICOM files that pydicom brings, and the oddest of those that we make."""
 
+import tracemalloc
 from pathlib import Path
 
 import pydicom.data
@@ -14,11 +15,26 @@ FILES = sorted(
 )
 
 
-def bundled(name):
-    """The path of a file that pydicom brings."""
-    return next(path for path in FILES if path.name == name)
+@pytest.fixture
+def bundled():
+    """Gives the path of a file that pydicom brings, by its name."""
+    return {path.name: path for path in FILES}.__getitem__
 
 
 @pytest.fixture(params=FILES, ids=lambda path: "/".join(path.parts[-2:]))
 def bundled_file(request):
     return request.param
+
+
+@pytest.fixture
+def memory_peak():
+    """Gives a function that tells how many bytes were in use at once, at most, since the last."""
+    tracemalloc.start()
+
+    def peak():
+        most = tracemalloc.get_traced_memory()[1]
+        tracemalloc.reset_peak()
+        return most
+
+    yield peak
+    tracemalloc.stop()

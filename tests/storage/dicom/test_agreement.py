@@ -14,7 +14,7 @@ from repertory.errors import MissingTag, NotDicom
 from repertory.storage.dicom import summarize, tags
 from repertory.storage.dicom.layout import Damaged, Unfamiliar, read_layout
 from repertory.storage.dicom.names import ENTRIES, parse_tag
-from repertory.storage.dicom.scanner import PIXEL_DATA, scan
+from repertory.storage.dicom.scanner import PIXEL_DATA, scan, wanted_keys
 from repertory.storage.dicom.sources import Memory
 from repertory.storage.main_tags import MAIN_DICOM_TAGS
 from repertory.testing.files import (
@@ -46,14 +46,15 @@ LACKING = {
     *("UN_sequence.dcm", "empty_charset_LEI.dcm", "meta_missing_tsyntax.dcm"),
     *("nested_priv_SQ.dcm", "no_meta_group_length.dcm", "priv_SQ.dcm"),
 }
+# They begin with other groups than data sets that can be archived: pydicom reads them itself.
+UNFAMILIAR = {"UN_sequence.dcm", "meta_missing_tsyntax.dcm", "nested_priv_SQ.dcm", "priv_SQ.dcm"}
 
 
 def found_by_us(data):
     """Raw values by tag, and the offset of the pixel data (``None`` in deflated files)."""
     window = Memory(data)
     layout = read_layout(window)
-    wanted = {layout.order.key(tag): tag for tag in [*WANTED, PIXEL_DATA]}
-    found = scan(window, layout, wanted)
+    found = scan(window, layout, wanted_keys(WANTED, layout.order))
     values = {tag: raw for tag, (_, raw) in found.values.items()}
     return values, None if layout.deflated else found.pixel_data_offset
 
@@ -82,6 +83,8 @@ def test_the_scanner_finds_what_pydicom_finds(bundled_file):
         found = found_by_us(data)
     except Damaged:
         assert bundled_file.name in REFUSED
+    except Unfamiliar:
+        assert bundled_file.name in UNFAMILIAR
     else:
         assert found == found_by_pydicom(data)
 
