@@ -17,8 +17,8 @@ from repertory.http.bridge import Control
 
 log = structlog.get_logger(__name__)
 
-READ_BUFFER = 1 << 20
-"""Bytes of a body that may wait in memory: large, for each refill costs a turn of the loop."""
+READ_BUFFER = 1 << 18
+"""Bytes of a body that may wait in memory: as many as the loop takes from a socket at once."""
 
 _BACKLOG = 1024
 _LONGEST_HEADER = 1 << 16
@@ -96,6 +96,7 @@ class HttpServer:
             started.set_result(None)
             loop.run_forever()
         finally:
+            loop.run_until_complete(_end_tasks())
             loop.close()
 
     async def _open(
@@ -136,6 +137,15 @@ class HttpServer:
         runner.server.pre_shutdown()
         await runner.server.shutdown(max(0.1, deadline - asyncio.get_running_loop().time()))
         await runner.cleanup()
+
+
+async def _end_tasks() -> None:
+    """End what still runs: connections that were cut off."""
+    left = asyncio.all_tasks() - {asyncio.current_task()}
+    for task in left:
+        task.cancel()
+    await asyncio.gather(*left, return_exceptions=True)
+    await asyncio.get_running_loop().shutdown_asyncgens()
 
 
 def listen(settings: Settings) -> socket.socket:

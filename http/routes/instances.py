@@ -75,7 +75,7 @@ async def _form_files(request: web.Request) -> AsyncIterator[AsyncIterator[bytes
             room -= len(piece)
             if room < 0:
                 raise TooLarge
-            yield part.decode(piece)
+            yield piece
 
     try:
         async for part in await request.multipart():

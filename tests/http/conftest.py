@@ -1,9 +1,9 @@
-"""Real actors that play the archive's parts, and the server in front of them."""
-
 import base64
 import http.client
 import json
+import ssl
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -11,10 +11,21 @@ from repertory.actors.base import RepertoryActor
 from repertory.actors.switchboard import Switchboard
 from repertory.conf.settings import Settings
 from repertory.http.server import HttpServer
+from repertory.model import (
+    Attachment,
+    Level,
+    ResourceDescription,
+    ResourceId,
+    ResourceIds,
+    StoreReceipt,
+    StoreStatus,
+)
+
+CERTIFICATES = Path(__file__).with_name("certificates")
 
 
-class Understudies:
-    """Plays whatever part a test gives it: one actor for each type of message."""
+class Archive:
+    """Understudies for the archive's actors: one for each type of message."""
 
     def __init__(self):
         self.board = Switchboard(patience=10.0)
@@ -22,7 +33,7 @@ class Understudies:
         self._refs = []
 
     def plays(self, kind, answer=None):
-        """Answer messages of a type: by a value, an error to raise, or a function of each."""
+        """Answer a type of message by a value, an error to raise, or a function of the message."""
         said = self.said
 
         class Understudy(RepertoryActor):
@@ -48,53 +59,41 @@ class Understudies:
 
 
 class Client:
-    """A plain HTTP client."""
+    """A plain HTTP client: a connection for each request."""
 
-    def __init__(self, port, context=None):
-        self.port = port
-        self._context = context
-        self._open = []
+    def __init__(self, server, context=None):
+        self.server = server
+        self.context = context
 
     def connection(self):
-        if self._context is None:
-            made = http.client.HTTPConnection("127.0.0.1", self.port, timeout=10)
-        else:
-            made = http.client.HTTPSConnection(
-                "127.0.0.1", self.port, timeout=10, context=self._context
-            )
-        self._open.append(made)
-        return made
+        if self.context is None:
+            return http.client.HTTPConnection("127.0.0.1", self.server.port, timeout=10)
+        return http.client.HTTPSConnection(
+            "localhost", self.server.port, timeout=10, context=self.context
+        )
 
     def __call__(self, method, path, body=None, headers=None):
         connection = self.connection()
-        connection.request(method, path, body=body, headers=headers or {})
-        response = connection.getresponse()
-        response.content = response.read()
-        response.text = response.content.decode("latin-1")
-        connection.close()
+        try:
+            connection.request(method, path, body=body, headers=headers or {})
+            response = connection.getresponse()
+            response.content = response.read()
+        finally:
+            connection.close()
         return response
 
-    def get(self, path, **headers):
-        return self("GET", path, headers={k.replace("_", "-"): v for k, v in headers.items()})
+    def get(self, path, headers=None):
+        return self("GET", path, headers=headers)
 
     def json(self, path):
         return json.loads(self.get(path).content)
 
-    def close(self):
-        for connection in self._open:
-            connection.close()
-
-
-def basic(name, password):
-    """An Authorization header."""
-    return "Basic " + base64.b64encode(f"{name}:{password}".encode()).decode()
-
 
 @pytest.fixture
 def archive():
-    understudies = Understudies()
-    yield understudies
-    understudies.stop()
+    archive = Archive()
+    yield archive
+    archive.stop()
 
 
 @pytest.fixture
@@ -106,17 +105,100 @@ def serve(archive):
         settings = replace(Settings(http_port=0), **options)
         server = HttpServer(archive.board, settings, control)
         server.start()
-        client = Client(server.port, context)
-        client.server = server
-        servers.append((server, client))
-        return client
+        servers.append(server)
+        return Client(server, context)
 
     yield start
-    for server, client in servers:
-        client.close()
+    for server in servers:
         server.stop(grace=2.0)
 
 
 @pytest.fixture
 def client(serve):
     return serve()
+
+
+@pytest.fixture
+def basic():
+    """Makes the headers by which a user says who it is."""
+
+    def make(name, password):
+        token = base64.b64encode(f"{name}:{password}".encode()).decode()
+        return {"Authorization": f"Basic {token}"}
+
+    return make
+
+
+@pytest.fixture
+def trusting():
+    """Makes a TLS context that trusts our server, and can show a client's certificate."""
+
+    def make(*, certificate=None):
+        context = ssl.create_default_context(cafile=CERTIFICATES / "server.pem")
+        if certificate is not None:
+            context.load_cert_chain(CERTIFICATES / certificate)
+        return context
+
+    return make
+
+
+@pytest.fixture
+def certificates():
+    return CERTIFICATES
+
+
+@pytest.fixture
+def ids():
+    """Identifiers of an instance and its parents."""
+    return ResourceIds(
+        patient=ResourceId("11111111-00000000-00000000-00000000-00000000"),
+        study=ResourceId("22222222-00000000-00000000-00000000-00000000"),
+        series=ResourceId("33333333-00000000-00000000-00000000-00000000"),
+        instance=ResourceId("44444444-00000000-00000000-00000000-00000000"),
+    )
+
+
+@pytest.fixture
+def receipt(ids):
+    return StoreReceipt(ids=ids, status=StoreStatus.SUCCESS)
+
+
+@pytest.fixture
+def attachment():
+    return Attachment(
+        uuid="5c5c5c5c-0000-4000-8000-000000000000",
+        content_type=1,
+        uncompressed_size=1000,
+        uncompressed_md5="0" * 32,
+        compressed_size=1000,
+        compressed_md5="0" * 32,
+    )
+
+
+@pytest.fixture
+def describe(ids, attachment):
+    """Makes the description of a resource of a level."""
+
+    def make(level, **changes):
+        parents = {Level.STUDY: ids.patient, Level.SERIES: ids.study, Level.INSTANCE: ids.series}
+        children = {Level.PATIENT: ids.study, Level.STUDY: ids.series, Level.SERIES: ids.instance}
+        description = ResourceDescription(
+            level=level,
+            id=ids.at(level),
+            parent=parents.get(level),
+            children=(children[level],) if level in children else (),
+            main_tags={
+                Level.PATIENT: {"0010,0020": "P1", "0010,0010": "DOE^JANE"},
+                Level.STUDY: {"0020,000d": "1.2", "0008,1030": "Kopf é"},
+                Level.SERIES: {"0020,000e": "1.2.3", "0008,0060": "CT"},
+                Level.INSTANCE: {"0008,0018": "1.2.3.4", "0020,0013": "7"},
+            }[level],
+            patient_tags={"0010,0020": "P1"} if level is Level.STUDY else {},
+            metadata={1: "7"} if level is Level.INSTANCE else {7: "20260101T120000"},
+            labels=(),
+            is_stable=True,
+            attachment=attachment if level is Level.INSTANCE else None,
+        )
+        return replace(description, **changes)
+
+    return make
