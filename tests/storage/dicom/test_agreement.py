@@ -20,7 +20,6 @@ from repertory.storage.main_tags import MAIN_DICOM_TAGS
 from repertory.testing.files import (
     BIG_ENDIAN,
     DEFLATED,
-    EXPLICIT,
     IMPLICIT,
     JPEG,
     make_dicom,
