@@ -22,10 +22,9 @@ class Narrow(OnDisk):
         return super().move(position, self.width if length == WINDOW else length)
 
 
-def outcome(window):
+def outcome(window, layout):
     """What a scan finds, or how it fails."""
     try:
-        layout = read_layout(window)
         found = scan(window, layout, wanted_keys(TAGS, layout.order))
     except (Damaged, Unfamiliar, zlib.error) as error:
         return type(error)
@@ -50,16 +49,8 @@ def test_a_scan_finds_the_same_however_narrow_its_window(syntax, deep, width, cu
 
     # The meta header is looked at as a whole.
     layout = read_layout(Memory(data))
-    try:
-        found = scan(window, layout, wanted_keys(TAGS, layout.order))
-    except (Damaged, zlib.error) as error:
-        assert outcome(Memory(data)) is type(error)
-    else:
-        assert outcome(Memory(data)) == (
-            found.values,
-            found.pixel_data_offset,
-            found.pixel_data_vr,
-        )
+
+    assert outcome(window, layout) == outcome(Memory(data), layout)
 
 
 @given(st.binary(max_size=3000), st.lists(st.integers(0, 400), max_size=10), st.integers(1, 300))
