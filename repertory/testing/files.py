@@ -122,6 +122,7 @@ def write_large_dicom(
     elements[0x00100020] = ("LO", "LARGE")
     elements[0x0020000D] = ("UI", _uid(seed, "study", size))
     elements[0x0020000E] = ("UI", _uid(seed, "series", size))
+    elements[0x00200013] = ("IS", 1)
     _change(elements, tags or {})
     syntax = Syntax(EXPLICIT)
     head = _meta(elements, EXPLICIT)

@@ -8,8 +8,9 @@ from collections.abc import Collection
 
 import pydicom
 import structlog
-from pydicom.dataelem import RawDataElement
+from pydicom.dataelem import DataElement, RawDataElement
 from pydicom.dataset import Dataset, FileDataset
+from pydicom.multival import MultiValue
 
 from repertory.storage.dicom.character_sets import DEFAULT_ENCODING, character_set
 from repertory.storage.dicom.layout import (
@@ -55,17 +56,16 @@ def scan_by_pydicom(window: Window, wanted: Collection[int]) -> tuple[Layout, Sc
     layout = Layout(0, 0, syntax, explicit=not implicit, order=LITTLE if little else BIG)
     scanned = Scanned()
     for element in dataset.values():
-        if not isinstance(element, RawDataElement):
-            continue
-        tag, vr, length = int(element.tag), element.VR or "", element.length
-        if length != UNDEFINED and element.value_tell + length > window.size:
-            raise Damaged
-        if tag == PIXEL_DATA:
-            header = 12 if vr.encode() in LONG else 8
-            scanned.pixel_data_offset = element.value_tell - header
-            scanned.pixel_data_vr = vr or "OW"
-        elif tag in wanted and isinstance(element.value, bytes):
-            scanned.values[tag] = ("" if element.is_implicit_VR else vr, element.value)
+        tag, vr = int(element.tag), element.VR or ""
+        if isinstance(element, RawDataElement):
+            if element.length != UNDEFINED and element.value_tell + element.length > window.size:
+                raise Damaged
+            if tag == PIXEL_DATA:
+                header = 12 if vr.encode() in LONG else 8
+                scanned.pixel_data_offset = element.value_tell - header
+                scanned.pixel_data_vr = vr or "OW"
+        if tag in wanted and vr != "SQ":
+            scanned.values[tag] = ("" if implicit else vr, _raw(element))
     return layout, scanned
 
 
@@ -113,6 +113,15 @@ def _transfer_syntax(dataset: FileDataset) -> str:
     return (value.decode("latin-1") if isinstance(value, bytes) else str(value)).rstrip("\0 ")
 
 
+def _raw(element: RawDataElement | DataElement) -> bytes:
+    """The value as it was written; pydicom makes text of a few, SpecificCharacterSet for one."""
+    value = element.value
+    if isinstance(value, bytes):
+        return value
+    values = value if isinstance(value, MultiValue) else [value]
+    return "\\".join([part for part in values if isinstance(part, str)]).encode("latin-1", "ignore")
+
+
 def _written(dataset: Dataset, writer: Writer, context: Context, default_encoding: str) -> Json:
     """The elements of a data set down to the pixel data; text is made as by the reader."""
     charset, explicit, signed, depth = context
@@ -125,7 +134,7 @@ def _written(dataset: Dataset, writer: Writer, context: Context, default_encodin
             writer.text(out, ENTRIES[tag], None)
             break
         entry, creator = creators.entry(tag)
-        raw = (element.value or b"") if isinstance(element, RawDataElement) else b""
+        raw = _raw(element)
         vr = element.VR or ("SS" if signed and entry.by_pixels else entry.vr)
         if vr == "UN":
             vr = known_vr(entry, raw)

@@ -96,7 +96,8 @@ def parse_tag(text: str) -> int | None:
 def tag_of(keyword: str) -> str | None:
     """The tag (``gggg,eeee``) that a keyword or a written tag stands for; ``None`` if none."""
     tag = parse_tag(keyword)
-    if tag is None:
+    # Some entries of the dictionary have no keyword: "" is not theirs.
+    if tag is None and keyword:
         tag = tag_for_keyword(keyword.removeprefix("RETIRED_"))
     return None if tag is None else ENTRIES[tag].tag
 

@@ -32,6 +32,8 @@ PIXEL_REPRESENTATION: Final = 0x00280103
 # JSON encoders have their limits, and no modality comes near: what is deeper is shown as null.
 DEEPEST: Final = 32
 
+_NESTED: Final = [vr.decode() for vr in NESTED]
+_FRAGMENTED: Final = [vr.decode() for vr in ENCAPSULATED]
 _VRS: Final = {vr: (vr.decode(), 8) for vr in SHORT} | {vr: (vr.decode(), 12) for vr in LONG}
 
 
@@ -85,12 +87,12 @@ class Reader:
         charset = character_set(b"", self._default_encoding)
         return self._elements(start, end, Context(charset, explicit))[0]
 
-    def _elements(  # noqa: C901, PLR0912 - in one piece: a call per element costs as much again
+    def _elements(  # noqa: C901, PLR0912, PLR0915 - in one piece: a call per element costs as much again
         self, position: int, end: int, context: Context
     ) -> tuple[Json, int]:
-        """The elements from ``position`` to ``end``, or to the end of an item, and where that is.
+        """The elements from ``position`` to ``end`` or to the end of an item, and where that is.
 
-        The end of the file stands for that of the data set: what is looked at may stop there.
+        The pixel data end them too, but for those of an icon in a sequence.
         """
         data, writer, little = self._data, self._writer, self._order.little
         charset, explicit, signed, depth = context
@@ -106,15 +108,14 @@ class Reader:
                     value = position + header
                     if header == 12 and value <= end:
                         (length,) = self._order.length.unpack_from(data, value - 4)
-                elif key == self._item_end:
+                elif key == self._item_end and depth:
                     return out, position + 8
                 else:
                     raise Unfamiliar
             else:
                 key, length = unpack(data, position)
-                value = position + 8
-                vr = ""
-                if key == self._item_end:
+                value, vr = position + 8, ""
+                if key == self._item_end and depth:
                     return out, value
             tag = key_of(key)
             entry, creator = creators.entry(tag) if tag & 0x10000 else (ENTRIES[tag], "")
@@ -125,16 +126,15 @@ class Reader:
                 vr = "SS" if signed and entry.by_pixels else entry.vr
             elif vr == "UN" and length != UNDEFINED:
                 vr = known_vr(entry, data[value : value + length])
-            if length == UNDEFINED and explicit and raw_vr not in NESTED:
-                if raw_vr not in ENCAPSULATED:
-                    raise Unfamiliar
+            if length == UNDEFINED and vr in _FRAGMENTED and explicit:
                 position = skip_fragments(Memory(data), value, self._order)
                 writer.text(out, entry, None, creator)
                 continue
             if vr == "SQ" or length == UNDEFINED:
-                items, position = self._items(
-                    value, length, end, Context(charset, explicit and vr == "SQ", signed, depth + 1)
-                )
+                if explicit and vr not in _NESTED:
+                    raise Unfamiliar
+                inner = Context(charset, explicit and vr == "SQ", signed, depth + 1)
+                items, position = self._items(value, length, end, inner)
                 writer.items(out, entry, items)
                 continue
             position = value + length
@@ -160,7 +160,9 @@ class Reader:
         data = self._data
         unpack = self._order.tag_length.unpack_from
         if length != UNDEFINED:
-            end = min(end, position + length)
+            if position + length > end:
+                raise Damaged
+            end = position + length
         if context.depth > DEEPEST:
             if length == UNDEFINED:
                 window = Memory(data)

@@ -131,7 +131,7 @@ def scan(  # noqa: C901, PLR0912, PLR0915 - in one piece: a call per element cos
                 raise Damaged
             elif length < _LONGEST:
                 if value + length > end:
-                    data, start = window.move(start + value, _LONGEST), start + value
+                    data, start = window.move(start + value, length), start + value
                     value, end, size = 0, len(data), window.size
                 values[tag] = (vr.decode(), data[value : value + length])
         position = value + length
