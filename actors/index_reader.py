@@ -5,6 +5,7 @@ from repertory.actors.messages.attachments import (
     AttachmentDescription,
     CountReleased,
     DescribeAttachment,
+    FindAttachments,
     ListReleased,
 )
 from repertory.actors.messages.changes import DescribeLastChange, ListChanges
@@ -104,6 +105,11 @@ class IndexReaderActor(RepertoryActor):
             query.level, query.id, query.content_type
         )
         return AttachmentDescription(attachment=attachment, metadata=metadata)
+
+    @handles(FindAttachments)
+    def find_attachments(self, query: FindAttachments) -> frozenset[str]:
+        """Files that belong to a resource."""
+        return self._reader.find_attachments(query.uuids)
 
     @handles(ListChanges)
     def list_changes(self, query: ListChanges) -> ChangePage:

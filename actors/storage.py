@@ -14,6 +14,7 @@ from repertory.actors.messages.attachments import (
     AttachmentContent,
     AttachmentDescription,
     DescribeAttachment,
+    FindAttachments,
     ReadAttachment,
     ReadFile,
     ReadHeader,
@@ -95,8 +96,18 @@ class StorageActor(RepertoryActor):
         self._uploads = Uploads(area)
 
     def open(self) -> None:
-        """Make the area ready."""
+        """Make the area ready, and settle what the last run was writing when it ended."""
         self._area.open()
+        leftovers = self._area.leftovers()
+        if not leftovers:
+            return
+        known = self.board.ask(FindAttachments(uuids=leftovers))
+        for uuid in leftovers:
+            if uuid in known:
+                self._area.finish(uuid)
+            else:
+                self._area.discard(uuid)
+        log.info("leftovers_settled", finished=len(known), discarded=len(leftovers) - len(known))
 
     def close(self) -> None:
         """Finish what the crew has begun."""
@@ -154,7 +165,8 @@ class StorageActor(RepertoryActor):
         try:
             summary = dicom.summarize(upload.path, self._main_tags)
             md5 = upload.md5.hexdigest() if self._keep_md5 else ""
-            attachment = _new_attachment(upload.size, md5)
+            # Under the same name: what is staged can then be told by the index's word for it.
+            attachment = _new_attachment(upload.size, md5, uuid=upload.path.name)
             self._area.adopt(attachment.uuid, ContentType.DICOM, upload.path)
         finally:
             upload.path.unlink(missing_ok=True)
@@ -204,7 +216,10 @@ class StorageActor(RepertoryActor):
             lambda found: self._crew.do(
                 lambda: _parse(
                     lambda: dicom.tags(
-                        self._read_head(found), query.form, ignore_length=query.ignore_length
+                        self._read_head(found),
+                        query.form,
+                        ignore_length=query.ignore_length,
+                        pixel_data=_has_pixel_data(found),
                     )
                 )
             )
@@ -250,20 +265,25 @@ class StorageActor(RepertoryActor):
 
     def _read_head(self, found: AttachmentDescription) -> bytes:
         """An instance without its pixels, which may be large."""
-        offset = found.metadata.get(Metadata.PIXEL_DATA_OFFSET, "")
-        length = int(offset) if offset.isdigit() else found.attachment.uncompressed_size
+        length = found.attachment.uncompressed_size
+        if _has_pixel_data(found):
+            length = int(found.metadata[Metadata.PIXEL_DATA_OFFSET])
         return self._read_range(found.attachment, 0, length)
 
 
-def _new_attachment(size: int, md5: str) -> Attachment:
+def _new_attachment(size: int, md5: str, uuid: str = "") -> Attachment:
     return Attachment(
-        uuid=str(uuids.uuid4()),
+        uuid=uuid or str(uuids.uuid4()),
         content_type=ContentType.DICOM,
         uncompressed_size=size,
         uncompressed_md5=md5,
         compressed_size=size,
         compressed_md5=md5,
     )
+
+
+def _has_pixel_data(found: AttachmentDescription) -> bool:
+    return found.metadata.get(Metadata.PIXEL_DATA_OFFSET, "").isdigit()
 
 
 def _parse(read: Callable[[], Mapping[str, Any]]) -> Mapping[str, Any]:

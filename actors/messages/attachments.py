@@ -123,6 +123,13 @@ class RemoveAttachment(Command[None]):
 
 
 @message
+class FindAttachments(Query[frozenset[str]]):
+    """Which of these files belong to a resource. Slow: it looks through the whole index."""
+
+    uuids: tuple[str, ...]
+
+
+@message
 class AttachmentsReleased(Event):
     """Files were released: a doorbell; ``ListReleased`` tells which."""
 

@@ -10,11 +10,11 @@ class StorageArea(Protocol):
 
     Every method may be called from several threads at once. What ``create`` and ``adopt`` return
     from is on the medium: it survives ``kill -9`` and, where the area is told to synchronize, a
-    power cut.
+    power cut; perhaps as one of the ``leftovers``, which the owner settles at the next start.
     """
 
     def open(self) -> None:
-        """Make the area ready, and clear away what a crash left half-written.
+        """Make the area ready.
 
         Raises:
             CannotStart: the area cannot be used, and why.
@@ -22,6 +22,15 @@ class StorageArea(Protocol):
 
     def close(self) -> None:
         """Let go of it."""
+
+    def leftovers(self) -> tuple[str, ...]:
+        """The names of files that were being written when the last run ended."""
+
+    def finish(self, uuid: str) -> None:
+        """Put a leftover in its place, because the index knows it: it is complete."""
+
+    def discard(self, uuid: str) -> None:
+        """Remove a leftover, because the index does not know it."""
 
     def create(self, uuid: str, content_type: int, content: bytes) -> None:
         """Store a new file.
@@ -32,7 +41,10 @@ class StorageArea(Protocol):
         """
 
     def staging_path(self, uuid: str) -> Path:
-        """Where a local file may be written that ``adopt`` will take: on the same disk if any."""
+        """Where to write a local file that ``adopt`` will take under the same name.
+
+        On the same disk, where the area is one.
+        """
 
     def adopt(self, uuid: str, content_type: int, path: Path) -> None:
         """Store a local file as a new file of the area; ``path`` is gone afterwards.

@@ -7,11 +7,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
-import structlog
-
 from repertory.errors import ArchiveFull, CannotStart, FileLost, StorageFailed
-
-log = structlog.get_logger(__name__)
 
 STAGING = ".staging"
 """The folder of files that are still being written; on the same disk, to be renamed."""
@@ -25,9 +21,11 @@ _TRIES = 3
 class FilesystemArea:
     """A folder of files.
 
-    A file is written under a temporary name, synchronized, and renamed into place; then its
-    folder is synchronized, so that a power cut keeps the name too. Nothing that has a UUID for a
-    name is ever incomplete.
+    A file is written in the staging folder, synchronized, and renamed into place: what lies in
+    its place is complete. The renaming itself is not waited for. File systems that keep a journal
+    write a new file's name with its content, so a power cut leaves the file in the staging folder
+    or in its place, and the next start finishes what was begun (``leftovers``). Synchronizing
+    the folders as well would cost as much again as the file (docs/explanation/durability.md).
     """
 
     def __init__(self, root: Path, *, synchronize: bool = True) -> None:
@@ -43,12 +41,9 @@ class FilesystemArea:
         self._synchronize = synchronize
 
     def open(self) -> None:
-        """Make the folder, and remove what a crash left half-written."""
+        """Make the folder."""
         try:
             self._staging.mkdir(parents=True, exist_ok=True)
-            leftovers = list(self._staging.iterdir())
-            for path in leftovers:
-                path.unlink()
             probe = self._staging / str(uuids.uuid4())
             probe.write_bytes(b"")
             probe.unlink()
@@ -57,11 +52,30 @@ class FilesystemArea:
                 f"The storage directory cannot be written ({error.strerror}): check the option"
                 " StorageDirectory and who owns the folder."
             ) from error
-        if leftovers:
-            log.info("incomplete_files_removed", count=len(leftovers))
 
     def close(self) -> None:
         """Nothing is held open."""
+
+    def leftovers(self) -> tuple[str, ...]:
+        """The names in the staging folder."""
+        try:
+            return tuple(sorted(path.name for path in self._staging.iterdir()))
+        except OSError as error:
+            raise StorageFailed("The storage area could not be read.") from error
+
+    def finish(self, uuid: str) -> None:
+        """Put a file in its place."""
+        try:
+            self._put_in_place(str(self.staging_path(uuid)), uuid)
+        except OSError as error:
+            raise _failure(error) from error
+
+    def discard(self, uuid: str) -> None:
+        """Remove a file from the staging folder."""
+        try:
+            self.staging_path(uuid).unlink(missing_ok=True)
+        except OSError as error:
+            raise StorageFailed("An incomplete file could not be removed.") from error
 
     def staging_path(self, uuid: str) -> Path:
         """A path on the same disk, for ``adopt``."""
@@ -181,32 +195,16 @@ class FilesystemArea:
 
     def _put_in_place(self, staged: str, uuid: str) -> None:
         # Strings, not paths: making paths took a tenth of an ingest's processor time.
-        inner = f"{self._prefix}{uuid[0:2]}/{uuid[2:4]}"
-        made = False
+        folder = f"{self._prefix}{uuid[0:2]}/{uuid[2:4]}"
         for attempt in range(1, _TRIES + 1):
             try:
-                os.rename(staged, f"{inner}/{uuid}")  # noqa: PTH104
+                os.rename(staged, f"{folder}/{uuid}")  # noqa: PTH104
                 break
             except FileNotFoundError:
                 # The folder is new, or `remove` took it away between two of our steps.
                 if attempt == _TRIES:
                     raise
-                os.makedirs(inner, exist_ok=True)  # noqa: PTH103
-                made = True
-        if self._synchronize:
-            # The innermost first: a journal that has written that has written the others too.
-            _synchronize_folder(inner)
-            if made:
-                _synchronize_folder(f"{self._prefix}{uuid[0:2]}")
-                _synchronize_folder(self._prefix)
-
-
-def _synchronize_folder(folder: str) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+                os.makedirs(folder, exist_ok=True)  # noqa: PTH103
 
 
 def _failure(error: OSError) -> ArchiveFull | StorageFailed:

@@ -26,6 +26,18 @@ class MemoryArea:
             self._staging.cleanup()
             self._staging = None
 
+    def leftovers(self) -> tuple[str, ...]:
+        """None: a crash leaves nothing at all."""
+        return ()
+
+    def finish(self, uuid: str) -> None:
+        """Put a file in its place."""
+        self.adopt(uuid, 0, self.staging_path(uuid))
+
+    def discard(self, uuid: str) -> None:
+        """Remove a file from the staging folder."""
+        self.staging_path(uuid).unlink(missing_ok=True)
+
     def staging_path(self, uuid: str) -> Path:
         """A path for ``adopt``."""
         if self._staging is None:

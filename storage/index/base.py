@@ -73,6 +73,9 @@ class IndexReader(Protocol):
     ) -> tuple[Attachment, dict[int, str]]:
         """The attachment, and the resource's metadata; ``UnknownItem`` where it has none."""
 
+    def find_attachments(self, uuids: Sequence[str]) -> frozenset[str]:
+        """Which of these files belong to a resource; reads the whole index for it."""
+
     def list_changes(
         self, since: int | None, to: int | None, limit: int, types: Collection[ChangeType]
     ) -> ChangePage:

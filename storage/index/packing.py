@@ -42,6 +42,14 @@ def pack_uuid(uuid: str) -> bytes:
     return packed
 
 
+def pack_uuid_or_none(uuid: str) -> bytes | None:
+    """The 16 bytes of a UUID; ``None`` for anything else."""
+    try:
+        return pack_uuid(uuid)
+    except BadParameter:
+        return None
+
+
 def unpack_uuid(packed: bytes) -> str:
     """The UUID of 16 bytes."""
     digits = packed.hex()

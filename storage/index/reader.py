@@ -1,6 +1,6 @@
 """A reader of an index, on any database that speaks SQL."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from types import TracebackType
 
 from repertory.model import (
@@ -145,6 +145,11 @@ class DatabaseReader:
         """Files that wait to be removed, first released first."""
         with self._state as db:
             return releasing.list_released(db, limit)
+
+    def find_attachments(self, uuids: Sequence[str]) -> frozenset[str]:
+        """Which of these files belong to a resource."""
+        with self._state as db:
+            return releasing.find_attachments(db, uuids)
 
     def count_released(self) -> int:
         """How many files wait to be removed."""

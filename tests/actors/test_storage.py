@@ -1,5 +1,6 @@
 import io
 import os
+import uuid as uuids
 import zipfile
 
 import pytest
@@ -259,6 +260,31 @@ def test_a_file_that_was_truncated_from_outside_is_corrupted(archive):
     os.truncate(archive.folder / "files" / uuid[:2] / uuid[2:4] / uuid, 1000)
     with pytest.raises(FileCorrupted):
         archive.stage.ask(ReadAttachment(level=Level.INSTANCE, id=instance))
+
+
+def test_a_start_finishes_files_that_the_index_knows_and_removes_the_others(archive):
+    content = make_dicom()
+    instance = archive.stage.ask(StoreInstance(content=content)).ids.instance
+    (uuid,) = archive.files()
+    # A power cut that lost the last renaming, and one more file that was on its way.
+    placed = archive.folder / "files" / uuid[:2] / uuid[2:4] / uuid
+    placed.rename(archive.area.staging_path(uuid))
+    archive.area.staging_path(str(uuids.uuid4())).write_bytes(content[:500])
+    archive.area.staging_path("not-a-uuid").write_bytes(b"")
+    archive.restart()
+
+    assert archive.area.leftovers() == ()
+    assert archive.files() == [uuid]
+    query = ReadAttachment(level=Level.INSTANCE, id=instance)
+    assert archive.stage.ask(query).content == content
+
+
+def test_a_body_in_pieces_keeps_its_name_from_the_staging_folder_on(storage):
+    upload = send(storage, make_dicom())
+    storage.ask(StoreInstance(content=upload))
+    (command,) = storage.heard(RecordInstance)
+
+    assert command.attachment.uuid == upload
 
 
 def test_removing_a_file_twice_does_no_harm(archive):

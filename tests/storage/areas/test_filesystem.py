@@ -30,11 +30,20 @@ def test_removing_the_last_file_removes_its_folders(area, tmp_path):
     assert not (tmp_path / "01").exists()
 
 
-def test_what_a_crash_left_half_written_goes_at_the_next_start(area):
+def test_what_a_crash_left_half_written_is_shown_and_can_be_discarded(area):
     area.staging_path(FILE).write_bytes(b"half")
-    area.open()
+    assert area.leftovers() == (FILE,)
+    area.discard(FILE)
 
-    assert not area.staging_path(FILE).exists()
+    assert area.leftovers() == ()
+
+
+def test_what_a_power_cut_left_in_the_staging_folder_can_be_put_in_its_place(area):
+    area.staging_path(FILE).write_bytes(b"whole")
+    area.finish(FILE)
+
+    assert area.leftovers() == ()
+    assert area.read(FILE, 1) == b"whole"
 
 
 def test_a_storage_folder_that_was_removed_is_made_again(area, tmp_path):
