@@ -2,6 +2,7 @@
 
 from aiohttp import web
 
+from repertory.actors.messages.attachments import RemoveReleased
 from repertory.actors.messages.resources import (
     DeleteResource,
     DescribeChildren,
@@ -78,10 +79,14 @@ async def delete_resource(request: web.Request, level: Level) -> web.Response:
     """Delete a resource with all below it, and the parents that it leaves empty.
 
     `RemainingAncestor` in the answer is the lowest parent that is still there, or null. Files
-    are removed from the disk later: see `/plugins/delayed-deletion/status`.
+    are removed from the disk later (see `/plugins/delayed-deletion/status`), or before the
+    answer where `DelayedDeletion.Enable` is false.
     """
     question = DeleteResource(level=level, id=params.resource_id(request))
-    return answer(views.deletion_receipt(await ask(request, question)))
+    receipt = await ask(request, question)
+    if not request.app[SETTINGS].delayed_deletion.enable:
+        await ask(request, RemoveReleased())
+    return answer(views.deletion_receipt(receipt))
 
 
 @routes.get("/{level}/{id}/statistics")

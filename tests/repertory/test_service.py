@@ -1,4 +1,5 @@
 import asyncio
+import http.client
 import threading
 
 import pytest
@@ -10,6 +11,7 @@ from repertory.actors.index import IndexActor
 from repertory.actors.messages.instances import StoreInstance
 from repertory.actors.messages.resources import DeleteResource, ListResources
 from repertory.actors.messages.system import CallIn, DescribeTotals
+from repertory.conf.settings import DelayedDeletionSettings
 from repertory.errors import CannotStart, ShuttingDown
 from repertory.model import Level
 from repertory.testing import ManualClock
@@ -170,3 +172,34 @@ def test_time_can_be_given_to_an_archive(tmp_path):
         archive.ask(StoreInstance(content=make_dicom()))
 
         assert archive.board.clock is clock
+
+
+def request(archive, method, path, body=None):
+    connection = http.client.HTTPConnection("127.0.0.1", archive.port, timeout=30)
+    try:
+        connection.request(method, path, body)
+        response = connection.getresponse()
+        return response.status, response.read()
+    finally:
+        connection.close()
+
+
+def files_of(folder):
+    return [path for path in folder.glob("??/??/*") if path.is_file()]
+
+
+def test_without_delayed_deletion_the_files_are_gone_when_the_request_is_answered(tmp_path):
+    settings = Settings(
+        storage_directory=str(tmp_path),
+        http_port=0,
+        delayed_deletion=DelayedDeletionSettings(enable=False),
+    )
+    with Repertory(settings) as archive:
+        for content in make_study(series=2, instances=20):
+            request(archive, "POST", "/instances", content)
+        assert len(files_of(tmp_path)) == 40
+        (study,) = archive.ask(ListResources(level=Level.STUDY))
+        status, _ = request(archive, "DELETE", f"/studies/{study}")
+
+        assert status == 200
+        assert files_of(tmp_path) == []
