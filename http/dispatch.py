@@ -61,7 +61,8 @@ class Dispatcher:
             response = await self._answer(request)
         except ConnectionError:
             log.debug("request_abandoned", method=request.method, path=request.path)
-            raise
+            # Nobody reads it; but aiohttp would log the error that it is.
+            return bare_answer(HTTPStatus.BAD_REQUEST)
         finally:
             self.busy.discard(connection)
             if self._idle is not None and not self.busy:

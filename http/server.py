@@ -4,6 +4,7 @@ import asyncio
 import socket
 import ssl
 import threading
+from collections.abc import Collection
 from concurrent.futures import Future
 
 import structlog
@@ -22,6 +23,10 @@ READ_BUFFER = 1 << 18
 
 _BACKLOG = 1024
 _LONGEST_HEADER = 1 << 16
+_LAST_MOMENT = 0.05
+"""Seconds that connections get to end once all is said."""
+_TURNS_TO_BEGIN = 3
+"""Turns of the loop after which a request that has arrived is being handled."""
 
 
 class HttpServer:
@@ -111,7 +116,7 @@ class HttpServer:
             read_bufsize=READ_BUFFER,
             max_line_size=_LONGEST_HEADER,
             max_field_size=_LONGEST_HEADER,
-            shutdown_timeout=0.1,
+            shutdown_timeout=_LAST_MOMENT,
         )
         await self._runner.setup()
         site = web.SockSite(self._runner, listener, ssl_context=tls, backlog=_BACKLOG)
@@ -126,17 +131,34 @@ class HttpServer:
         # aiohttp's own way would also stop the bodies that are still coming in; so first let go
         # of the connections that are idle, and wait for those that are not.
         dispatcher = runner.app[DISPATCHER]
-        for connection in runner.server.connections:
-            if connection not in dispatcher.busy:
-                connection.close()
-        deadline = asyncio.get_running_loop().time() + grace
+        _close(runner.server, but=dispatcher.busy)
+        now = asyncio.get_running_loop().time
+        deadline = now() + grace
+        for _ in range(_TURNS_TO_BEGIN):
+            await asyncio.sleep(0)
+        _close(runner.server, but=dispatcher.busy, at_once=True)
         await dispatcher.finish(grace)
         if dispatcher.busy:
             log.warning("requests_cut_off", count=len(dispatcher.busy))
-        # What was answered still has to go out.
-        runner.server.pre_shutdown()
-        await runner.server.shutdown(max(0.1, deadline - asyncio.get_running_loop().time()))
+        transports = [connection.transport for connection in runner.server.connections]
+        _close(runner.server, at_once=True)
+        # Closed, they still send what was answered; nothing tells when a transport is empty.
+        while any(t and t.get_write_buffer_size() for t in transports) and now() < deadline:  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+        await runner.server.shutdown(_LAST_MOMENT)
         await runner.cleanup()
+
+
+def _close(
+    server: web.Server, *, but: Collection[asyncio.BaseProtocol] = (), at_once: bool = False
+) -> None:
+    """Close connections: before their next request, or at once."""
+    for connection in server.connections:
+        if connection not in but:
+            if at_once:
+                connection.force_close()
+            else:
+                connection.close()
 
 
 async def _end_tasks() -> None:
@@ -146,6 +168,7 @@ async def _end_tasks() -> None:
         task.cancel()
     await asyncio.gather(*left, return_exceptions=True)
     await asyncio.get_running_loop().shutdown_asyncgens()
+    await asyncio.sleep(0)  # transports close in the next turn
 
 
 def listen(settings: Settings) -> socket.socket:

@@ -188,7 +188,7 @@ def test_what_is_no_http_is_refused(client):
         sock.sendall(b"\x16\x03\x01 rubbish\r\n\r\n")
         received = b"".join(iter(lambda: sock.recv(65536), b""))
 
-    assert received.startswith(b"HTTP/1.0 400") or received.startswith(b"HTTP/1.1 400")
+    assert received.startswith((b"HTTP/1.0 400", b"HTTP/1.1 400"))
 
 
 @pytest.mark.usefixtures("totals")
