@@ -40,13 +40,12 @@ class Dispatcher:
         self.busy: set[asyncio.BaseProtocol] = set()
         """The connections whose requests are being handled."""
 
-    async def finish(self, grace: float) -> None:
-        """From now on let no connection outlive its request; wait for those that are handled.
-
-        Args:
-            grace: how many seconds to wait at most.
-        """
+    def let_go(self) -> None:
+        """From now on, let no connection outlive its request."""
         self._keep_alive = False
+
+    async def finish(self, grace: float) -> None:
+        """Wait for the requests that are being handled, ``grace`` seconds at most."""
         self._idle = asyncio.Event()
         if self.busy:
             with suppress(TimeoutError):

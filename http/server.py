@@ -6,6 +6,7 @@ import ssl
 import threading
 from collections.abc import Collection
 from concurrent.futures import Future
+from contextlib import suppress
 
 import structlog
 from aiohttp import web
@@ -26,7 +27,7 @@ _LONGEST_HEADER = 1 << 16
 _LAST_MOMENT = 0.05
 """Seconds that connections get to end once all is said."""
 _TURNS_TO_BEGIN = 3
-"""Turns of the loop after which a request that has arrived is being handled."""
+"""Turns of the loop after which a connection is served, or a request being handled."""
 
 
 class HttpServer:
@@ -47,6 +48,7 @@ class HttpServer:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: threading.Thread | None = None
         self._runner: web.AppRunner | None = None
+        self._listener: socket.socket | None = None
         self.port = 0
         """The port that is listened on, which HttpPort 0 leaves to the system."""
 
@@ -58,7 +60,7 @@ class HttpServer:
         """
         tls = make_tls(self._settings)
         app = make_app(self._board, self._settings, control=self._control)
-        listener = listen(self._settings)
+        listener = self._listener = listen(self._settings)
         self.port = listener.getsockname()[1]
         self._loop = asyncio.new_event_loop()
         started: Future[None] = Future()
@@ -67,7 +69,12 @@ class HttpServer:
         )
         self._thread.daemon = True  # a host that forgets to stop us can still end
         self._thread.start()
-        started.result()
+        try:
+            started.result()
+        except BaseException:
+            self._loop = None
+            listener.close()
+            raise
         log.info("http_server_started", port=self.port, secure=tls is not None)
 
     def stop(self, grace: float = 10.0) -> None:
@@ -126,17 +133,16 @@ class HttpServer:
         runner = self._runner
         if runner is None or runner.server is None:
             return
-        for site in list(runner.sites):
-            await site.stop()
+        dispatcher = runner.app[DISPATCHER]
+        dispatcher.let_go()
+        await self._stop_listening(runner)
         # aiohttp's own way would also stop the bodies that are still coming in; so first let go
         # of the connections that are idle, and wait for those that are not.
-        dispatcher = runner.app[DISPATCHER]
         _close(runner.server, but=dispatcher.busy)
+        await _turns()
+        _close(runner.server, but=dispatcher.busy, at_once=True)
         now = asyncio.get_running_loop().time
         deadline = now() + grace
-        for _ in range(_TURNS_TO_BEGIN):
-            await asyncio.sleep(0)
-        _close(runner.server, but=dispatcher.busy, at_once=True)
         await dispatcher.finish(grace)
         if dispatcher.busy:
             log.warning("requests_cut_off", count=len(dispatcher.busy))
@@ -147,6 +153,22 @@ class HttpServer:
             await asyncio.sleep(0.01)
         await runner.server.shutdown(_LAST_MOMENT)
         await runner.cleanup()
+
+    async def _stop_listening(self, runner: web.AppRunner) -> None:
+        # A connection that was accepted in this very turn would find its server closed, and
+        # asyncio would forget it: so first accept no more, then close.
+        if self._listener is not None:
+            with suppress(NotImplementedError):  # the event loop of Windows
+                asyncio.get_running_loop().remove_reader(self._listener)
+        await _turns()
+        for site in list(runner.sites):
+            await site.stop()
+
+
+async def _turns() -> None:
+    """Let what was just accepted, or has just arrived, begin."""
+    for _ in range(_TURNS_TO_BEGIN):
+        await asyncio.sleep(0)
 
 
 def _close(
