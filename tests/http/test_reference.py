@@ -1,18 +1,27 @@
-from pathlib import Path
+import re
 
 import pytest
 
-from repertory.http.reference import entries, page
+from repertory.http.routes import ALL
+from repertory.http.routing import RouteTree
 
-PAGE = Path(__file__).parents[2] / "docs" / "reference" / "routes.md"
-
-
-def test_the_reference_is_what_the_routes_say():
-    assert PAGE.read_text() == page(), "make docs writes it anew"
+ROUTES = [route for routes in ALL for route in routes]
 
 
-@pytest.mark.parametrize(("methods", "path", "text"), entries(), ids=lambda part: str(part)[:40])
-def test_every_route_says_what_it_does(methods, path, text):
-    assert text.splitlines()[0].endswith((".", ":"))
-    assert methods
-    assert path.startswith("/")
+@pytest.mark.parametrize("route", ROUTES, ids=lambda route: f"{route.method} {route.path}")
+def test_a_route_says_what_it_does(route):
+    summary = route.documentation.splitlines()[0]
+
+    assert re.fullmatch(r"[A-Z].*[.:]", summary)
+    assert len(summary) <= 100
+
+
+def test_no_route_hides_another():
+    spelled_out = [
+        (route.method, route.path.replace("{level}", level.plural if level else ""))
+        for route in ROUTES
+        for level in route.levels or (None,)
+    ]
+
+    assert len(spelled_out) == len(set(spelled_out))
+    assert RouteTree(ROUTES).find(["studies"])[0].allow == "GET"
