@@ -1,15 +1,19 @@
 """The REST API on a port of its own, in a thread and an event loop of its own."""
 
 import asyncio
+import logging
 import socket
 import ssl
+import sys
 import threading
 from collections.abc import Collection
 from concurrent.futures import Future
 from contextlib import suppress
+from typing import Any
 
 import structlog
 from aiohttp import web
+from aiohttp.http_exceptions import HttpProcessingError
 
 from repertory.actors.switchboard import Switchboard
 from repertory.conf.settings import Settings
@@ -28,6 +32,18 @@ _LAST_MOMENT = 0.05
 """Seconds that connections get to end once all is said."""
 _TURNS_TO_BEGIN = 3
 """Turns of the loop after which a connection is served, or a request being handled."""
+
+
+class _ProtocolLog(logging.Logger):
+    """What aiohttp says of a request that it cannot read: told without quoting the request."""
+
+    def exception(self, *_: Any, exc_info: Any = True, **__: Any) -> None:
+        """Called with the error as ``exc_info``, or while it is handled."""
+        error = exc_info if isinstance(exc_info, BaseException) else sys.exc_info()[1]
+        if isinstance(error, HttpProcessingError):
+            log.info("request_malformed", error=type(error).__name__)
+        else:
+            log.error("connection_failed", exc_info=error)
 
 
 class HttpServer:
@@ -118,6 +134,7 @@ class HttpServer:
         self._runner = web.AppRunner(
             app,
             access_log=None,
+            logger=_ProtocolLog(__name__, logging.WARNING),
             handle_signals=False,
             keepalive_timeout=settings.keep_alive_timeout,
             read_bufsize=READ_BUFFER,

@@ -36,6 +36,17 @@ def test_a_list_may_be_expanded(archive, client, ids, describe, flag):
     assert studies[0]["MainDicomTags"]["StudyInstanceUID"] == "1.2"
 
 
+def test_a_long_list_is_whole(archive, client, describe):
+    study = describe(Level.STUDY)
+    archive.plays(DescribeResources, (study,) * 1001)
+
+    content = client.get("/studies?expand").content
+
+    archive.plays(DescribeResources, (study,))
+    one = client.get("/studies?expand").content.removeprefix(b"[").removesuffix(b"\n]")
+    assert content == b"[" + b",".join([one] * 1001) + b"\n]"
+
+
 @pytest.mark.parametrize("query", ["", "?expand=false", "?expand=0", "?expand=False", "?other"])
 def test_a_list_is_not_expanded_unless_it_is_asked_for(archive, client, query):
     archive.plays(ListResources, ())
