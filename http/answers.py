@@ -1,14 +1,20 @@
 """Answers in Orthanc's form: its JSON (keys sorted, three spaces), its texts, its empty bodies."""
 
-from collections.abc import Mapping
+import asyncio
+from collections.abc import Callable, Mapping
 from json.encoder import encode_basestring_ascii as quote
 from math import isfinite
-from typing import Any
+from typing import Any, TypeVar
 
 from aiohttp import hdrs, web
 from multidict import CIMultiDict
 
 from repertory.version import VERSION
+
+T = TypeVar("T")
+
+_SLICE = 250
+"""How many elements of an array are written at once: some milliseconds of the event loop."""
 
 STANDARD_HEADERS = CIMultiDict(
     {"X-Content-Type-Options": "nosniff", hdrs.SERVER: f"Repertory/{VERSION}"}
@@ -37,6 +43,19 @@ _TEXT_HEADERS = headers_for("text/plain")
 def answer(value: Any) -> web.Response:
     """Answer ``value`` as JSON."""
     return web.Response(body=to_json(value), headers=_JSON_HEADERS)
+
+
+async def answer_many(things: tuple[T, ...], view: Callable[[T], Any]) -> web.Response:
+    """Answer an array of views; between the slices of a long one, others get their turn."""
+    if len(things) <= _SLICE:
+        return answer([view(thing) for thing in things])
+    written = []
+    for start in range(0, len(things), _SLICE):
+        views = [view(thing) for thing in things[start : start + _SLICE]]
+        # The slice without its brackets, the first and the last two characters.
+        written.append(to_json(views)[1:-2])
+        await asyncio.sleep(0)
+    return web.Response(body=b"[" + b",".join(written) + b"\n]", headers=_JSON_HEADERS)
 
 
 def ready_answer(value: Any) -> web.Response:

@@ -40,13 +40,12 @@ class Dispatcher:
         self.busy: set[asyncio.BaseProtocol] = set()
         """The connections whose requests are being handled."""
 
-    async def finish(self, grace: float) -> None:
-        """From now on let no connection outlive its request; wait for those that are handled.
-
-        Args:
-            grace: how many seconds to wait at most.
-        """
+    def let_go(self) -> None:
+        """From now on, let no connection outlive its request."""
         self._keep_alive = False
+
+    async def finish(self, grace: float) -> None:
+        """Wait for the requests that are being handled, ``grace`` seconds at most."""
         self._idle = asyncio.Event()
         if self.busy:
             with suppress(TimeoutError):
@@ -61,7 +60,8 @@ class Dispatcher:
             response = await self._answer(request)
         except ConnectionError:
             log.debug("request_abandoned", method=request.method, path=request.path)
-            raise
+            # Nobody reads it; but aiohttp would log the error that it is.
+            return bare_answer(HTTPStatus.BAD_REQUEST)
         finally:
             self.busy.discard(connection)
             if self._idle is not None and not self.busy:

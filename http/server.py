@@ -1,13 +1,19 @@
 """The REST API on a port of its own, in a thread and an event loop of its own."""
 
 import asyncio
+import logging
 import socket
 import ssl
+import sys
 import threading
+from collections.abc import Collection
 from concurrent.futures import Future
+from contextlib import suppress
+from typing import Any
 
 import structlog
 from aiohttp import web
+from aiohttp.http_exceptions import HttpProcessingError
 
 from repertory.actors.switchboard import Switchboard
 from repertory.conf.settings import Settings
@@ -22,6 +28,22 @@ READ_BUFFER = 1 << 18
 
 _BACKLOG = 1024
 _LONGEST_HEADER = 1 << 16
+_LAST_MOMENT = 0.05
+"""Seconds that connections get to end once all is said."""
+_TURNS_TO_BEGIN = 3
+"""Turns of the loop after which a connection is served, or a request being handled."""
+
+
+class _ProtocolLog(logging.Logger):
+    """What aiohttp says of a request that it cannot read: told without quoting the request."""
+
+    def exception(self, *_: Any, exc_info: Any = True, **__: Any) -> None:
+        """Called with the error as ``exc_info``, or while it is handled."""
+        error = exc_info if isinstance(exc_info, BaseException) else sys.exc_info()[1]
+        if isinstance(error, HttpProcessingError):
+            log.info("request_malformed", error=type(error).__name__)
+        else:
+            log.error("connection_failed", exc_info=error)
 
 
 class HttpServer:
@@ -42,6 +64,7 @@ class HttpServer:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: threading.Thread | None = None
         self._runner: web.AppRunner | None = None
+        self._listener: socket.socket | None = None
         self.port = 0
         """The port that is listened on, which HttpPort 0 leaves to the system."""
 
@@ -53,7 +76,7 @@ class HttpServer:
         """
         tls = make_tls(self._settings)
         app = make_app(self._board, self._settings, control=self._control)
-        listener = listen(self._settings)
+        listener = self._listener = listen(self._settings)
         self.port = listener.getsockname()[1]
         self._loop = asyncio.new_event_loop()
         started: Future[None] = Future()
@@ -62,7 +85,12 @@ class HttpServer:
         )
         self._thread.daemon = True  # a host that forgets to stop us can still end
         self._thread.start()
-        started.result()
+        try:
+            started.result()
+        except BaseException:
+            self._loop = None
+            listener.close()
+            raise
         log.info("http_server_started", port=self.port, secure=tls is not None)
 
     def stop(self, grace: float = 10.0) -> None:
@@ -106,12 +134,13 @@ class HttpServer:
         self._runner = web.AppRunner(
             app,
             access_log=None,
+            logger=_ProtocolLog(__name__, logging.WARNING),
             handle_signals=False,
             keepalive_timeout=settings.keep_alive_timeout,
             read_bufsize=READ_BUFFER,
             max_line_size=_LONGEST_HEADER,
             max_field_size=_LONGEST_HEADER,
-            shutdown_timeout=0.1,
+            shutdown_timeout=_LAST_MOMENT,
         )
         await self._runner.setup()
         site = web.SockSite(self._runner, listener, ssl_context=tls, backlog=_BACKLOG)
@@ -121,22 +150,54 @@ class HttpServer:
         runner = self._runner
         if runner is None or runner.server is None:
             return
-        for site in list(runner.sites):
-            await site.stop()
+        dispatcher = runner.app[DISPATCHER]
+        dispatcher.let_go()
+        await self._stop_listening(runner)
         # aiohttp's own way would also stop the bodies that are still coming in; so first let go
         # of the connections that are idle, and wait for those that are not.
-        dispatcher = runner.app[DISPATCHER]
-        for connection in runner.server.connections:
-            if connection not in dispatcher.busy:
-                connection.close()
-        deadline = asyncio.get_running_loop().time() + grace
+        _close(runner.server, but=dispatcher.busy)
+        await _turns()
+        _close(runner.server, but=dispatcher.busy, at_once=True)
+        now = asyncio.get_running_loop().time
+        deadline = now() + grace
         await dispatcher.finish(grace)
         if dispatcher.busy:
             log.warning("requests_cut_off", count=len(dispatcher.busy))
-        # What was answered still has to go out.
-        runner.server.pre_shutdown()
-        await runner.server.shutdown(max(0.1, deadline - asyncio.get_running_loop().time()))
+        transports = [connection.transport for connection in runner.server.connections]
+        _close(runner.server, at_once=True)
+        # Closed, they still send what was answered; nothing tells when a transport is empty.
+        while any(t and t.get_write_buffer_size() for t in transports) and now() < deadline:  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+        await runner.server.shutdown(_LAST_MOMENT)
         await runner.cleanup()
+
+    async def _stop_listening(self, runner: web.AppRunner) -> None:
+        # A connection that was accepted in this very turn would find its server closed, and
+        # asyncio would forget it: so first accept no more, then close.
+        if self._listener is not None:
+            with suppress(NotImplementedError):  # the event loop of Windows
+                asyncio.get_running_loop().remove_reader(self._listener)
+        await _turns()
+        for site in list(runner.sites):
+            await site.stop()
+
+
+async def _turns() -> None:
+    """Let what was just accepted, or has just arrived, begin."""
+    for _ in range(_TURNS_TO_BEGIN):
+        await asyncio.sleep(0)
+
+
+def _close(
+    server: web.Server, *, but: Collection[asyncio.BaseProtocol] = (), at_once: bool = False
+) -> None:
+    """Close connections: before their next request, or at once."""
+    for connection in server.connections:
+        if connection not in but:
+            if at_once:
+                connection.force_close()
+            else:
+                connection.close()
 
 
 async def _end_tasks() -> None:
@@ -146,6 +207,7 @@ async def _end_tasks() -> None:
         task.cancel()
     await asyncio.gather(*left, return_exceptions=True)
     await asyncio.get_running_loop().shutdown_asyncgens()
+    await asyncio.sleep(0)  # transports close in the next turn
 
 
 def listen(settings: Settings) -> socket.socket:

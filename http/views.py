@@ -89,10 +89,6 @@ class Resources:
         self._content = content
         self._metadata_names = metadata_names or {}
 
-    def many(self, descriptions: Iterable[ResourceDescription]) -> list[Object]:
-        """The objects of several resources."""
-        return [self.one(description) for description in descriptions]
-
     def one(self, it: ResourceDescription) -> Object:
         """The object of one resource."""
         view: Object = {"ID": it.id, "Type": it.level.word}

@@ -15,7 +15,7 @@ from repertory.actors.messages.resources import (
 )
 from repertory.errors import BadRequest, UnknownResource
 from repertory.http import params, views
-from repertory.http.answers import answer
+from repertory.http.answers import answer, answer_many
 from repertory.http.bridge import SETTINGS, ask
 from repertory.http.routing import Routes
 from repertory.model import Level, TagForm
@@ -57,8 +57,7 @@ async def list_resources(request: web.Request, level: Level) -> web.Response:
     if params.flag(request, "expand") or "response-content" in request.query:
         write = _resource_views(request)
         question = DescribeResources(level=level, since=first, limit=count)
-        described = await ask(request, question)
-        return answer(write.many(described))
+        return await answer_many(await ask(request, question), write.one)
     return answer(await ask(request, ListResources(level=level, since=first, limit=count)))
 
 
@@ -103,8 +102,8 @@ async def _children(request: web.Request, level: Level, at: Level) -> web.Respon
     id_ = params.resource_id(request)
     if params.switch(request, "expand", default=True):
         write = _resource_views(request)
-        described = await ask(request, DescribeChildren(level=level, id=id_, at=at))
-        return answer(write.many(described))
+        question = DescribeChildren(level=level, id=id_, at=at)
+        return await answer_many(await ask(request, question), write.one)
     return answer(await ask(request, ListChildren(level=level, id=id_, at=at)))
 
 

@@ -184,10 +184,18 @@ def test_several_requests_may_be_sent_at_once(client):
 
 
 def test_what_is_no_http_is_refused(client):
-    with socket.create_connection(("127.0.0.1", client.server.port), timeout=10) as sock:
-        sock.sendall(b"\x16\x03\x01 rubbish\r\n\r\n")
+    with (
+        structlog.testing.capture_logs() as lines,
+        socket.create_connection(("127.0.0.1", client.server.port), timeout=10) as sock,
+    ):
+        sock.sendall(b"GET /system HTTP/1.1\r\nDOE^JANE\r\n\r\n")
         received = b"".join(iter(lambda: sock.recv(65536), b""))
 
+<<<<<<< HEAD
+=======
+    assert "request_malformed" in {line["event"] for line in lines}
+    assert "JANE" not in repr(lines)
+>>>>>>> web
     assert received.startswith((b"HTTP/1.0 400", b"HTTP/1.1 400"))
 
 
