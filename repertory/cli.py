@@ -34,6 +34,9 @@ commands:
   serve          what happens without a command
   check-config   read the configuration and say what is wrong with it
   import         bring DICOM files of this computer into the archive
+  adopt          take over the folder of an Orthanc, in place
+  backup         copy the archive, also while it is served; verify such a copy
+  restore        put a backup back into an empty folder
 
 signals:  TERM and INT stop in good order; HUP reads a changed configuration and starts anew;
           USR1 shows what every thread is doing.
@@ -245,25 +248,33 @@ def _check_config(words: Sequence[str]) -> int:
     return CANNOT if loaded.problems else GOOD
 
 
-def _import(words: Sequence[str]) -> int:
-    importing = import_module("repertory.importing")
-    parser = _Parser(prog="repertory import", conflict_handler="resolve", allow_abbrev=False)
-    _add_log_options(parser)
-    importing.add_arguments(parser)
-    arguments = parser.parse(words)
-    try:
-        _set_logs_up(arguments)
-    except OSError as error:
-        _say(f"repertory: the log cannot be written: {error.strerror}.")
-        return CANNOT
-    code: int = importing.run(arguments)
-    return code
+def _run_module(name: str, module: str) -> Callable[[Sequence[str]], int]:
+    """A command that a module of its own knows; it is loaded when it is wanted."""
+
+    def command(words: Sequence[str]) -> int:
+        part = import_module(module)
+        parser = _Parser(prog=f"repertory {name}", conflict_handler="resolve", allow_abbrev=False)
+        _add_log_options(parser)
+        part.add_arguments(parser)
+        arguments = parser.parse(words)
+        try:
+            _set_logs_up(arguments)
+        except OSError as error:
+            _say(f"repertory: the log cannot be written: {error.strerror}.")
+            return CANNOT
+        code: int = part.run(arguments)
+        return code
+
+    return command
 
 
 _COMMANDS: dict[str, Callable[[Sequence[str]], int]] = {
     "serve": _serve,
     "check-config": _check_config,
-    "import": _import,
+    "import": _run_module("import", "repertory.importing"),
+    "adopt": _run_module("adopt", "repertory.adopting"),
+    "backup": _run_module("backup", "repertory.backing_up"),
+    "restore": _run_module("restore", "repertory.restoring"),
 }
 
 
