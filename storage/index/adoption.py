@@ -8,18 +8,20 @@ and renamed when it is complete, so that whatever ends the work leaves nothing h
 import os
 import shutil
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import apsw
 import structlog
 
 from repertory.errors import CannotStart
-from repertory.model import Level, Totals
+from repertory.model import Totals
 from repertory.storage.index.orthanc import OrthancIndex
 from repertory.storage.index.sqlite import adopting
+from repertory.storage.index.sqlite.adopting_statements import SAMPLE_FILES
 from repertory.storage.index.sqlite.engine import FILE_NAME, LOCK_NAME
 from repertory.storage.index.sqlite.lock import FolderLock
 
@@ -127,11 +129,13 @@ def _look_for_files(
     lost: list[str] = []
     flags = apsw.SQLITE_OPEN_READONLY
     with closing(apsw.Connection(str(path), flags=flags)) as connection:
-        number = connection.execute("SELECT COUNT(*) FROM attachments").fetchall()[0][0]
+        rows: list[Any] = connection.execute("SELECT COUNT(*) FROM attachments").fetchall()
+        number = int(rows[0][0])
         step = 1 if every_file else max(number // SAMPLE, 1)
         expected = -(-number // step)
         done = 0
-        for uuid, size in connection.execute(adopting.SAMPLE_FILES, (step,)):
+        files: Iterable[Any] = connection.execute(SAMPLE_FILES, (step,))
+        for uuid, size in files:
             file = storage / uuid[0:2] / uuid[2:4] / uuid
             try:
                 found = file.stat().st_size
@@ -158,7 +162,3 @@ def _put_in_place(made: Path, target: Path) -> None:
             os.fsync(folder)
         finally:
             os.close(folder)
-
-
-LEVEL_WORDS = {level: level.plural for level in Level}
-"""How progress calls the resources of each level."""

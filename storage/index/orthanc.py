@@ -54,8 +54,6 @@ class OrthancIndex:
                 " (--index). An Orthanc with a database server has none."
             ) from error
         try:
-            if os.read(self._descriptor, len(_HEADER)) != _HEADER:
-                raise CannotStart("The file 'index' is not a SQLite database.")
             self._lock()
             self._choose()
             self._recognise()
@@ -79,9 +77,7 @@ class OrthancIndex:
         import fcntl  # noqa: PLC0415 - not on Windows
 
         try:
-            fcntl.lockf(
-                self._descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB, _LOCK_LENGTH, _LOCK_START
-            )
+            fcntl.lockf(self._descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB, _LOCK_LENGTH, _LOCK_START)
         except OSError as error:
             raise CannotStart(
                 "Orthanc is running, or another program uses its index: stop it first."
@@ -107,20 +103,22 @@ class OrthancIndex:
             self.uri = f"file:{quote(str(path))}?immutable=1"
 
     def _recognise(self) -> None:
+        if os.pread(self._descriptor, len(_HEADER), 0) != _HEADER:
+            raise CannotStart("The file 'index' is not a SQLite database.")
         flags = apsw.SQLITE_OPEN_READWRITE if "?" not in self.uri else apsw.SQLITE_OPEN_READONLY
         try:
             connection = apsw.Connection(self.uri, flags=flags | apsw.SQLITE_OPEN_URI)
             with closing(connection):
                 names = {r[0] for r in connection.execute("SELECT lower(name) FROM sqlite_schema")}
-                if not names >= TABLES:
-                    raise CannotStart("The file 'index' is not the index of an Orthanc.")
-                rows = connection.execute(
-                    "SELECT value FROM GlobalProperties WHERE property = 1"
-                ).fetchall()
+                known = names >= TABLES
+                sql = "SELECT value FROM GlobalProperties WHERE property = 1"
+                rows = connection.execute(sql).fetchall() if known else []
         except apsw.Error as error:
             raise CannotStart("Orthanc's index is damaged, or cannot be read.") from error
         finally:
             self._lock()  # the connection was of the same file, and has ended it
+        if not known:
+            raise CannotStart("The file 'index' is not the index of an Orthanc.")
         version = rows[0][0] if rows else "unknown"
         if version != str(VERSION):
             raise CannotStart(_advice(str(version)))

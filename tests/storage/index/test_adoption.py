@@ -165,7 +165,6 @@ def test_resources_keep_their_identifiers_tags_and_parents(read):
     assert study.patient_tags == {"0010,0010": "Müller^Anna", "0010,0020": "P1"}
     assert study.labels == ("urgent",)
     assert study.metadata == {7: "20240102T030406"}
-    assert study.is_stable
 
 
 def test_an_instance_keeps_metadata_labels_and_its_compressed_file(read):
@@ -215,6 +214,23 @@ def test_changes_keep_their_numbers_and_the_numbering_goes_on(read):
         (5, ChangeType.NEW_STUDY, STUDY, "20240102T030406"),
     ]
     assert index.list_changes(100, None, 100, ()).last == 11
+
+
+def test_what_was_not_stable_when_orthanc_stopped_is_yet_to_be_declared_stable(folder, read):
+    change(folder, "INSERT INTO Changes VALUES (6, 13, 3, 2, '20240102T030500')")
+
+    unstable = read().list_unstable()
+
+    assert [(each.level, each.id) for each in unstable] == [
+        (Level.SERIES, SERIES),
+        (Level.PATIENT, PATIENT),
+    ]
+
+
+def test_a_cleared_log_leaves_everything_stable(folder, read):
+    change(folder, "DELETE FROM Changes")
+
+    assert read().list_unstable() == ()
 
 
 def test_resources_are_found_by_their_identifiers(read):
