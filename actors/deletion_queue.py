@@ -1,6 +1,7 @@
 """Removes the files of deleted resources, at its own pace."""
 
 from collections import deque
+from typing import Protocol
 
 import structlog
 
@@ -23,6 +24,14 @@ log = structlog.get_logger(__name__)
 
 _BATCH = 100
 _FIRST_RETRY, _LAST_RETRY = 1.0, 300.0
+_HOLD_PAUSE = 2.0
+
+
+class Hold(Protocol):
+    """Whether somebody copies the archive's files (``repertory.storage.backup.hold``)."""
+
+    def is_held(self) -> bool:
+        """Whether released files must stay for now."""
 
 
 @message
@@ -40,20 +49,26 @@ class DeletionQueueActor(RepertoryActor):
 
     The index holds the queue. A file leaves it after it is gone from the storage area, so a crash
     makes the next start remove some files twice, which does no harm, and none never. A file that
-    cannot be removed stays in the queue and is tried again after a growing delay.
+    cannot be removed stays in the queue and is tried again after a growing delay. While somebody
+    copies the files of the archive, all stay.
     """
 
     rank = 4
 
-    def __init__(self, *, board: Switchboard, throttle: float = 0.0) -> None:
+    def __init__(
+        self, *, board: Switchboard, throttle: float = 0.0, hold: Hold | None = None
+    ) -> None:
         """Take what the actor works with.
 
         Args:
         board: the switchboard.
         throttle: seconds between two files (``ThrottleDelayMs``).
+        hold: who may want that nothing is removed.
         """
         super().__init__(board=board)
         self._throttle = throttle
+        self._hold = hold
+        self._is_held = False
         self._working = False
         self._batch: deque[ReleasedFile] = deque()
         self._gone: list[int] = []
@@ -80,6 +95,8 @@ class DeletionQueueActor(RepertoryActor):
         """Answer when the queue holds nothing but what cannot be removed."""
         reply: Reply[None] = Reply()
         self._waiting.append(reply)
+        if self._is_held:
+            self._answer()
         self._work()
         return reply
 
@@ -98,6 +115,11 @@ class DeletionQueueActor(RepertoryActor):
             if not self._batch:
                 self._forget()
                 files = self.board.ask(ListReleased(limit=_BATCH + len(self._failed)))
+                # Only now, with the list read: a backup that begins later reads an index that
+                # lists none of these files any more.
+                if files and self._must_wait():
+                    self._work(after=_HOLD_PAUSE)
+                    return
                 self._batch.extend(file for file in files if file.number not in self._failed)
             if not self._batch:
                 self._rest()
@@ -127,10 +149,22 @@ class DeletionQueueActor(RepertoryActor):
             self._working = True
             self.tell_self(RemovalDue(), after=after)
 
-    def _rest(self) -> None:
+    def _must_wait(self) -> bool:
+        """Whether somebody copies files; whoever waits for the removal is not kept waiting."""
+        was_held, self._is_held = self._is_held, self._hold is not None and self._hold.is_held()
+        if self._is_held:
+            self._answer()
+        if was_held != self._is_held:
+            log.info("removals_held" if self._is_held else "removals_resumed")
+        return self._is_held
+
+    def _answer(self) -> None:
         for reply in self._waiting:
             reply.set(None)
         self._waiting.clear()
+
+    def _rest(self) -> None:
+        self._answer()
         if not self._failed:
             self._retry = _FIRST_RETRY
         elif self._retry_alarm is None:

@@ -3,10 +3,9 @@
 import argparse
 import sys
 from pathlib import Path
-from typing import TextIO
 
-from repertory.conf.loading import read_settings
 from repertory.errors import CannotStart
+from repertory.folders import StepDisplay, find_folders, list_some, say
 from repertory.storage.index.adoption import Adoption, adopt
 
 DONE = 0
@@ -14,7 +13,6 @@ INCOMPLETE = 1
 NOT_DONE = 2
 INTERRUPTED = 130
 
-_SHOWN = 20
 _DESCRIPTION = """\
 Take over the archive of an Orthanc, where it is.
 
@@ -68,7 +66,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Adopt what ``arguments`` say; the exit code."""
     try:
         index = _index_folder(arguments)
-        display = _Display(sys.stderr, quiet=arguments.quiet)
+        display = StepDisplay(quiet=arguments.quiet)
         adoption = adopt(
             arguments.folder,
             orthanc=arguments.index or _orthanc_folder(arguments.folder, index),
@@ -77,10 +75,10 @@ def run(arguments: argparse.Namespace) -> int:
             progress=display.show,
         )
     except CannotStart as error:
-        _say(sys.stderr, f"repertory adopt: {error}")
+        say(f"repertory adopt: {error}")
         return NOT_DONE
     except KeyboardInterrupt:
-        _say(sys.stderr, "repertory adopt: interrupted; nothing has changed.")
+        say("repertory adopt: interrupted; nothing has changed.")
         return INTERRUPTED
     return _conclude(adoption, quiet=arguments.quiet)
 
@@ -90,16 +88,13 @@ def _index_folder(arguments: argparse.Namespace) -> Path:
     folder: Path = arguments.folder
     if not arguments.configuration:
         return folder
-    loaded = read_settings(*arguments.configuration)
-    if loaded.problems:
-        raise CannotStart(f"the configuration cannot be used: {loaded.problems[0]}")
-    settings = loaded.settings
-    if Path(settings.storage_directory).resolve() != folder.resolve():
+    folders = find_folders(arguments.configuration)
+    if folders.storage.resolve() != folder.resolve():
         raise CannotStart(
-            f"the configuration has another StorageDirectory: {settings.storage_directory};"
+            f"the configuration has another StorageDirectory: {folders.storage};"
             f" set it to {folder.resolve()}."
         )
-    return Path(settings.index_directory or folder)
+    return folders.index
 
 
 def _orthanc_folder(folder: Path, index: Path) -> Path:
@@ -110,44 +105,17 @@ def _orthanc_folder(folder: Path, index: Path) -> Path:
 def _conclude(adoption: Adoption, *, quiet: bool) -> int:
     totals = adoption.totals
     for doubt in adoption.doubts:
-        _say(sys.stderr, f"Note: {doubt}")
+        say(f"Note: {doubt}")
     if adoption.lost:
-        _say(sys.stderr, f"{len(adoption.lost)} of {adoption.looked_at} files that were looked for")
-        _say(sys.stderr, "are missing or have another size than Orthanc wrote down:")
-        for uuid in adoption.lost[:_SHOWN]:
-            _say(sys.stderr, f"  {uuid}")
-        if len(adoption.lost) > _SHOWN:
-            _say(sys.stderr, f"  and {len(adoption.lost) - _SHOWN} more")
+        say(f"{len(adoption.lost)} of {adoption.looked_at} files that were looked for")
+        say("are missing or have another size than Orthanc wrote down:")
+        say("\n".join(list_some(adoption.lost)))
     if not quiet:
-        _say(
-            sys.stdout,
+        say(
             f"Adopted {totals.patients:,} patients, {totals.studies:,} studies,"
             f" {totals.series:,} series and {totals.instances:,} instances"
             f" ({totals.disk_size / 1e6:,.1f} MB), with {adoption.changes:,} changes,"
             f" in {adoption.seconds:.1f} s; looked at {adoption.looked_at:,} files.",
+            sys.stdout,
         )
     return INCOMPLETE if adoption.lost else DONE
-
-
-class _Display:
-    """Tells how far it is, a line for each kind of thing."""
-
-    def __init__(self, stream: TextIO, *, quiet: bool) -> None:
-        self._stream = stream
-        self._quiet = quiet
-        self._is_terminal = stream.isatty()
-
-    def show(self, what: str, done: int, total: int) -> None:
-        """``done`` of ``total`` things are done."""
-        if self._quiet or (done < total and not self._is_terminal):
-            return
-        end = "\n" if done >= total and total else ""
-        start = "\r" if self._is_terminal else ""
-        if total:
-            self._stream.write(f"{start}{what}: {done:,} of {total:,}{end}")
-            self._stream.flush()
-
-
-def _say(stream: TextIO, text: str) -> None:
-    stream.write(text + "\n")
-    stream.flush()

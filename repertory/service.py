@@ -24,6 +24,7 @@ from repertory.conf.settings import Settings
 from repertory.errors import CannotStart, RepertoryError, ShuttingDown, Unsupported
 from repertory.model import Level
 from repertory.storage.areas import FilesystemArea
+from repertory.storage.backup.hold import HOLD_NAME, RemovalHold
 from repertory.storage.index.sqlite.engine import SqliteEngine
 from repertory.storage.main_tags import MAIN_DICOM_TAGS
 
@@ -211,8 +212,9 @@ class Repertory:
         settings = self.settings
         files = Path(settings.storage_directory)
         main_tags = MAIN_DICOM_TAGS
+        index = Path(settings.index_directory or settings.storage_directory)
         engine = SqliteEngine(
-            Path(settings.index_directory or settings.storage_directory),
+            index,
             synchronous=settings.index_synchronous,
             signatures={level: main_tags.signature(level) for level in Level},
         )
@@ -234,6 +236,7 @@ class Repertory:
             board,
             DeletionQueueActor,
             throttle=settings.delayed_deletion.throttle_delay_ms / 1000,
+            hold=RemovalHold(index / HOLD_NAME),
         )
         self._put_on(board, StabilityMonitorActor, stable_age=settings.stable_age)
 

@@ -155,3 +155,51 @@ def test_stopping_takes_no_longer_than_one_file(stage, throttle):
     stage.take_off(ref)
 
     assert len(removed(stage)) < 1000
+
+
+class Hold:
+    """Somebody who copies files, or does not."""
+
+    def __init__(self, *, held):
+        self.held = held
+
+    def is_held(self):
+        return self.held
+
+
+def test_nothing_is_removed_while_somebody_copies_and_all_of_it_afterwards(stage):
+    index = Index(stage, 3)
+    stage.understudy(RemoveAttachment)
+    hold = Hold(held=True)
+    stage.put_on(DeletionQueueActor, hold=hold)
+    stage.settle()
+    stage.clock.advance(60)
+    assert removed(stage) == []
+    hold.held = False
+    stage.clock.advance(2)
+
+    assert removed(stage) == ["file-1", "file-2", "file-3"]
+    assert index.queue == []
+
+
+def test_whoever_waits_for_the_removal_is_answered_while_somebody_copies(stage):
+    index = Index(stage, 3)
+    stage.understudy(RemoveAttachment)
+    stage.put_on(DeletionQueueActor, hold=Hold(held=True))
+
+    stage.ask(RemoveReleased())
+    stage.ask(RemoveReleased())
+
+    assert removed(stage) == []
+    assert len(index.queue) == 3
+
+
+def test_what_was_listed_before_somebody_began_to_copy_still_goes(stage):
+    index = Index(stage, 3)
+    hold = Hold(held=False)
+    stage.understudy(RemoveAttachment, answer=lambda _: setattr(hold, "held", True))
+    stage.put_on(DeletionQueueActor, hold=hold)
+    stage.settle()
+
+    assert len(removed(stage)) == 3
+    assert index.queue == []

@@ -18,6 +18,8 @@ log = structlog.get_logger(__name__)
 
 FILE_NAME = "repertory.db"
 LOCK_NAME = "repertory.lock"
+RESTORING_NAME = "repertory.restoring"
+"""What lies beside the index until a backup is put back completely."""
 
 
 class SqliteEngine:
@@ -55,6 +57,7 @@ class SqliteEngine:
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True)
             self._lock.acquire()
+            self._refuse_half_restored()
             self._path.touch()
         except OSError as error:
             self._lock.release()
@@ -65,6 +68,13 @@ class SqliteEngine:
             self._lock.release()
             raise
         self._open = True
+
+    def _refuse_half_restored(self) -> None:
+        if self._path.with_name(RESTORING_NAME).exists():
+            self._lock.release()
+            raise CannotStart(
+                "A backup was not put back completely: run 'repertory restore' again."
+            )
 
     def _prepare(self) -> None:
         try:

@@ -1,0 +1,65 @@
+"""Which folders a configuration means, for commands that work on an archive without a server."""
+
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TextIO
+
+from repertory.conf.loading import read_settings
+from repertory.errors import CannotStart
+
+
+@dataclass(frozen=True, slots=True)
+class Folders:
+    """Where an archive keeps its files and its index."""
+
+    storage: Path
+    index: Path
+
+
+def find_folders(configuration: Sequence[Path]) -> Folders:
+    """The folders that a configuration names; without one, the defaults.
+
+    Raises:
+        CannotStart: the configuration cannot be used.
+    """
+    loaded = read_settings(*configuration)
+    if loaded.problems:
+        raise CannotStart(f"the configuration cannot be used: {loaded.problems[0]}")
+    settings = loaded.settings
+    storage = Path(settings.storage_directory)
+    return Folders(storage, Path(settings.index_directory or storage))
+
+
+class StepDisplay:
+    """Tells how far a piece of work is: a line for each step, redrawn on a terminal."""
+
+    def __init__(self, stream: TextIO | None = None, *, quiet: bool = False) -> None:
+        self._stream = stream or sys.stderr
+        self._quiet = quiet
+        self._is_terminal = self._stream.isatty()
+
+    def show(self, what: str, done: int, total: int) -> None:
+        """``done`` of ``total`` things are done."""
+        if self._quiet or not total or (done < total and not self._is_terminal):
+            return
+        start = "\r" if self._is_terminal else ""
+        end = "\n" if done >= total else ""
+        self._stream.write(f"{start}{what}: {done:,} of {total:,}{end}")
+        self._stream.flush()
+
+
+def say(text: str, stream: TextIO | None = None) -> None:
+    """Write a line for whoever started the command."""
+    stream = stream or sys.stderr
+    stream.write(text + "\n")
+    stream.flush()
+
+
+def list_some(names: Sequence[object], *, shown: int = 20) -> list[str]:
+    """The first names, indented, and how many more there are."""
+    lines = [f"  {name}" for name in names[:shown]]
+    if len(names) > shown:
+        lines.append(f"  and {len(names) - shown:,} more")
+    return lines

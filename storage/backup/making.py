@@ -1,0 +1,143 @@
+"""Making a backup of an archive, and adding to one.
+
+The server may run. In this order: nothing that is in the index is removed any more (``hold``); the
+index is copied as it is at one moment; the files that it lists are copied; only then the snapshot
+counts. Whatever ends the work between leaves files, which the next run keeps.
+"""
+
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import structlog
+
+from repertory.errors import CannotStart
+from repertory.storage.backup import snapshot
+from repertory.storage.backup.copying import Copier, Fate, Tally, for_all
+from repertory.storage.backup.depot import Depot, Manifest
+from repertory.storage.backup.hold import HOLD_NAME, RemovalHold
+from repertory.storage.backup.snapshot import Progress
+from repertory.storage.index.packing import pack_uuid, pack_uuid_or_none
+from repertory.storage.index.sqlite.engine import FILE_NAME
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class BackupReport:
+    """What a run did: ``removed`` are files that no snapshot needs any more."""
+
+    manifest: Manifest
+    copied: int
+    kept: int
+    size: int
+    removed: int
+    seconds: float
+
+
+def back_up(
+    *,
+    storage: Path,
+    index: Path,
+    to: Path,
+    link: bool = False,
+    keep: int = 0,
+    threads: int = 2,
+    progress: Progress = lambda _what, _done, _all: None,
+) -> BackupReport:
+    """Add a snapshot to a backup.
+
+    Args:
+        storage: the folder of the archive's files.
+        index: the folder of its index.
+        to: the folder of the backup.
+        link: whether to make hard links rather than copies, where both are on one disk.
+        keep: how many snapshots to keep; 0: all.
+        threads: how many files to copy at a time.
+        progress: is told how far it is.
+
+    Raises:
+        CannotStart: something is in the way, and what.
+        ArchiveFull: there is no room left; what was copied counts for the next run.
+        StorageFailed: a file could not be written.
+        IndexFailed: the index could not be copied.
+    """
+    begun = time.monotonic()
+    if to.resolve().is_relative_to(storage.resolve()):
+        raise CannotStart("The backup must not lie in the archive's own folder.")
+    if not (index / FILE_NAME).exists():
+        raise CannotStart("There is no index: is this the configuration of the archive?")
+    depot = Depot(to)
+    try:
+        depot.prepare()
+        with depot.locked():
+            depot.clean()
+            copier = Copier(storage, depot.files, depot.staging, link=link)
+            manifest, tally = _copy(depot, copier, index, threads, progress)
+            depot.complete(manifest)
+            removed = _prune(depot, keep)
+    except OSError as error:
+        raise CannotStart(f"The backup cannot be written: {error.strerror}.") from error
+    log.info("backup_made", snapshot=manifest.name, copied=tally.fates[Fate.COPIED])
+    return BackupReport(
+        manifest=manifest,
+        copied=tally.fates[Fate.COPIED],
+        kept=tally.fates[Fate.KEPT],
+        size=tally.size,
+        removed=removed,
+        seconds=time.monotonic() - begun,
+    )
+
+
+def _copy(
+    depot: Depot, copier: Copier, index: Path, threads: int, progress: Progress
+) -> tuple[Manifest, Tally]:
+    name = depot.new_name()
+    database = depot.index_of(name)
+    hold = RemovalHold(index / HOLD_NAME)
+    # The server must have read the lock before the snapshot is taken, not after: see `hold`.
+    with hold.held():
+        taken = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+        snapshot.take(index / FILE_NAME, database, progress)
+        extent = snapshot.measure(database)
+        tally = for_all(
+            snapshot.files_of(database),
+            copier.copy,
+            total=extent.files,
+            threads=threads,
+            progress=progress,
+        )
+    return (
+        Manifest(
+            name=name,
+            taken=taken,
+            instances=extent.instances,
+            files=extent.files,
+            size=extent.size,
+            index_size=database.stat().st_size,
+            index_md5=snapshot.md5_of(database),
+            lost=(*tally.lost, *tally.damaged),
+        ),
+        tally,
+    )
+
+
+def _prune(depot: Depot, keep: int) -> int:
+    """Remove the oldest snapshots, and the files that only they have; how many files."""
+    manifests = depot.manifests()
+    if keep <= 0 or len(manifests) <= keep:
+        return 0
+    for manifest in manifests[keep:]:
+        depot.forget(manifest.name)
+    wanted = {
+        pack_uuid(file.uuid)
+        for manifest in manifests[:keep]
+        for file in snapshot.files_of(depot.index_of(manifest.name))
+    }
+    removed = 0
+    for name in list(depot.names()):
+        packed = pack_uuid_or_none(name)
+        if packed is not None and packed not in wanted:
+            depot.path_of(name).unlink()
+            removed += 1
+    return removed
