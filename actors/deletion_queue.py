@@ -154,8 +154,10 @@ class DeletionQueueActor(RepertoryActor):
         was_held, self._is_held = self._is_held, self._hold is not None and self._hold.is_held()
         if self._is_held:
             self._answer()
-        if was_held != self._is_held:
-            log.info("removals_held" if self._is_held else "removals_resumed")
+        if self._is_held and not was_held:
+            log.info("removals_held")
+        if was_held and not self._is_held:
+            log.info("removals_resumed")
         return self._is_held
 
     def _answer(self) -> None:
