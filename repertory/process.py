@@ -10,6 +10,7 @@ import faulthandler
 import os
 import queue
 import signal
+import socket
 import sys
 import threading
 from collections.abc import Callable, Iterable, Sequence
@@ -108,8 +109,10 @@ class _Served:
 class _Attendant:
     """Turns signals into requests, in a thread of its own that owns what it knows.
 
-    A handler of Python runs between any two steps of the main thread, perhaps while it holds a
-    lock: ours only puts a number into a queue that is made for that (``queue.SimpleQueue``).
+    A handler of Python runs in the main thread, between any two of its steps. That may be while
+    it holds a lock; and if the system let another thread take the signal, it is not before the
+    main thread, which waits, does its next step. So ours do nothing: the interpreter also writes
+    the number of each signal to a socket, at once, and a thread reads it there.
     """
 
     def __init__(self, configuration: Sequence[Path]) -> None:
@@ -122,10 +125,16 @@ class _Attendant:
     def start(self) -> None:
         """Take the signals of this process."""
         names = ("SIGTERM", "SIGINT", "SIGHUP")
-        for number in (getattr(signal, name, None) for name in names):
-            if number is not None:
-                signal.signal(number, lambda taken, _frame: self._mail.put(taken))
-        threading.Thread(target=self._attend, name="signals", daemon=True).start()
+        numbers = [getattr(signal, name) for name in names if hasattr(signal, name)]
+        reader, self._writer = socket.socketpair()
+        self._writer.setblocking(False)
+        signal.set_wakeup_fd(self._writer.fileno(), warn_on_full_buffer=False)
+        for number in numbers:
+            signal.signal(number, lambda _number, _frame: None)
+        threading.Thread(
+            target=self._listen, args=(reader, numbers), name="signals", daemon=True
+        ).start()
+        threading.Thread(target=self._attend, name="attendant", daemon=True).start()
 
     def attend_to(self, archive: Archive, settings: Settings) -> None:
         """Bring requests to this archive from now on, and those that came while it started."""
@@ -134,6 +143,12 @@ class _Attendant:
     def leave(self) -> None:
         """Bring no more requests: the archive is stopping."""
         self._mail.put(None)
+
+    def _listen(self, reader: socket.socket, numbers: Sequence[int]) -> None:
+        while taken := reader.recv(64):
+            for number in taken:
+                if number in numbers:  # others have handlers of their own
+                    self._mail.put(number)
 
     def _attend(self) -> None:
         while True:

@@ -55,6 +55,7 @@ def _look_up(tag: int) -> Entry:
     if keyword:
         # Orthanc names the main DICOM tags itself, retired or not.
         name = NAMES.get(text) or (f"RETIRED_{keyword}" if retired else keyword)
+        vr = "UN" if vr == "NONE" else vr  # the delimiters of sequences have none
         return Entry(text, name, _AMBIGUOUS.get(vr, vr), by_pixels=vr == "US or SS")
     if element == 0:
         return Entry(text, "PrivateGroupLength" if private else "GenericGroupLength", "UL")
