@@ -64,10 +64,11 @@ class Client:
     def __init__(self, server, context=None):
         self.server = server
         self.context = context
+        self.host = "127.0.0.1"
 
     def connection(self):
         if self.context is None:
-            return http.client.HTTPConnection("127.0.0.1", self.server.port, timeout=10)
+            return http.client.HTTPConnection(self.host, self.server.port, timeout=10)
         return http.client.HTTPSConnection(
             "localhost", self.server.port, timeout=10, context=self.context
         )
