@@ -14,6 +14,7 @@ from repertory.conf.settings import Settings
 from repertory.errors import CannotStart
 from repertory.http.app import DISPATCHER, make_app
 from repertory.http.bridge import Control
+from repertory.http.doorbell import DOORBELL
 
 log = structlog.get_logger(__name__)
 
@@ -125,6 +126,7 @@ class HttpServer:
         # aiohttp's own way would also stop the bodies that are still coming in; so first let go
         # of the connections that are idle, and wait for those that are not.
         dispatcher = runner.app[DISPATCHER]
+        runner.app[DOORBELL].close()
         for connection in runner.server.connections:
             if connection not in dispatcher.busy:
                 connection.close()

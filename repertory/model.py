@@ -113,11 +113,6 @@ class Attachment:
     compression: Compression = Compression.NONE
     revision: int = 0
 
-    @property
-    def written(self) -> "Revision":
-        """Which writing of the attachment this is."""
-        return Revision(self.revision, self.uncompressed_md5)
-
 
 class ChangeType(IntEnum):
     """What happened to a resource, with Orthanc's numbers (spec, Changes and exports)."""
@@ -382,61 +377,3 @@ class IndexDescription:
     schema_version: int
     identifier: str = ""
     totals: Totals = field(default_factory=lambda: Totals(0, 0, 0, 0, 0, 0))
-
-
-FIRST_USER_NUMBER = 1024
-LAST_USER_NUMBER = 65535
-
-
-def is_user_number(number: int) -> bool:
-    """Whether a kind of metadata or attachment is the users' own, and not the archive's."""
-    return FIRST_USER_NUMBER <= number <= LAST_USER_NUMBER
-
-
-@dataclass(frozen=True, slots=True)
-class Revision:
-    """One writing of a metadata or an attachment; on the wire the ETag ``"<number>-<md5>"``.
-
-    The first writing is number 0, each further one adds 1; what was deleted and is made anew
-    begins at 0 again, so that ``md5``, the MD5 sum of the content, belongs to it.
-    """
-
-    number: int
-    md5: str
-
-
-UNWRITTEN = Revision(-1, "")
-"""No writing at all: expected by whoever may make something new, but replace nothing."""
-
-
-@dataclass(frozen=True, slots=True)
-class MetadataValue:
-    """The value of a metadata, and which writing of it this is."""
-
-    value: str
-    revision: Revision
-
-
-@dataclass(frozen=True, slots=True)
-class Export:
-    """One line of the log of exports: a resource that was sent to ``remote``.
-
-    ``date`` is UTC, ``YYYYMMDDTHHMMSS``. Identifiers below the resource's level are "".
-    """
-
-    seq: int
-    level: Level
-    id: ResourceId
-    remote: str
-    date: str
-    identity: Identity
-
-
-@dataclass(frozen=True, slots=True)
-class ExportPage:
-    """Some exports in ascending order; ``last``, ``first`` and ``done`` as for changes."""
-
-    exports: tuple[Export, ...]
-    done: bool
-    last: int
-    first: int | None

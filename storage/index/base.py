@@ -8,15 +8,14 @@ threads; both belong to the thread that opened them.
 from collections.abc import Collection, Sequence
 from typing import Protocol
 
+from repertory.items import ExportPage, MetadataValue, Revision
 from repertory.model import (
     Attachment,
     ChangePage,
     ChangeType,
     DeletionReceipt,
-    ExportPage,
     IndexDescription,
     Level,
-    MetadataValue,
     Origin,
     ReleasedFile,
     ResourceDescription,
@@ -24,7 +23,6 @@ from repertory.model import (
     ResourceIds,
     ResourceRef,
     ResourceStatistics,
-    Revision,
     StoreReceipt,
     Summary,
     Totals,

@@ -3,20 +3,18 @@
 from collections.abc import Collection
 from types import TracebackType
 
+from repertory.items import ExportPage, MetadataValue, Revision
 from repertory.model import (
     Attachment,
     ChangePage,
     ChangeType,
-    ExportPage,
     IndexDescription,
     Level,
-    MetadataValue,
     ReleasedFile,
     ResourceDescription,
     ResourceId,
     ResourceRef,
     ResourceStatistics,
-    Revision,
     Totals,
     Unstable,
 )

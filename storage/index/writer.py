@@ -7,16 +7,15 @@ from typing import TypeVar
 import structlog
 
 from repertory.errors import ArchiveFull, Failed, IndexFailed
+from repertory.items import MetadataValue, Revision
 from repertory.model import (
     Attachment,
     DeletionReceipt,
     Level,
-    MetadataValue,
     Origin,
     ResourceId,
     ResourceIds,
     ResourceRef,
-    Revision,
     StoreReceipt,
     Summary,
     Unstable,

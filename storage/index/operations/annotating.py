@@ -1,15 +1,8 @@
 """Metadata that is written, read and deleted one by one (spec, Attachments and metadata)."""
 
 from repertory.errors import UnknownItem
-from repertory.model import (
-    ChangeType,
-    Level,
-    Metadata,
-    MetadataValue,
-    ResourceId,
-    ResourceRef,
-    Revision,
-)
+from repertory.items import MetadataValue, Revision
+from repertory.model import ChangeType, Level, Metadata, ResourceId, ResourceRef
 from repertory.storage.index.database import Database
 from repertory.storage.index.operations.describing import METADATA
 from repertory.storage.index.operations.group import Group

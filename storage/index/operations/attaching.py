@@ -3,15 +3,8 @@
 from dataclasses import replace
 
 from repertory.errors import IndexFailed, UnknownItem
-from repertory.model import (
-    Attachment,
-    ChangeType,
-    ContentType,
-    Level,
-    ResourceId,
-    ResourceRef,
-    Revision,
-)
+from repertory.items import Revision, written
+from repertory.model import Attachment, ChangeType, ContentType, Level, ResourceId, ResourceRef
 from repertory.storage.index.database import Database
 from repertory.storage.index.operations.describing import ATTACHMENT
 from repertory.storage.index.operations.group import INSERT_ATTACHMENT, Group
@@ -54,7 +47,7 @@ def check_attachment(
         RevisionConflict: another revision than ``expected`` is there.
     """
     old = _find_attachment(db, find(db, level, id_)[0], content_type)
-    check(expected, None if old is None else old.written)
+    check(expected, None if old is None else written(old))
 
 
 def replace_attachment(
@@ -80,7 +73,7 @@ def replace_attachment(
     pack_attachment(attachment)
     group.settle()
     old = _find_attachment(db, number, attachment.content_type)
-    check(expected, None if old is None else old.written)
+    check(expected, None if old is None else written(old))
     group.writing = True
     if old is not None:
         db.execute(DELETE_ATTACHMENT, (number, old.content_type))
@@ -113,7 +106,7 @@ def delete_attachment(
     old = _find_attachment(db, number, content_type)
     if old is None:
         raise UnknownItem
-    check(expected, old.written)
+    check(expected, written(old))
     group.writing = True
     db.execute(DELETE_ATTACHMENT, (number, old.content_type))
     group.release(old)

@@ -2,7 +2,8 @@
 
 from collections.abc import Sequence
 
-from repertory.model import Export, ExportPage, Identity, Level, ResourceId, ResourceRef
+from repertory.items import Export, ExportPage
+from repertory.model import Identity, Level, ResourceId, ResourceRef
 from repertory.storage.index.database import Database, Row
 from repertory.storage.index.operations.group import Group
 from repertory.storage.index.packing import LARGEST, pack_id, stamp, unpack_id, unpack_tags

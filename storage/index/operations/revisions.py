@@ -3,7 +3,7 @@
 import hashlib
 
 from repertory.errors import RevisionConflict
-from repertory.model import Revision
+from repertory.items import Revision
 
 
 def revision_of(value: str, number: int) -> Revision:
