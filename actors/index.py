@@ -6,9 +6,10 @@ from typing import Any, TypeVar
 import structlog
 
 from repertory.actors.base import RepertoryActor, handles
+from repertory.actors.index_items import IndexItems
 from repertory.actors.messages.attachments import AttachmentsReleased, ForgetReleased
 from repertory.actors.messages.base import Event, message
-from repertory.actors.messages.changes import ClearChanges
+from repertory.actors.messages.changes import ChangesLogged, ClearChanges
 from repertory.actors.messages.instances import InstanceStored, RecordInstance
 from repertory.actors.messages.resources import DeleteResource, ResourceDeleted
 from repertory.actors.messages.stability import DeclareStable, ResourceStabilized
@@ -33,7 +34,7 @@ class CommitGroup(Event):
     group: int
 
 
-class IndexActor(RepertoryActor):
+class IndexActor(IndexItems, RepertoryActor):
     """The sole writer of the index.
 
     Changes are committed in groups: the first begins a transaction and puts a message to commit
@@ -44,10 +45,15 @@ class IndexActor(RepertoryActor):
 
     rank = 1
 
-    def __init__(self, *, board: Switchboard, engine: IndexEngine) -> None:
+    def __init__(
+        self, *, board: Switchboard, engine: IndexEngine, log_exports: bool = False
+    ) -> None:
+        """Take the engine; ``log_exports`` is ``LogExportedResources``."""
         super().__init__(board=board)
         self._engine = engine
         self._writer: IndexWriter
+        self._log_exports = log_exports
+        self._last_change = 0
         self._group = 0
         self._outcomes: list[tuple[Reply[Any], Any, RepertoryError | None, tuple[Event, ...]]] = []
 
@@ -55,6 +61,7 @@ class IndexActor(RepertoryActor):
         """Lock the index and bring its schema up to date."""
         self._engine.open()
         self._writer = self._engine.writer()
+        self._last_change = self._writer.last_change
 
     def close(self) -> None:
         """Commit what is left, and let go of the index."""
@@ -159,6 +166,9 @@ class IndexActor(RepertoryActor):
                 reply.set(value)
             else:
                 reply.refuse(refusal)
+        if self._last_change != self._writer.last_change:
+            self._last_change = self._writer.last_change
+            self.board.publish(ChangesLogged())
 
     def _fail(self, error: RepertoryError) -> None:
         """Undo the group, and tell everyone in it."""

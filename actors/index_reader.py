@@ -1,6 +1,7 @@
 """Actors that answer queries of the index, each on a read-only connection of its own."""
 
 from repertory.actors.base import RepertoryActor, handles
+from repertory.actors.index_reader_items import IndexReaderItems
 from repertory.actors.messages.attachments import (
     AttachmentDescription,
     CountReleased,
@@ -36,7 +37,7 @@ from repertory.model import (
 from repertory.storage.index.base import IndexEngine, IndexReader
 
 
-class IndexReaderActor(RepertoryActor):
+class IndexReaderActor(IndexReaderItems, RepertoryActor):
     """Answers queries of the index from the last committed state.
 
     Several of these hold the same part, so that a query waits neither for the writer nor for a
@@ -114,12 +115,14 @@ class IndexReaderActor(RepertoryActor):
     @handles(ListChanges)
     def list_changes(self, query: ListChanges) -> ChangePage:
         """Some changes."""
-        return self._reader.list_changes(query.since, query.to, query.limit, query.types)
+        return self._reader.list_changes(
+            query.since, query.to, query.limit, query.types, deletions=query.deletions
+        )
 
     @handles(DescribeLastChange)
-    def describe_last_change(self, _query: DescribeLastChange) -> ChangePage:
+    def describe_last_change(self, query: DescribeLastChange) -> ChangePage:
         """The newest change."""
-        return self._reader.describe_last_change()
+        return self._reader.describe_last_change(deletions=query.deletions)
 
     @handles(ListUnstable)
     def list_unstable(self, _query: ListUnstable) -> tuple[Unstable, ...]:

@@ -31,6 +31,7 @@ from repertory.actors.messages.instances import (
     UploadId,
 )
 from repertory.actors.reply import Reply
+from repertory.actors.storage_items import StorageItems
 from repertory.actors.switchboard import Switchboard
 from repertory.actors.uploads import Upload, Uploads
 from repertory.actors.zip_storing import ZipStoring
@@ -58,7 +59,7 @@ from repertory.storage.main_tags import MainDicomTags
 log = structlog.get_logger(__name__)
 
 
-class StorageActor(RepertoryActor):
+class StorageActor(StorageItems, RepertoryActor):
     """Owns one storage area: every file in it is written, read and removed by this actor's crew.
 
     The actor itself only hands out work, so its mailbox never waits for a disk. Files are written
@@ -187,7 +188,7 @@ class StorageActor(RepertoryActor):
         reply.on_done(partial(self._take_back, attachment))
         return reply
 
-    def _take_back(self, attachment: Attachment, reply: Reply[StoreReceipt]) -> None:
+    def _take_back(self, attachment: Attachment, reply: Reply[Any]) -> None:
         """Remove a file that the index refused.
 
         After IndexFailed nobody knows whether its row is on the medium: a file too many does less

@@ -158,3 +158,18 @@ def user_numbers(value: dict[str, int]) -> str | None:
     if any(name.isdecimal() for name in value):
         return "must not have a name that looks like a number"
     return None
+
+
+def user_content_types(value: dict[str, int | tuple[int | str, ...]]) -> str | None:
+    """Numbers that a user may give to attachments, alone or with a MIME type."""
+    numbers = {}
+    for name, kind in value.items():
+        parts = (kind,) if isinstance(kind, int) else kind
+        if not parts or not isinstance(parts[0], int) or len(parts) > 2:
+            return "must have a number, or a list of a number and a MIME type, for each name"
+        if len(parts) == 1 and not isinstance(kind, int):
+            return "must have two elements in each list: a number and a MIME type"
+        if len(parts) == 2 and "/" not in str(parts[1]):
+            return f"must have a MIME type such as application/pdf for {name}"
+        numbers[name] = parts[0]
+    return user_numbers(numbers)

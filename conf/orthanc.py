@@ -22,12 +22,10 @@ _GROUPS = (
 
 NOT_HONOURED: Mapping[str, tuple[Any, ...]] = {
     # The archive
-    "CheckRevisions": (False,),
     "DatabaseServerIdentifier": (),
     "ExtraMainDicomTags": ({},),
     "LimitFindInstances": (0,),
     "LimitFindResults": (0,),
-    "LogExportedResources": (False,),
     "MaximumPatientCount": (0,),
     "MaximumStorageMode": ("Recycle",),
     "MaximumStorageSize": (0,),
@@ -38,7 +36,6 @@ NOT_HONOURED: Mapping[str, tuple[Any, ...]] = {
     "StorageCompression": (False,),
     "StoreDicom": (True,),
     "TemporaryDirectory": (),
-    "UserContentType": ({},),
     # Threads, memory and caches
     "DicomParserCacheSize": (256,),
     "DicomParserMemoryCapacity": (256,),

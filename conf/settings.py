@@ -9,6 +9,7 @@ from repertory.conf.fields import (
     positive,
     section,
     setting,
+    user_content_types,
     user_numbers,
     users,
 )
@@ -154,6 +155,30 @@ class Settings:
         meaning="Names of user-defined metadata, with their numbers.",
         check=user_numbers,
     )
+    user_content_type: dict[str, int | tuple[int | str, ...]] = setting(
+        default_factory=dict,
+        meaning=(
+            "Names of user-defined attachments, with their numbers, or their numbers and MIME"
+            ' types: [1025, "application/pdf"].'
+        ),
+        check=user_content_types,
+    )
+    check_revisions: bool = setting(
+        default=False,
+        meaning=(
+            "Whether metadata and attachments are overwritten and deleted only by clients that"
+            " name, in the header If-Match, the revision that they have seen."
+        ),
+    )
+    log_exported_resources: bool = setting(
+        default=False, meaning="Whether /exports lists what was sent to modalities and peers."
+    )
+    changes_stream_heartbeat: float = setting(
+        default=15.0,
+        meaning="Seconds of silence after which /changes/stream says that it is still there.",
+        check=positive,
+        ours=True,
+    )
     malloc_arena_max: int = setting(
         default=5,
         meaning="How many pools of memory the threads of the server share; 0: as the system does.",
@@ -163,6 +188,15 @@ class Settings:
         default_factory=DelayedDeletionSettings,
         meaning="How files of deleted resources are removed.",
     )
+
+    @property
+    def content_types(self) -> dict[str, tuple[int, str]]:
+        """The number and the MIME type of each name in UserContentType."""
+        unknown = "application/octet-stream"
+        return {
+            name: (kind, unknown) if isinstance(kind, int) else (int(kind[0]), str(kind[1]))
+            for name, kind in self.user_content_type.items()
+        }
 
     @property
     def authentication_required(self) -> bool:

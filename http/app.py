@@ -1,11 +1,15 @@
 """The REST API as an aiohttp application, to be served alone or below a host's own."""
 
+from functools import partial
+
 from aiohttp import web
 
 from repertory.actors.switchboard import Switchboard
 from repertory.conf.settings import Settings
 from repertory.http.bridge import BOARD, CONTROL, SETTINGS, Control
 from repertory.http.dispatch import PATTERN, Dispatcher
+from repertory.http.doorbell import DOORBELL, Doorbell
+from repertory.http.names import VOCABULARY, Vocabulary
 from repertory.http.routes import ALL
 from repertory.http.routing import TREE, RouteTree
 
@@ -34,9 +38,16 @@ def make_app(
     app[SETTINGS] = settings
     app[CONTROL] = control
     app[TREE] = tree
+    app[VOCABULARY] = Vocabulary(settings)
+    bell = app[DOORBELL] = Doorbell(board)
+    app.on_shutdown.append(partial(_end_visits, bell))
     app[DISPATCHER] = dispatcher
     app.router.add_route("*", PATTERN, dispatcher.handle, expect_handler=_expect)
     return app
+
+
+async def _end_visits(bell: Doorbell, _: web.Application) -> None:
+    bell.close()
 
 
 async def _expect(_: web.Request) -> None:

@@ -20,6 +20,7 @@ from repertory.conf.settings import Settings
 from repertory.errors import CannotStart
 from repertory.http.app import DISPATCHER, make_app
 from repertory.http.bridge import Control
+from repertory.http.doorbell import DOORBELL
 
 log = structlog.get_logger(__name__)
 
@@ -152,6 +153,7 @@ class HttpServer:
             return
         dispatcher = runner.app[DISPATCHER]
         dispatcher.let_go()
+        runner.app[DOORBELL].close()
         await self._stop_listening(runner)
         # aiohttp's own way would also stop the bodies that are still coming in; so first let go
         # of the connections that are idle, and wait for those that are not.

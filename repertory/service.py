@@ -218,7 +218,7 @@ class Repertory:
         )
         area = FilesystemArea(files, synchronize=settings.sync_storage_area)
 
-        self._put_on(board, IndexActor, engine=engine)
+        self._put_on(board, IndexActor, engine=engine, log_exports=settings.log_exported_resources)
         for _ in range(settings.index_readers):
             self._put_on(board, IndexReaderActor, engine=engine)
         self._put_on(

@@ -1,11 +1,17 @@
 """The routes: a module for each topic."""
 
 from repertory.http.routes import (
+    attachments,
     changes,
+    changes_stream,
     explorer,
+    exports,
     files,
     instances,
+    labels,
+    metadata,
     plugins,
+    protection,
     resources,
     system,
     tools,
@@ -21,5 +27,11 @@ ALL: tuple[Routes, ...] = (
     tools.routes,
     plugins.routes,
     explorer.routes,
+    metadata.routes,
+    labels.routes,
+    attachments.routes,
+    protection.routes,
+    changes_stream.routes,
+    exports.routes,
 )
 """Every topic, in the order of the reference."""

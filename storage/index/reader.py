@@ -3,6 +3,7 @@
 from collections.abc import Collection, Sequence
 from types import TracebackType
 
+from repertory.items import ExportPage, MetadataValue, Revision
 from repertory.model import (
     Attachment,
     ChangePage,
@@ -19,9 +20,14 @@ from repertory.model import (
 )
 from repertory.storage.index.database import Database
 from repertory.storage.index.operations import (
+    annotating,
+    attaching,
     changes,
     describing,
+    exporting,
+    labelling,
     listing,
+    protecting,
     releasing,
     stability,
     statistics,
@@ -120,16 +126,22 @@ class DatabaseReader:
             return describing.describe_attachment(db, level, id_, content_type)
 
     def list_changes(
-        self, since: int | None, to: int | None, limit: int, types: Collection[ChangeType]
+        self,
+        since: int | None,
+        to: int | None,
+        limit: int,
+        types: Collection[ChangeType],
+        *,
+        deletions: bool = False,
     ) -> ChangePage:
         """Some changes in ascending order."""
         with self._state as db:
-            return changes.list_changes(db, since, to, limit, types)
+            return changes.list_changes(db, since, to, limit, types, deletions=deletions)
 
-    def describe_last_change(self) -> ChangePage:
+    def describe_last_change(self, *, deletions: bool = False) -> ChangePage:
         """The newest change alone."""
         with self._state as db:
-            return changes.describe_last_change(db)
+            return changes.describe_last_change(db, deletions=deletions)
 
     def list_unstable(self) -> tuple[Unstable, ...]:
         """The resources that are not stable, the longest quiet first."""
@@ -171,3 +183,50 @@ class DatabaseReader:
                 identifier=self._identifier or kept[0],
                 totals=statistics.describe_totals(db),
             )
+
+    def list_metadata(self, level: Level, id_: ResourceId) -> dict[int, str]:
+        """The metadata of a resource, by number, in ascending order."""
+        with self._state as db:
+            return annotating.list_metadata(db, level, id_)
+
+    def describe_metadata(self, level: Level, id_: ResourceId, number: int) -> MetadataValue | None:
+        """One metadata of a resource; ``None`` where it has none of that number."""
+        with self._state as db:
+            return annotating.describe_metadata(db, level, id_, number)
+
+    def list_labels(self, level: Level, id_: ResourceId) -> tuple[str, ...]:
+        """The labels of a resource, sorted."""
+        with self._state as db:
+            return labelling.list_labels(db, level, id_)
+
+    def list_all_labels(self) -> tuple[str, ...]:
+        """The labels that any resource has, sorted."""
+        with self._state as db:
+            return labelling.list_all_labels(db)
+
+    def list_attachments(self, level: Level, id_: ResourceId) -> tuple[Attachment, ...]:
+        """The attachments of a resource, in ascending order of their content types."""
+        with self._state as db:
+            return attaching.list_attachments(db, level, id_)
+
+    def check_attachment(
+        self, level: Level, id_: ResourceId, content_type: int, expected: Revision | None
+    ) -> None:
+        """Raise what a writing would raise, as far as can be known before."""
+        with self._state as db:
+            attaching.check_attachment(db, level, id_, content_type, expected)
+
+    def describe_protection(self, id_: ResourceId) -> bool:
+        """Whether a patient is protected."""
+        with self._state as db:
+            return protecting.describe_protection(db, id_)
+
+    def list_exports(self, since: int, limit: int) -> ExportPage:
+        """Some exports in ascending order."""
+        with self._state as db:
+            return exporting.list_exports(db, since, limit)
+
+    def describe_last_export(self) -> ExportPage:
+        """The newest export alone."""
+        with self._state as db:
+            return exporting.describe_last_export(db)

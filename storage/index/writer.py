@@ -1,11 +1,13 @@
 """The writer of an index, on any database that speaks SQL."""
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import TypeVar
 
 import structlog
 
 from repertory.errors import ArchiveFull, Failed, IndexFailed
+from repertory.items import MetadataValue, Revision
 from repertory.model import (
     Attachment,
     DeletionReceipt,
@@ -13,12 +15,23 @@ from repertory.model import (
     Origin,
     ResourceId,
     ResourceIds,
+    ResourceRef,
     StoreReceipt,
     Summary,
     Unstable,
 )
 from repertory.storage.index.database import Database
-from repertory.storage.index.operations import changes, deleting, releasing, stability
+from repertory.storage.index.operations import (
+    annotating,
+    attaching,
+    changes,
+    deleting,
+    exporting,
+    labelling,
+    protecting,
+    releasing,
+    stability,
+)
 from repertory.storage.index.operations.group import Group
 from repertory.storage.index.operations.recording import Recorder
 
@@ -47,6 +60,11 @@ class DatabaseWriter:
     def is_void(self) -> bool:
         """Whether a change failed in such a way that nothing of its group will be done."""
         return self._is_void
+
+    @property
+    def last_change(self) -> int:
+        """The last number that was given to a change or to a deletion."""
+        return self._group.last_change
 
     def begin(self) -> None:
         """Open a group."""
@@ -111,6 +129,82 @@ class DatabaseWriter:
     def clear_changes(self) -> None:
         """Empty the log; numbering goes on."""
         self._change(changes.clear_changes, self._db, self._group)
+
+    def set_metadata(
+        self,
+        level: Level,
+        id_: ResourceId,
+        number: int,
+        value: str,
+        *,
+        expected: Revision | None,
+        now: float,
+    ) -> MetadataValue:
+        """Write a metadata and log it."""
+        resource = ResourceRef(level, id_)
+        write = partial(annotating.set_metadata, expected=expected, now=now)
+        return self._change(write, self._db, self._group, resource, number, value)
+
+    def delete_metadata(
+        self,
+        level: Level,
+        id_: ResourceId,
+        number: int,
+        *,
+        expected: Revision | None,
+        now: float,
+    ) -> None:
+        """Delete a metadata and log it."""
+        delete = partial(annotating.delete_metadata, expected=expected, now=now)
+        self._change(delete, self._db, self._group, ResourceRef(level, id_), number)
+
+    def add_label(self, level: Level, id_: ResourceId, label: str) -> None:
+        """Give a resource a label."""
+        self._change(labelling.add_label, self._db, self._group, level, id_, label)
+
+    def remove_label(self, level: Level, id_: ResourceId, label: str) -> None:
+        """Take a label from a resource."""
+        self._change(labelling.remove_label, self._db, self._group, level, id_, label)
+
+    def replace_attachment(
+        self,
+        level: Level,
+        id_: ResourceId,
+        attachment: Attachment,
+        *,
+        expected: Revision | None,
+        now: float,
+    ) -> Attachment:
+        """Give a resource an attachment, release the one before, log it; as it is now."""
+        replace = partial(attaching.replace_attachment, expected=expected, now=now)
+        resource = ResourceRef(level, id_)
+        return self._change(replace, self._db, self._group, resource, attachment)
+
+    def delete_attachment(
+        self,
+        level: Level,
+        id_: ResourceId,
+        content_type: int,
+        *,
+        expected: Revision | None,
+        now: float,
+    ) -> None:
+        """Take an attachment away, release it, log it."""
+        delete = partial(attaching.delete_attachment, expected=expected, now=now)
+        self._change(delete, self._db, self._group, ResourceRef(level, id_), content_type)
+
+    def set_protection(self, id_: ResourceId, *, protected: bool) -> None:
+        """Protect a patient, or end it."""
+        protect = partial(protecting.set_protection, protected=protected)
+        self._change(protect, self._db, self._group, id_)
+
+    def record_exports(self, resources: Sequence[ResourceRef], remote: str, now: float) -> None:
+        """Log that resources were sent to ``remote``."""
+        self._change(exporting.record_exports, self._db, self._group, resources, remote, now)
+
+    def clear_exports(self) -> None:
+        """Empty the log of exports; numbering goes on."""
+        self._change(exporting.clear_exports, self._db, self._group)
 
     def _change(self, operation: Callable[..., T], *values: object) -> T:
         if not self._is_open:

@@ -80,9 +80,7 @@ def test_a_stranger_stores_browses_and_deletes(serve, files):
     assert len(server.files()) == len(files)
     assert server.staged() == set()
 
-    study = next(
-        one for one in objects["studies"].values() if len(one["Series"]) == 2
-    )
+    study = next(one for one in objects["studies"].values() if len(one["Series"]) == 2)
     sizes = server.get(f"/studies/{study['ID']}/statistics").json
     assert (sizes["CountSeries"], sizes["CountInstances"]) == (2, 6)
 

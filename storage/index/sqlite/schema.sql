@@ -101,6 +101,29 @@ CREATE TABLE changes (
 
 CREATE INDEX changes_by_resource ON changes (resource);
 
+-- The deletions, numbered among the changes, for those who ask for them. There is no row of the
+-- resource any more, hence its identifier.
+CREATE TABLE deletions (
+    seq INTEGER PRIMARY KEY,
+    level INTEGER NOT NULL,
+    public_id BLOB NOT NULL,
+    date INTEGER NOT NULL
+) STRICT;
+
+-- The log of exports: what was sent to others. It outlives the resources; identifiers below the
+-- level are empty.
+CREATE TABLE exports (
+    seq INTEGER PRIMARY KEY AUTOINCREMENT,
+    level INTEGER NOT NULL,
+    public_id BLOB NOT NULL,
+    remote TEXT NOT NULL,
+    date INTEGER NOT NULL,
+    patient_id TEXT NOT NULL,
+    study_uid TEXT NOT NULL,
+    series_uid TEXT NOT NULL,
+    sop_uid TEXT NOT NULL
+) STRICT;
+
 -- Files that no resource owns any more, and that wait to be removed from their storage area.
 CREATE TABLE released (
     number INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -109,7 +132,8 @@ CREATE TABLE released (
     size INTEGER NOT NULL
 ) STRICT;
 
--- The whole archive in one row: what there is, and the last numbers given.
+-- The whole archive in one row: what there is, and the last numbers given. `last_change` is the
+-- last number given to a change or to a deletion, `last_shown` the last given to a change.
 CREATE TABLE totals (
     id INTEGER PRIMARY KEY CHECK (id = 1),
     patients INTEGER NOT NULL DEFAULT 0,
@@ -120,7 +144,8 @@ CREATE TABLE totals (
     uncompressed_size INTEGER NOT NULL DEFAULT 0,
     last_parent INTEGER NOT NULL DEFAULT 0,
     last_instance INTEGER NOT NULL DEFAULT 268435456,
-    last_change INTEGER NOT NULL DEFAULT 0
+    last_change INTEGER NOT NULL DEFAULT 0,
+    last_shown INTEGER NOT NULL DEFAULT 0
 ) STRICT;
 
 INSERT INTO totals (id) VALUES (1);
