@@ -191,6 +191,19 @@ class Group:
             news = self._news[lineage.series] = News(lineage)
         return news
 
+    def pending(self) -> tuple[int, int]:
+        """Patients and bytes on disk that are not in ``totals`` yet."""
+        news = self._news.values()
+        return sum(one.new_patient for one in news), sum(one.disk_size for one in news)
+
+    def settle(self) -> None:
+        """Write everything that waits, for an operation that reads it and may still refuse.
+
+        What is written is of changes that stand: to refuse leaves no trace of its own.
+        """
+        self.flush()
+        self.writing = False
+
     def flush(self) -> None:
         """Write everything that waits."""
         self.writing = True
