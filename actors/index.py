@@ -24,11 +24,11 @@ from repertory.model import (
     Attachment,
     DeletionReceipt,
     Level,
-    StorePolicy,
     StoreReceipt,
     StoreStatus,
 )
 from repertory.storage.index.base import IndexEngine, IndexWriter
+from repertory.storage.index.policy import StorePolicy
 
 log = structlog.get_logger(__name__)
 

@@ -11,7 +11,11 @@ import structlog
 
 from repertory.actors.crew import Crew
 from repertory.actors.messages.attachments import AttachmentDescription, DescribeAttachment
-from repertory.actors.messages.reconstruction import RecordReconstruction
+from repertory.actors.messages.reconstruction import (
+    ReconstructionFailure,
+    ReconstructionReport,
+    RecordReconstruction,
+)
 from repertory.actors.messages.resources import ListChildren, ListResources
 from repertory.actors.reply import Reply
 from repertory.actors.switchboard import Switchboard
@@ -19,9 +23,8 @@ from repertory.errors import FileCorrupted, MissingTag, NotDicom, RepertoryError
 from repertory.model import (
     Attachment,
     Level,
-    ReconstructionFailure,
-    ReconstructionReport,
     ResourceId,
+    ResourceIds,
     ResourceRef,
 )
 from repertory.storage import dicom
@@ -66,6 +69,7 @@ class Reconstructing:
         self._take_back = take_back
         self._rewrite = rewrite
         self._only: Level | None = None
+        self._whole = False
         self._lock = threading.Lock()
         self._refreshed: set[ResourceId] = set()
         self._studies: deque[ResourceId] = deque()
@@ -85,6 +89,7 @@ class Reconstructing:
 
     def begin_all(self) -> Reply[ReconstructionReport]:
         """Reconstruct all studies."""
+        self._whole = True
         listed = self._board.ask_soon(ListResources(level=Level.STUDY))
 
         def take(reply: Reply[tuple[ResourceId, ...]]) -> None:
@@ -102,7 +107,8 @@ class Reconstructing:
         self._board.ask_soon(question).on_done(self._take_instances)
 
     def _take_instances(self, reply: Reply[tuple[ResourceId, ...]]) -> None:
-        if reply.error is not None and not self._studies and not self._refreshed:
+        gone = isinstance(reply.error, UnknownResource) and self._whole
+        if reply.error is not None and not gone:
             self._outcome.refuse(reply.error)
             return
         with self._lock:
@@ -113,9 +119,10 @@ class Reconstructing:
 
     def _go_on(self) -> None:
         """Begin what may be begun; end when nothing is left."""
-        begun: list[Callable[[], object]] = []
+        begun: list[Callable[[], None]] = []
         with self._lock:
-            while self._instances and self._under_way < WIDTH:
+            width = WIDTH if self._only is None else 1
+            while self._instances and self._under_way < width:
                 self._under_way += 1
                 begun.append(partial(self._begin_instance, self._instances.popleft()))
             idle = not self._instances and not self._under_way and not self._listing
@@ -124,11 +131,15 @@ class Reconstructing:
                 study = self._studies.popleft()
                 question = ListChildren(level=Level.STUDY, id=study, at=Level.INSTANCE)
                 begun.append(partial(self._list, question))
-        if begun:
-            for begin in begun:
-                begin()
-        elif idle:
+        for begin in begun:
+            # By the crew: callbacks that begin what calls back would nest without end.
+            self._crew.do(begin).on_done(self._note_beginning)
+        if idle and not begun:
             self._end()
+
+    def _note_beginning(self, reply: Reply[None]) -> None:
+        if reply.error is not None:
+            self._outcome.refuse(reply.error)
 
     def _end(self) -> None:
         if self._failures:
@@ -139,7 +150,11 @@ class Reconstructing:
 
     def _begin_instance(self, id_: ResourceId) -> None:
         described = self._board.ask_soon(DescribeAttachment(level=Level.INSTANCE, id=id_))
-        done = described.then(lambda found: self._crew.do(lambda: self._reconstruct(id_, found)))
+
+        def reconstruct(found: AttachmentDescription) -> Reply[None]:
+            return self._crew.do(lambda: self._reconstruct(id_, found))
+
+        done: Reply[None] = described.then(reconstruct)
         done.on_done(partial(self._note, id_))
 
     def _note(self, id_: ResourceId, reply: Reply[None]) -> None:
@@ -151,7 +166,7 @@ class Reconstructing:
                 if self._only is not None:
                     self._instances.clear()
             elif not isinstance(error, UnknownResource):  # deleted meanwhile: nothing to do
-                self._failures.append(ReconstructionFailure(id_, str(error)))
+                self._failures.append(ReconstructionFailure(id=id_, reason=str(error)))
         if error is not None and not isinstance(error, RepertoryError):
             log.error("reconstruction_failed", id=id_, exc_info=error)
         self._go_on()
@@ -182,7 +197,14 @@ class Reconstructing:
         )
         if new is not None:
             self._take_back(new, reply)
+        reply.on_done(lambda reply: self._unless_done(reply, ids, levels))
         return reply
+
+    def _unless_done(self, reply: Reply[None], ids: ResourceIds, levels: frozenset[Level]) -> None:
+        """Leave the parents to the next instance if the index refused this one."""
+        if reply.error is not None:
+            with self._lock:
+                self._refreshed.difference_update(ids.at(level) for level in levels)
 
 
 class AttachmentFile(io.RawIOBase):

@@ -29,7 +29,11 @@ from repertory.actors.messages.instances import (
     StoreZip,
     UploadId,
 )
-from repertory.actors.messages.reconstruction import ReconstructArchive, ReconstructResource
+from repertory.actors.messages.reconstruction import (
+    ReconstructArchive,
+    ReconstructionReport,
+    ReconstructResource,
+)
 from repertory.actors.reconstructing import Reconstructing
 from repertory.actors.reply import Reply
 from repertory.actors.switchboard import Switchboard
@@ -48,7 +52,6 @@ from repertory.model import (
     Level,
     Metadata,
     Origin,
-    ReconstructionReport,
     ResourceId,
     ResourceRef,
     StoreReceipt,

@@ -28,15 +28,7 @@ NOT_HONOURED: Mapping[str, tuple[Any, ...]] = {
     "LimitFindInstances": (0,),
     "LimitFindResults": (0,),
     "LogExportedResources": (False,),
-    "MaximumPatientCount": (0,),
-    "MaximumStorageMode": ("Recycle",),
-    "MaximumStorageSize": (0,),
-    "OverwriteInstances": (False, "Never"),
-    "PatientLevelEnabled": (True,),
-    "ReadOnly": (False,),
     "StorageAccessOnFind": ("Always",),
-    "StorageCompression": (False,),
-    "StoreDicom": (True,),
     "TemporaryDirectory": (),
     "UserContentType": ({},),
     # Threads, memory and caches
@@ -47,7 +39,6 @@ NOT_HONOURED: Mapping[str, tuple[Any, ...]] = {
     "JobsEngineThreadsCount": ({"ResourceModification": 1},),
     "LoaderThreads": (4,),
     "MaximumConcurrentDcmtkTranscoders": (0,),
-    "MaximumStorageCacheSize": (128, 0),
     "SequentialDicomReaderThreadsCount": (4,),
     "SequentialDicomReaderWindowCapacity": (128,),
     "SequentialDicomReaderWindowSize": (4,),
@@ -191,9 +182,7 @@ PARTLY_HONOURED: Mapping[str, Mapping[str, tuple[Any, ...]]] = {
 }
 """Options within the sections that Repertory has, with the values that change nothing."""
 
-REFUSED: Mapping[str, str] = {
-    "ReadOnly": "Repertory has no read-only mode yet, and would take new instances",
-}
+REFUSED: Mapping[str, str] = {}
 """Options that are not honoured and must not be passed over, with the reason."""
 
 

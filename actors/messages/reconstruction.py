@@ -4,11 +4,26 @@ from repertory.actors.messages.base import Command, message
 from repertory.model import (
     Attachment,
     Level,
-    ReconstructionReport,
     ResourceId,
     ResourceIds,
     Summary,
 )
+
+
+@message
+class ReconstructionFailure:
+    """An instance that could not be reconstructed, and the reason in a sentence."""
+
+    id: ResourceId
+    reason: str
+
+
+@message
+class ReconstructionReport:
+    """How many instances were reconstructed, and which were not."""
+
+    reconstructed: int
+    failures: tuple[ReconstructionFailure, ...] = ()
 
 
 @message

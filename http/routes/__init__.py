@@ -6,6 +6,7 @@ from repertory.http.routes import (
     files,
     instances,
     plugins,
+    reconstruction,
     resources,
     system,
     tools,
@@ -21,5 +22,6 @@ ALL: tuple[Routes, ...] = (
     tools.routes,
     plugins.routes,
     explorer.routes,
+    reconstruction.routes,
 )
 """Every topic, in the order of the reference."""

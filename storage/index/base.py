@@ -22,12 +22,12 @@ from repertory.model import (
     ResourceIds,
     ResourceRef,
     ResourceStatistics,
-    StorePolicy,
     StoreReceipt,
     Summary,
     Totals,
     Unstable,
 )
+from repertory.storage.index.policy import StorePolicy
 
 
 class IndexReader(Protocol):

@@ -13,7 +13,6 @@ from repertory.model import (
     Origin,
     ResourceId,
     ResourceIds,
-    StorePolicy,
     StoreReceipt,
     Summary,
     Unstable,
@@ -30,6 +29,7 @@ from repertory.storage.index.operations import (
 )
 from repertory.storage.index.operations.group import Group
 from repertory.storage.index.operations.recording import Recorder
+from repertory.storage.index.policy import StorePolicy
 
 log = structlog.get_logger(__name__)
 

@@ -8,9 +8,7 @@ from repertory.model import (
     ContentType,
     Level,
     Origin,
-    Overwriting,
     ResourceId,
-    StorePolicy,
     Summary,
 )
 from repertory.storage.index.database import Database
@@ -25,6 +23,7 @@ from repertory.storage.index.packing import (
     pack_tags,
     unpack_entries,
 )
+from repertory.storage.index.policy import Overwriting, StorePolicy
 
 FORGET_ARRIVAL = "DELETE FROM changes WHERE resource = ? AND type = ?"
 SET_METADATA = "UPDATE resources SET metadata = ? WHERE id = ?"

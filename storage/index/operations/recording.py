@@ -8,10 +8,8 @@ from repertory.model import (
     ChangeType,
     Level,
     Origin,
-    Overwriting,
     ResourceId,
     ResourceIds,
-    StorePolicy,
     StoreReceipt,
     StoreStatus,
     Summary,
@@ -35,6 +33,7 @@ from repertory.storage.index.packing import (
     pack_metadata,
     pack_tags,
 )
+from repertory.storage.index.policy import Overwriting, StorePolicy
 
 FIND_PLACES = (
     "SELECT index_in_series FROM resources WHERE parent = ? AND index_in_series IS NOT NULL"
@@ -112,7 +111,7 @@ class Recorder:
             plan = plan_parents(self._db, ids, summary, origin, self._signatures)
         recycled: tuple[ResourceId, ...] = ()
         if policy.is_limited:
-            patient = plan.known_patient if plan is not None else lineage and lineage.patient
+            patient = lineage.patient if lineage else plan.known_patient if plan else None
             size = attachment.compressed_size if attachment is not None else 0
             recycled = self.recycler.make_room(policy, size, patient=patient, now=now)
             if recycled:

@@ -4,11 +4,12 @@ from collections import deque
 from collections.abc import Iterator
 
 from repertory.errors import LimitReached, UnknownResource
-from repertory.model import Level, ResourceId, StorePolicy
+from repertory.model import Level, ResourceId
 from repertory.storage.index.database import Database
 from repertory.storage.index.operations.deleting import delete_resource
 from repertory.storage.index.operations.group import Group
 from repertory.storage.index.packing import LARGEST, pack_id, unpack_id
+from repertory.storage.index.policy import StorePolicy
 
 _ORDER = "CASE WHEN unprotected_at > activity THEN unprotected_at ELSE activity END"
 FIND_QUIET = (
@@ -122,7 +123,7 @@ class Recycler:
         try:
             while True:
                 if not self._quiet:
-                    self._quiet.extend(self._db.all(FIND_QUIET, (last, BATCH)))  # type: ignore[arg-type]
+                    self._quiet.extend(self._db.all(FIND_QUIET, (last, BATCH)))
                     if not self._quiet:
                         return
                 number, place = self._quiet.popleft()
