@@ -11,9 +11,6 @@ OPEN = 16
 """How many are kept open between two pieces; what they hold is some megabytes at most."""
 
 
-_NOTHING = b""
-
-
 class Stream:
     """Reads a file from its beginning; the MD5 sum, where one is known, is checked at its end.
 
@@ -25,7 +22,7 @@ class Stream:
         self._size = size
         self._md5 = md5
         self._sum = hashlib.md5(usedforsecurity=False)
-        self._left = memoryview(_NOTHING)
+        self._left = memoryview(b"")
         self.position = 0
 
     def skip(self, length: int) -> None:
@@ -48,7 +45,7 @@ class Stream:
 
     def _some(self, length: int) -> memoryview:
         if not self._left:
-            piece: bytes = next(self._pieces, _NOTHING)
+            piece = next(self._pieces, None)
             if not piece:
                 raise FileCorrupted("A stored file is shorter than it was when it was stored.")
             if self._md5:
@@ -62,7 +59,7 @@ class Stream:
 
     def _check_end(self) -> None:
         # What comes after the last piece are the checks of the stored form.
-        if self._left or next(self._pieces, _NOTHING):
+        if self._left or next(self._pieces, None):
             raise FileCorrupted
         if self._md5 and self._sum.hexdigest() != self._md5:
             raise FileCorrupted
