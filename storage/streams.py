@@ -59,7 +59,9 @@ class Stream:
 
     def _check_end(self) -> None:
         # What comes after the last piece are the checks of the stored form.
-        if self._left or next(self._pieces, None):
+        if self._left:
+            raise FileCorrupted
+        if next(self._pieces, None):
             raise FileCorrupted
         if self._md5 and self._sum.hexdigest() != self._md5:
             raise FileCorrupted
