@@ -7,17 +7,29 @@ import structlog
 
 from repertory.actors.base import RepertoryActor, handles
 from repertory.actors.index_items import IndexItems
-from repertory.actors.messages.attachments import AttachmentsReleased, ForgetReleased
+from repertory.actors.messages.attachments import (
+    AttachmentsReleased,
+    ForgetReleased,
+    RecordRecompression,
+)
 from repertory.actors.messages.base import Event, message
 from repertory.actors.messages.changes import ChangesLogged, ClearChanges
 from repertory.actors.messages.instances import InstanceStored, RecordInstance
+from repertory.actors.messages.reconstruction import RecordReconstruction
 from repertory.actors.messages.resources import DeleteResource, ResourceDeleted
 from repertory.actors.messages.stability import DeclareStable, ResourceStabilized
 from repertory.actors.reply import Reply
 from repertory.actors.switchboard import Switchboard
-from repertory.errors import IndexFailed, RepertoryError
-from repertory.model import DeletionReceipt, StoreReceipt, StoreStatus
+from repertory.errors import Forbidden, IndexFailed, RepertoryError
+from repertory.model import (
+    Attachment,
+    DeletionReceipt,
+    Level,
+    StoreReceipt,
+    StoreStatus,
+)
 from repertory.storage.index.base import IndexEngine, IndexWriter
+from repertory.storage.index.policy import StorePolicy
 
 log = structlog.get_logger(__name__)
 
@@ -46,11 +58,27 @@ class IndexActor(IndexItems, RepertoryActor):
     rank = 1
 
     def __init__(
-        self, *, board: Switchboard, engine: IndexEngine, log_exports: bool = False
+        self,
+        *,
+        board: Switchboard,
+        engine: IndexEngine,
+        policy: StorePolicy = StorePolicy(),  # noqa: B008 - frozen
+        read_only: bool = False,
+        log_exports: bool = False,
     ) -> None:
-        """Take the engine; ``log_exports`` is ``LogExportedResources``."""
+        """Take what the actor works with.
+
+        Args:
+            board: the switchboard.
+            engine: the database.
+            policy: what happens when the archive is full, and to instances that are there.
+            read_only: whether to refuse every change (``ReadOnly``).
+            log_exports: whether to keep the log of exports (``LogExportedResources``).
+        """
         super().__init__(board=board)
         self._engine = engine
+        self._policy = policy
+        self._read_only = read_only
         self._writer: IndexWriter
         self._log_exports = log_exports
         self._last_change = 0
@@ -62,6 +90,19 @@ class IndexActor(IndexItems, RepertoryActor):
         self._engine.open()
         self._writer = self._engine.writer()
         self._last_change = self._writer.last_change
+        if self._policy.is_limited and not self._read_only:
+            self._recycle()
+
+    def _recycle(self) -> None:
+        """The limits may be lower than last time."""
+        self._writer.begin()
+        recycled = self._writer.recycle(self._policy, self.clock.now())
+        self._writer.commit()
+        if recycled:
+            log.info("patients_recycled", count=len(recycled))
+            for id_ in recycled:
+                self.board.publish(ResourceDeleted(level=Level.PATIENT, id=id_))
+            self.board.publish(AttachmentsReleased())
 
     def close(self) -> None:
         """Commit what is left, and let go of the index."""
@@ -74,9 +115,15 @@ class IndexActor(IndexItems, RepertoryActor):
         """Enter an instance, or release its file where it is there already."""
 
         def events(receipt: StoreReceipt) -> tuple[Event, ...]:
-            if receipt.status is StoreStatus.SUCCESS:
-                return (InstanceStored(ids=receipt.ids, activity=receipt.activity),)
-            return (AttachmentsReleased(),)
+            if receipt.status is not StoreStatus.SUCCESS:
+                return (AttachmentsReleased(),)
+            stored = InstanceStored(ids=receipt.ids, activity=receipt.activity)
+            if not receipt.recycled and not receipt.overwritten:
+                return (stored,)
+            if receipt.recycled:
+                log.info("patients_recycled", count=len(receipt.recycled))
+            recycled = (ResourceDeleted(level=Level.PATIENT, id=id_) for id_ in receipt.recycled)
+            return (*recycled, stored, AttachmentsReleased())
 
         return self._change(
             lambda: self._writer.record_instance(
@@ -85,6 +132,7 @@ class IndexActor(IndexItems, RepertoryActor):
                 attachment=command.attachment,
                 origin=command.origin,
                 now=self.clock.now(),
+                policy=self._policy,
             ),
             events,
         )
@@ -96,6 +144,34 @@ class IndexActor(IndexItems, RepertoryActor):
         return self._change(
             lambda: self._writer.delete_resource(command.level, command.id, self.clock.now()),
             lambda _: (deleted, AttachmentsReleased()),
+        )
+
+    @handles(RecordRecompression)
+    def record_recompression(self, command: RecordRecompression) -> Reply[Attachment]:
+        """Let a file take the place of another one."""
+        return self._change(
+            lambda: self._writer.replace_file(
+                command.level,
+                command.id,
+                command.attachment,
+                command.replaces,
+                self.clock.now(),
+            ),
+            lambda _: (AttachmentsReleased(),),
+        )
+
+    @handles(RecordReconstruction)
+    def record_reconstruction(self, command: RecordReconstruction) -> Reply[None]:
+        """Refresh an instance and its parents."""
+        return self._change(
+            lambda: self._writer.record_reconstruction(
+                ids=command.ids,
+                summary=command.summary,
+                levels=command.levels,
+                replaces=command.replaces,
+                attachment=command.attachment,
+            ),
+            lambda _: (AttachmentsReleased(),),
         )
 
     @handles(DeclareStable)
@@ -131,6 +207,9 @@ class IndexActor(IndexItems, RepertoryActor):
     ) -> Reply[R]:
         reply: Reply[R] = Reply()
         failure: RepertoryError
+        if self._read_only:
+            reply.refuse(Forbidden("The archive is read-only."))
+            return reply
         if not self._outcomes:
             self._writer.begin()  # what it raises reaches the asker: nothing was begun
             self.tell_self(CommitGroup(group=self._group))

@@ -1,8 +1,6 @@
 """The storage area's handlers for attachments: storing, reading as stored, verifying."""
 
 import hashlib
-import uuid as uuids
-from functools import partial
 from typing import TYPE_CHECKING
 
 import structlog
@@ -22,6 +20,7 @@ from repertory.errors import FileCorrupted, Forbidden, Unsupported
 from repertory.items import is_user_number
 from repertory.model import Attachment
 from repertory.storage.areas.base import StorageArea
+from repertory.storage.files import Files
 
 if TYPE_CHECKING:
     from typing import Any
@@ -42,11 +41,12 @@ class StorageItems:
     _area: StorageArea
     _crew: Crew
     _uploads: Uploads
-    _keep_md5: bool
+    _files: Files
 
     if TYPE_CHECKING:
 
-        def _take_back(self, attachment: Attachment, reply: Reply[Any]) -> None: ...
+        def take_back(self, attachment: Attachment, reply: Reply[Any]) -> None:
+            """Remove a file once the index has refused it."""
 
     @handles(StoreAttachment)
     def store_attachment(self, command: StoreAttachment) -> Reply[Attachment]:
@@ -66,30 +66,18 @@ class StorageItems:
                 expected=command.expected,
             )
         )
-        reply.on_done(partial(self._take_back, attachment))
+        self.take_back(attachment, reply)
         return reply
 
     def _write_attachment(self, content_type: int, content: Body) -> Attachment:
-        uuid = str(uuids.uuid4())
         if isinstance(content, bytes):
-            size, sum_ = len(content), hashlib.md5(content, usedforsecurity=False)
-            self._area.create(uuid, content_type, content)
-        else:
-            upload = self._uploads.take(content)
-            size, sum_ = upload.size, upload.md5
-            try:
-                self._area.adopt(uuid, content_type, upload.path)
-            finally:
-                upload.path.unlink(missing_ok=True)
-        md5 = sum_.hexdigest() if self._keep_md5 else ""
-        return Attachment(
-            uuid=uuid,
-            content_type=content_type,
-            uncompressed_size=size,
-            uncompressed_md5=md5,
-            compressed_size=size,
-            compressed_md5=md5,
-        )
+            return self._files.write(content, content_type)
+        upload = self._uploads.take(content)
+        try:
+            md5 = upload.md5.hexdigest() if self._files.options.keep_md5 else ""
+            return self._files.write_file(upload.path, upload.size, md5, content_type)
+        finally:
+            upload.path.unlink(missing_ok=True)
 
     @handles(ReadStoredFile)
     def read_stored_file(self, query: ReadStoredFile) -> Reply[bytes]:

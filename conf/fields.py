@@ -134,6 +134,20 @@ def one_of(*words: str) -> Check:
     return check
 
 
+def one_to(last: int) -> Check:
+    """A number from 1 to ``last``."""
+
+    def check(value: int) -> str | None:
+        return None if 1 <= value <= last else f"must be between 1 and {last}"
+
+    return check
+
+
+def overwriting(value: bool | str) -> str | None:
+    """One of Orthanc's modes of overwriting, or true or false as it was before them."""
+    return None if isinstance(value, bool) else one_of("Never", "Always", "IfChanged")(value)
+
+
 def application_entity_title(value: str) -> str | None:
     """A title of the DICOM protocol: 1 to 16 characters (PS3.5 section 6.2, AE)."""
     return None if 1 <= len(value.strip()) <= 16 else "must have 1 to 16 characters"

@@ -26,15 +26,7 @@ NOT_HONOURED: Mapping[str, tuple[Any, ...]] = {
     "ExtraMainDicomTags": ({},),
     "LimitFindInstances": (0,),
     "LimitFindResults": (0,),
-    "MaximumPatientCount": (0,),
-    "MaximumStorageMode": ("Recycle",),
-    "MaximumStorageSize": (0,),
-    "OverwriteInstances": (False, "Never"),
-    "PatientLevelEnabled": (True,),
-    "ReadOnly": (False,),
     "StorageAccessOnFind": ("Always",),
-    "StorageCompression": (False,),
-    "StoreDicom": (True,),
     "TemporaryDirectory": (),
     # Threads, memory and caches
     "DicomParserCacheSize": (256,),
@@ -44,7 +36,6 @@ NOT_HONOURED: Mapping[str, tuple[Any, ...]] = {
     "JobsEngineThreadsCount": ({"ResourceModification": 1},),
     "LoaderThreads": (4,),
     "MaximumConcurrentDcmtkTranscoders": (0,),
-    "MaximumStorageCacheSize": (128, 0),
     "SequentialDicomReaderThreadsCount": (4,),
     "SequentialDicomReaderWindowCapacity": (128,),
     "SequentialDicomReaderWindowSize": (4,),
@@ -188,9 +179,7 @@ PARTLY_HONOURED: Mapping[str, Mapping[str, tuple[Any, ...]]] = {
 }
 """Options within the sections that Repertory has, with the values that change nothing."""
 
-REFUSED: Mapping[str, str] = {
-    "ReadOnly": "Repertory has no read-only mode yet, and would take new instances",
-}
+REFUSED: Mapping[str, str] = {}
 """Options that are not honoured and must not be passed over, with the reason."""
 
 

@@ -5,6 +5,8 @@ from repertory.conf.fields import (
     not_empty,
     not_negative,
     one_of,
+    one_to,
+    overwriting,
     port,
     positive,
     section,
@@ -65,6 +67,61 @@ class Settings:
     )
     store_md5_for_attachments: bool = setting(
         default=True, meaning="Whether MD5 sums of files are kept.", name="StoreMD5ForAttachments"
+    )
+    storage_compression: bool = setting(
+        default=False, meaning="Whether new files are compressed; those that are there stay."
+    )
+    storage_compression_format: str = setting(
+        default="Zstandard",
+        meaning="How files are compressed: Zstandard, or ZlibWithSize as Orthanc does.",
+        check=one_of("Zstandard", "ZlibWithSize"),
+        ours=True,
+    )
+    storage_compression_level: int = setting(
+        default=3,
+        meaning="The effort to compress files: 1 (fast) to 19 (small), for zlib to 9.",
+        check=one_to(19),
+        ours=True,
+    )
+    maximum_storage_cache_size: int = setting(
+        default=128,
+        meaning="Megabytes of files that are kept in memory once they were read; 0: none.",
+        check=not_negative,
+    )
+    verify_reads: bool = setting(
+        default=True,
+        meaning="Whether the MD5 sum of a file is checked when it is read as a whole.",
+        ours=True,
+    )
+    store_dicom: bool = setting(
+        default=True,
+        meaning="Whether DICOM files are kept; false: only what the index says of them.",
+    )
+    maximum_storage_size: int = setting(
+        default=0,
+        meaning="Megabytes that all stored files may have together; 0: no limit.",
+        check=not_negative,
+    )
+    maximum_patient_count: int = setting(
+        default=0, meaning="How many patients there may be; 0: no limit.", check=not_negative
+    )
+    maximum_storage_mode: str = setting(
+        default="Recycle",
+        meaning="Recycle: the patients that were quiet for longest make room; Reject: nobody does.",
+        check=one_of("Recycle", "Reject"),
+    )
+    overwrite_instances: bool | str = setting(
+        default="Never",
+        meaning="Never, Always (or false, true) or IfChanged: whether an instance that is there"
+        " already is replaced.",
+        check=overwriting,
+    )
+    patient_level_enabled: bool = setting(
+        default=True,
+        meaning="Whether patients count; false forbids the limits by which they are recycled.",
+    )
+    read_only: bool = setting(
+        default=False, meaning="Whether nothing can be changed: the routes that write are absent."
     )
     maximum_request_body_size_mb: int = setting(
         default=8192,
@@ -197,6 +254,18 @@ class Settings:
             name: (kind, unknown) if isinstance(kind, int) else (int(kind[0]), str(kind[1]))
             for name, kind in self.user_content_type.items()
         }
+
+    @property
+    def is_limited(self) -> bool:
+        """Whether the archive may become full before the disk does."""
+        return self.maximum_storage_size > 0 or self.maximum_patient_count > 0
+
+    @property
+    def overwrite_mode(self) -> str:
+        """What ``overwrite_instances`` says, as a word."""
+        if isinstance(self.overwrite_instances, bool):
+            return "Always" if self.overwrite_instances else "Never"
+        return self.overwrite_instances
 
     @property
     def authentication_required(self) -> bool:

@@ -10,6 +10,7 @@ from repertory.http.bridge import BOARD, CONTROL, SETTINGS, Control
 from repertory.http.dispatch import PATTERN, Dispatcher
 from repertory.http.doorbell import DOORBELL, Doorbell
 from repertory.http.names import VOCABULARY, Vocabulary
+from repertory.http.read_only import is_there
 from repertory.http.routes import ALL
 from repertory.http.routing import TREE, RouteTree
 
@@ -31,7 +32,9 @@ def make_app(
     Raises:
         CannotStart: the settings contradict each other.
     """
-    tree = RouteTree(route for routes in ALL for route in routes)
+    tree = RouteTree(
+        route for routes in ALL for route in routes if is_there(route, read_only=settings.read_only)
+    )
     dispatcher = Dispatcher(tree, settings)
     app = web.Application(client_max_size=0)  # bodies are measured where they are read
     app[BOARD] = board

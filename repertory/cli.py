@@ -34,6 +34,7 @@ commands:
   serve          what happens without a command
   check-config   read the configuration and say what is wrong with it
   import         bring DICOM files of this computer into the archive
+  recover        give the plain file back from a stored one, without a server
 
 signals:  TERM and INT stop in good order; HUP reads a changed configuration and starts anew;
           USR1 shows what every thread is doing.
@@ -260,10 +261,19 @@ def _import(words: Sequence[str]) -> int:
     return code
 
 
+def _recover(words: Sequence[str]) -> int:
+    recovering = import_module("repertory.recovering")
+    parser = _Parser(prog="repertory recover", allow_abbrev=False)
+    recovering.add_arguments(parser)
+    code: int = recovering.run(parser.parse(words))
+    return code
+
+
 _COMMANDS: dict[str, Callable[[Sequence[str]], int]] = {
     "serve": _serve,
     "check-config": _check_config,
     "import": _import,
+    "recover": _recover,
 }
 
 

@@ -254,6 +254,10 @@ class StoreReceipt:
     status: StoreStatus
     activity: int = 0
     """The number of a new instance's arrival: it grows with each; 0 for others."""
+    recycled: tuple[ResourceId, ...] = ()
+    """The patients that were deleted to make room for it."""
+    overwritten: bool = False
+    """Whether it took the place of one that was there."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,8 +22,10 @@ from repertory.actors.storage import StorageActor
 from repertory.actors.switchboard import Ref, Switchboard
 from repertory.conf.settings import Settings
 from repertory.errors import CannotStart, RepertoryError, ShuttingDown, Unsupported
-from repertory.model import Level
+from repertory.model import Compression, Level
 from repertory.storage.areas import FilesystemArea
+from repertory.storage.files import FileOptions
+from repertory.storage.index.policy import Overwriting, StorePolicy
 from repertory.storage.index.sqlite.engine import SqliteEngine
 from repertory.storage.main_tags import MAIN_DICOM_TAGS
 
@@ -218,7 +220,14 @@ class Repertory:
         )
         area = FilesystemArea(files, synchronize=settings.sync_storage_area)
 
-        self._put_on(board, IndexActor, engine=engine, log_exports=settings.log_exported_resources)
+        self._put_on(
+            board,
+            IndexActor,
+            engine=engine,
+            policy=_store_policy(settings),
+            read_only=settings.read_only,
+            log_exports=settings.log_exported_resources,
+        )
         for _ in range(settings.index_readers):
             self._put_on(board, IndexReaderActor, engine=engine)
         self._put_on(
@@ -227,9 +236,12 @@ class Repertory:
             area=area,
             crew=ThreadCrew(settings.storage_threads, name="storage"),
             main_tags=main_tags,
-            keep_md5=settings.store_md5_for_attachments,
+            options=_file_options(settings),
+            store_dicom=settings.store_dicom,
             unpacking_limit=settings.maximum_request_body_size_mb << 20,
         )
+        if settings.read_only:
+            return  # nobody works in the background: what waits, waits for a run that may write
         self._put_on(
             board,
             DeletionQueueActor,
@@ -278,3 +290,25 @@ class Repertory:
         else:
             # Whoever waits stops the archive; this is the dying actor's own thread.
             self._stopped.set()
+
+
+def _store_policy(settings: Settings) -> StorePolicy:
+    return StorePolicy(
+        overwriting=Overwriting(settings.overwrite_mode),
+        maximum_size=settings.maximum_storage_size << 20,
+        maximum_patients=settings.maximum_patient_count,
+        recycles=settings.maximum_storage_mode == "Recycle",
+    )
+
+
+def _file_options(settings: Settings) -> FileOptions:
+    by_word = {"Zstandard": Compression.ZSTANDARD, "ZlibWithSize": Compression.ZLIB_WITH_SIZE}
+    packed = by_word[settings.storage_compression_format]
+    return FileOptions(
+        compression=packed if settings.storage_compression else Compression.NONE,
+        packed=packed,
+        level=settings.storage_compression_level,
+        keep_md5=settings.store_md5_for_attachments,
+        verify=settings.verify_reads,
+        cache_size=settings.maximum_storage_cache_size << 20,
+    )

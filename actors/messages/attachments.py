@@ -106,6 +106,43 @@ class ReadHeader(Query[Mapping[str, Any]]):
 
 
 @message
+class RecompressAttachment(Command[Attachment]):
+    """Store the file of an attachment compressed, or as it is; the answer is the attachment.
+
+    A file that has the wanted form already stays. Another one gets a new UUID, and the old file
+    is released in the same transaction; a file that is damaged is refused.
+
+    Raises:
+        UnknownResource: there is no such resource.
+        UnknownItem: it has no such attachment.
+        RevisionConflict: the attachment was changed meanwhile.
+        FileLost: the file is missing.
+        FileCorrupted: the file is not as it was when it was stored.
+    """
+
+    level: Level
+    id: ResourceId
+    content_type: int = ContentType.DICOM
+    compressed: bool
+
+
+@message
+class RecordRecompression(Command[Attachment]):
+    """Let a file take the place of the one named ``replaces``, which is released.
+
+    Raises:
+        UnknownResource: there is no such resource.
+        UnknownItem: it has no such attachment.
+        RevisionConflict: the attachment is another file by now.
+    """
+
+    level: Level
+    id: ResourceId
+    attachment: Attachment
+    replaces: str
+
+
+@message
 class RemoveAttachment(Command[None]):
     """Remove a released file from the storage area; to remove twice does no harm.
 

@@ -12,6 +12,7 @@ from repertory.http.routes import (
     metadata,
     plugins,
     protection,
+    reconstruction,
     resources,
     system,
     tools,
@@ -33,5 +34,6 @@ ALL: tuple[Routes, ...] = (
     protection.routes,
     changes_stream.routes,
     exports.routes,
+    reconstruction.routes,
 )
 """Every topic, in the order of the reference."""

@@ -28,6 +28,7 @@ from repertory.model import (
     Totals,
     Unstable,
 )
+from repertory.storage.index.policy import StorePolicy
 
 
 class IndexReader(Protocol):
@@ -182,15 +183,57 @@ class IndexWriter(Protocol):
         *,
         ids: ResourceIds,
         summary: Summary,
-        attachment: Attachment,
+        attachment: Attachment | None,
         origin: Origin,
         now: float,
+        policy: StorePolicy = ...,
     ) -> StoreReceipt:
         """Enter an instance with the parents that it lacks, its attachment and its changes.
 
-        An instance that is there already is left as it is, and ``attachment`` is released.
+        An instance that is there already is left as it is, and ``attachment`` is released; or it
+        is overwritten, as ``policy`` has it, and its old file is released.
         Marks the parents unstable and brings their LastUpdate up to date. Logs NewInstance,
         NewSeries, NewStudy, NewPatient as they apply, and CompletedSeries.
+
+        Raises:
+            LimitReached: the limits of ``policy`` leave no room; nothing was written.
+        """
+
+    def recycle(self, policy: StorePolicy, now: float) -> tuple[ResourceId, ...]:
+        """Delete patients until the archive is within its limits, as far as that can be.
+
+        Those that were quiet for longest go first, protected ones never.
+        """
+
+    def replace_file(
+        self, level: Level, id_: ResourceId, attachment: Attachment, replaces: str, now: float
+    ) -> Attachment:
+        """Let ``attachment`` take the place of the file named ``replaces``, which is released.
+
+        Raises:
+            UnknownResource: there is no such resource.
+            UnknownItem: it has no file of that content type.
+            RevisionConflict: its file is another one by now.
+        """
+
+    def record_reconstruction(
+        self,
+        *,
+        ids: ResourceIds,
+        summary: Summary,
+        levels: Collection[Level],
+        replaces: str,
+        attachment: Attachment | None,
+    ) -> None:
+        """Refresh an instance and its parents, at ``levels``, from the file named ``replaces``.
+
+        ``attachment`` takes that file's place, and it is released; ``None`` leaves it. What users
+        wrote stays, nothing is logged, and stable resources stay stable.
+
+        Raises:
+            UnknownResource: there is no such instance.
+            UnknownItem: it has no file.
+            RevisionConflict: its file is another one by now.
         """
 
     def delete_resource(self, level: Level, id_: ResourceId, now: float) -> DeletionReceipt:

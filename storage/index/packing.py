@@ -129,8 +129,8 @@ def pack_metadata(values: Mapping[str, tuple[str, int]]) -> str:
         raise BadParameter("The value of a metadata is not text.") from error
 
 
-def unpack_revisions(packed: str) -> dict[str, tuple[str, int]]:
-    """Metadata from JSON, with the revisions."""
+def unpack_entries(packed: str) -> dict[str, tuple[str, int]]:
+    """Metadata from JSON as it went in: number to value and revision."""
     return {number: (entry[0], entry[1]) for number, entry in orjson.loads(packed).items()}
 
 

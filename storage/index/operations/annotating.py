@@ -8,7 +8,7 @@ from repertory.storage.index.operations.describing import METADATA
 from repertory.storage.index.operations.group import Group
 from repertory.storage.index.operations.listing import find
 from repertory.storage.index.operations.revisions import check, revision_of
-from repertory.storage.index.packing import pack_metadata, stamp, unpack_revisions
+from repertory.storage.index.packing import pack_metadata, stamp, unpack_entries
 
 SET_METADATA = "UPDATE resources SET metadata = ? WHERE id = ?"
 
@@ -17,7 +17,7 @@ Entries = dict[str, tuple[str, int]]
 
 def _read(db: Database, resource: int) -> Entries:
     packed, last_update = db.one(METADATA, (resource,)) or ("{}", None)
-    entries = unpack_revisions(packed)
+    entries = unpack_entries(packed)
     if last_update is not None:
         entries[str(int(Metadata.LAST_UPDATE))] = (stamp(last_update), 0)
     return entries

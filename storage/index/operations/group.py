@@ -193,6 +193,19 @@ class Group:
             news = self._news[lineage.series] = News(lineage)
         return news
 
+    def pending(self) -> tuple[int, int]:
+        """Patients and bytes on disk that are not in ``totals`` yet."""
+        news = self._news.values()
+        return sum(one.new_patient for one in news), sum(one.disk_size for one in news)
+
+    def settle(self) -> None:
+        """Write everything that waits, for an operation that reads it and may still refuse.
+
+        What is written is of changes that stand: to refuse leaves no trace of its own.
+        """
+        self.flush()
+        self.writing = False
+
     def flush(self) -> None:
         """Write everything that waits."""
         self.writing = True
@@ -207,12 +220,6 @@ class Group:
             self._news = {}
             self._write_tallies(news)
             self._write_totals(news)
-
-    def settle(self) -> None:
-        """Write everything that waits, for an operation that reads it and may still refuse."""
-        self.flush()
-        # The operation itself has written nothing: a refusal of it leaves no trace.
-        self.writing = False
 
     def _write_tallies(self, all_news: list[News]) -> None:
         tallies: dict[int, Tally] = {}

@@ -3,6 +3,7 @@
 from repertory.errors import BadParameter
 from repertory.model import Level, ResourceId
 from repertory.storage.index.database import Database
+from repertory.storage.index.operations import recycling
 from repertory.storage.index.operations.group import Group
 from repertory.storage.index.packing import pack_id
 
@@ -24,8 +25,5 @@ def describe_protection(db: Database, id_: ResourceId) -> bool:
 
 def set_protection(db: Database, group: Group, id_: ResourceId, *, protected: bool) -> None:
     """Protect a patient, or end it; ``BadParameter``, as in Orthanc, where there is none."""
-    number, was_protected = _find(db, id_)
-    if protected == was_protected:
-        return
-    group.writing = True
-    db.execute("UPDATE resources SET is_protected = ? WHERE id = ?", (int(protected), number))
+    _find(db, id_)
+    recycling.set_protected(db, group, id_, protected)

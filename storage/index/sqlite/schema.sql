@@ -52,7 +52,8 @@ CREATE INDEX resources_by_sop_uid ON resources (level, sop_uid) WHERE sop_uid IS
 -- that these small rows lie together and an ingest rewrites few pages.
 -- The counters do not count the resource itself; the sizes do include its own attachments.
 -- `activity` is the number of the last instance that came; `unstable_at` is when, and NULL once
--- the resource is stable.
+-- the resource is stable. `unprotected_at` is the number of the last instance that had come when a
+-- patient's protection was taken away; the later of the two tells which patient is recycled first.
 CREATE TABLE tallies (
     resource INTEGER PRIMARY KEY,
     studies INTEGER NOT NULL,
@@ -64,7 +65,8 @@ CREATE TABLE tallies (
     dicom_uncompressed_size INTEGER NOT NULL,
     last_update REAL NOT NULL,
     activity INTEGER NOT NULL,
-    unstable_at REAL
+    unstable_at REAL,
+    unprotected_at INTEGER NOT NULL DEFAULT 0
 ) STRICT;
 
 CREATE INDEX tallies_by_unstable_at ON tallies (unstable_at) WHERE unstable_at IS NOT NULL;
