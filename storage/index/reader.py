@@ -1,7 +1,8 @@
 """A reader of an index, on any database that speaks SQL."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from types import TracebackType
+from typing import Any
 
 from repertory.model import (
     Attachment,
@@ -26,7 +27,9 @@ from repertory.storage.index.operations import (
     stability,
     statistics,
 )
+from repertory.storage.index.operations.finding import finding, selecting
 from repertory.storage.index.packing import unpack_id
+from repertory.storage.searching import Candidate, Search, Wanted
 
 
 class _OneState:
@@ -166,3 +169,32 @@ class DatabaseReader:
                 identifier=self._identifier or kept[0],
                 totals=statistics.describe_totals(db),
             )
+
+    def find_resources(self, search: Search) -> tuple[ResourceId, ...]:
+        """Identifiers of what a search finds."""
+        with self._state as db:
+            return finding.find_ids(db, search)
+
+    def describe_found(
+        self, search: Search, wanted: Wanted
+    ) -> tuple[tuple[ResourceDescription, dict[str, Any]], ...]:
+        """The same, described, with the wanted tags that the index knows."""
+        with self._state as db:
+            return finding.describe_found(db, search, wanted)
+
+    def count_found(self, search: Search) -> int:
+        """How many resources a search finds, whatever its limit."""
+        with self._state as db:
+            return selecting.count(db, search)
+
+    def find_candidates(self, search: Search, wanted: Wanted) -> tuple[Candidate, ...]:
+        """What a search finds as far as the index knows, with the files to look at."""
+        with self._state as db:
+            return finding.find_candidates(db, search, wanted)
+
+    def describe_many(
+        self, ids: Sequence[ResourceId], at: Level | None
+    ) -> tuple[ResourceDescription, ...]:
+        """Resources of whatever level, or what is above or below them at a level."""
+        with self._state as db:
+            return finding.describe_many(db, ids, at)
