@@ -118,7 +118,7 @@ def add_labels(engine: SqliteEngine, every: int) -> None:
     """Label one study in ``every``."""
     writer = engine.writer()
     try:
-        writer._db.execute(
+        writer._db.execute(  # noqa: SLF001 - labels have no other way in yet
             "INSERT INTO labels SELECT id, 'urgent' FROM resources WHERE level = 2 AND id % ? = 0",
             (every,),
         )

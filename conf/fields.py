@@ -158,3 +158,12 @@ def user_numbers(value: dict[str, int]) -> str | None:
     if any(name.isdecimal() for name in value):
         return "must not have a name that looks like a number"
     return None
+
+
+def tags_by_level(value: dict[str, list[str]]) -> str | None:
+    """Tags for each level; whether there are such tags, the start of the archive tells."""
+    if set(value) - {"Patient", "Study", "Series", "Instance"}:
+        return "must be given for Patient, Study, Series and Instance"
+    if not all(name.strip() for names in value.values() for name in names):
+        return "must not have an empty name"
+    return None

@@ -24,9 +24,6 @@ NOT_HONOURED: Mapping[str, tuple[Any, ...]] = {
     # The archive
     "CheckRevisions": (False,),
     "DatabaseServerIdentifier": (),
-    "ExtraMainDicomTags": ({},),
-    "LimitFindInstances": (0,),
-    "LimitFindResults": (0,),
     "LogExportedResources": (False,),
     "MaximumPatientCount": (0,),
     "MaximumStorageMode": ("Recycle",),
@@ -34,7 +31,6 @@ NOT_HONOURED: Mapping[str, tuple[Any, ...]] = {
     "OverwriteInstances": (False, "Never"),
     "PatientLevelEnabled": (True,),
     "ReadOnly": (False,),
-    "StorageAccessOnFind": ("Always",),
     "StorageCompression": (False,),
     "StoreDicom": (True,),
     "TemporaryDirectory": (),
@@ -128,7 +124,6 @@ NOT_HONOURED: Mapping[str, tuple[Any, ...]] = {
     **{f"{group}TransferSyntaxAccepted": (True,) for group in _GROUPS},
     # DICOM files
     "BuiltinDecoderTranscoderOrder": ("After",),
-    "CaseSensitivePN": (False,),
     "DefaultEncoding": ("Latin1",),
     "DefaultPrivateCreator": ("",),
     "DicomLossyTranscodingQuality": (90,),

@@ -126,6 +126,8 @@ class Resolver:
             patterns=patterns,
             case_sensitive=case_sensitive,
             is_identifier=tag in _IDENTIFIERS,
+            value=value,
+            is_ranged=entry.vr in RANGED,
         )
         if patterns:
             _check(level, constraint)

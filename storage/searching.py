@@ -13,7 +13,8 @@ class TagConstraint:
     """A tag whose value must match one of ``patterns``.
 
     ``level`` is where the index keeps the tag, ``None`` where it does not. ``is_identifier`` says
-    that it is kept as it is searched, too (``normalization.SEARCHED``).
+    that it is kept as it is searched, too (``normalization.SEARCHED``). ``value`` is what the
+    patterns were written as; ``is_ranged`` says that a hyphen stands for a range.
     """
 
     tag: str
@@ -22,6 +23,8 @@ class TagConstraint:
     patterns: tuple[Pattern, ...]
     case_sensitive: bool = False
     is_identifier: bool = False
+    value: str = ""
+    is_ranged: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,11 +86,11 @@ class Wanted:
 class Candidate:
     """A resource to be looked at in a file: that of its first instance.
 
-    ``pixel_data_offset`` is where the file's header ends, ``None`` if that is not known.
-    ``known`` are tags that are wanted and that the index knew.
+    ``metadata`` are those of that instance. ``known`` are tags that are wanted and that the index
+    knew.
     """
 
     id: ResourceId
     attachment: Attachment | None
-    pixel_data_offset: int | None
+    metadata: dict[int, str]
     known: dict[str, Any] = field(default_factory=dict)

@@ -4,6 +4,7 @@ from repertory.http.routes import (
     changes,
     explorer,
     files,
+    find,
     instances,
     plugins,
     resources,
@@ -21,5 +22,6 @@ ALL: tuple[Routes, ...] = (
     tools.routes,
     plugins.routes,
     explorer.routes,
+    find.routes,
 )
 """Every topic, in the order of the reference."""

@@ -120,7 +120,10 @@ class _Compiler:
         matching = value_matches(
             of_tag("x", MODALITY), constraint.patterns, case_sensitive=constraint.case_sensitive
         )
-        sql = f"EXISTS (SELECT 1 FROM resources AS x WHERE x.parent = {study}.id AND ({matching.sql}))"  # noqa: S608 - our own names
+        sql = (
+            f"EXISTS (SELECT 1 FROM resources AS x"  # noqa: S608 - our own names
+            f" WHERE x.parent = {study}.id AND ({matching.sql}))"
+        )
         self._conditions.append(Condition(sql, matching.values))
 
     def _identifier(self, constraint: TagConstraint) -> None:

@@ -1,11 +1,11 @@
 """What a search answers: identifiers, descriptions with the tags wanted besides, candidates."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from repertory.model import Level, ResourceDescription, ResourceId
 from repertory.storage.index.database import Database
-from repertory.storage.index.operations.describing import describe
+from repertory.storage.index.operations.describing import NO_NAMES, describe
 from repertory.storage.index.operations.finding.requesting import requested_tags
 from repertory.storage.index.operations.finding.selecting import (
     first_instances,
@@ -22,11 +22,11 @@ def find_ids(db: Database, search: Search) -> tuple[ResourceId, ...]:
 
 
 def describe_found(
-    db: Database, search: Search, wanted: Wanted
+    db: Database, search: Search, wanted: Wanted, names: Mapping[str, str] = NO_NAMES
 ) -> tuple[tuple[ResourceDescription, dict[str, Any]], ...]:
     """What is found, described, each with the wanted tags that the index knows."""
     numbers = [row[0] for row in select(db, search)]
-    descriptions = describe(db, search.level, numbers)
+    descriptions = describe(db, search.level, numbers, names)
     tags = requested_tags(db, search.level, numbers, wanted)
     return tuple(
         (description, tags[number])
@@ -41,17 +41,17 @@ def find_candidates(db: Database, search: Search, wanted: Wanted) -> tuple[Candi
     files = first_instances(db, search.level, numbers)
     tags = requested_tags(db, search.level, numbers, wanted)
     return tuple(
-        Candidate(unpack_id(digest), *files.get(number, (None, None)), known=tags[number])
+        Candidate(unpack_id(digest), *files.get(number, (None, {})), known=tags[number])
         for number, digest in rows
     )
 
 
 def describe_many(
-    db: Database, ids: Sequence[ResourceId], at: Level | None
+    db: Database, ids: Sequence[ResourceId], at: Level | None, names: Mapping[str, str] = NO_NAMES
 ) -> tuple[ResourceDescription, ...]:
     """Resources of whatever level, described; those that are not there are left out."""
     return tuple(
         description
         for level, numbers in resolve(db, ids, at)
-        for description in describe(db, level, numbers)
+        for description in describe(db, level, numbers, names)
     )

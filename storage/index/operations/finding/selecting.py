@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from repertory.errors import UnknownResource
-from repertory.model import Attachment, Level, Metadata, ResourceId, ResourceRef
+from repertory.model import Attachment, Level, ResourceId, ResourceRef
 from repertory.storage.index.database import Database, Row
 from repertory.storage.index.operations.finding.compiling import Anchor, compile_search
 from repertory.storage.index.operations.listing import find, find_above
@@ -69,8 +69,8 @@ def count(db: Database, search: Search) -> int:
 
 def first_instances(
     db: Database, level: Level, numbers: Sequence[int]
-) -> dict[int, tuple[Attachment | None, int | None]]:
-    """The file of each resource's first instance, and where its header ends, if that is known."""
+) -> dict[int, tuple[Attachment | None, dict[int, str]]]:
+    """The file of each resource's first instance, and that instance's metadata."""
     condition, value = db.among("resources.id", numbers)
     columns = ", ".join(f"f.{name.strip()}" for name in ATTACHMENT_COLUMNS.split(","))
     rows = db.all(
@@ -80,12 +80,11 @@ def first_instances(
         " LEFT JOIN attachments AS f ON f.resource = i.id AND f.content_type = 1",
         (value,),
     )
-    found: dict[int, tuple[Attachment | None, int | None]] = {}
+    found: dict[int, tuple[Attachment | None, dict[int, str]]] = {}
     for number, metadata, *attachment in rows:
-        offset = unpack_metadata(metadata).get(Metadata.PIXEL_DATA_OFFSET, "")
         found[number] = (
             unpack_attachment(tuple(attachment)) if attachment[0] is not None else None,
-            int(offset) if offset.isdigit() else None,
+            unpack_metadata(metadata),
         )
     return found
 
