@@ -86,7 +86,7 @@ def test_an_empty_query_finds_everything_in_order_of_arrival(archive, find):
 def test_tags_may_be_numbers(archive, find):
     by_number = {"0010,0020": "B"}
 
-    assert find(STUDY, **{"PatientID": "B"}) == [archive["s3"].study]
+    assert find(STUDY, PatientID="B") == [archive["s3"].study]
     search = RESOLVER.search(Criteria(level=STUDY, tags=tuple(by_number.items())))
     assert search.tags == RESOLVER.search(Criteria(level=STUDY, tags=(("PatientID", "B"),))).tags
 

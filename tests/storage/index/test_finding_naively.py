@@ -180,8 +180,7 @@ def test_what_is_found_is_what_a_plain_matcher_finds(made_up, population, asked)
 )
 def test_names_are_found_in_any_case_and_without_accents(made_up, value, part, found):
     population = [
-        {name: None for name in TAGS}
-        | {"patient": "P", "study": "1", "series": "1", "PatientName": value}
+        dict.fromkeys(TAGS) | {"patient": "P", "study": "1", "series": "1", "PatientName": value}
     ]
     with filled(made_up, population) as (reader, _):
         search = RESOLVER.search(Criteria(level=Level.STUDY, tags=(("PatientName", part),)))

@@ -64,9 +64,7 @@ def test_identifiers_are_found_by_their_index(plan, level, value, tag):
     assert all(step.startswith(("SEARCH", "USE TEMP B-TREE")) for step in steps)
 
 
-@pytest.mark.parametrize(
-    ("level", "tag"), [(PATIENT, "PatientID"), (SERIES, "SeriesInstanceUID")]
-)
+@pytest.mark.parametrize(("level", "tag"), [(PATIENT, "PatientID"), (SERIES, "SeriesInstanceUID")])
 def test_the_levels_themselves_have_their_identifiers(plan, level, tag):
     column = {"PatientID": "patient_id", "SeriesInstanceUID": "series_uid"}[tag]
 
