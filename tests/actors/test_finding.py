@@ -118,9 +118,9 @@ def test_requested_tags_come_from_the_index_and_from_files(archive, studies):
 @pytest.mark.parametrize(
     ("form", "key", "inner"),
     [
-        (TagForm.SIMPLIFIED, "RequestAttributesSequence", "RequestedProcedureID"),
-        (TagForm.SHORT, "0040,0275", "0040,1001"),
-        (TagForm.FULL, "0040,0275", "0040,1001"),
+        (TagForm.SIMPLIFIED, "RequestAttributesSequence", "ScheduledProcedureStepID"),
+        (TagForm.SHORT, "0040,0275", "0040,0009"),
+        (TagForm.FULL, "0040,0275", "0040,0009"),
     ],
 )
 def test_requested_sequences_have_the_form_that_is_asked_for(archive, studies, form, key, inner):
