@@ -21,6 +21,7 @@ from repertory.actors.messages.attachments import (
     RecordRecompression,
     RemoveAttachment,
 )
+from repertory.actors.messages.finding import Sifted, SiftFiles
 from repertory.actors.messages.instances import (
     AbandonUpload,
     AppendToUpload,
@@ -37,6 +38,7 @@ from repertory.actors.messages.reconstruction import (
 )
 from repertory.actors.reconstructing import Reconstructing
 from repertory.actors.reply import Reply
+from repertory.actors.sifting import Sifting
 from repertory.actors.storage_items import StorageItems
 from repertory.actors.switchboard import Switchboard
 from repertory.actors.uploads import Upload, Uploads
@@ -304,6 +306,11 @@ class StorageActor(StorageItems, RepertoryActor):
                 lambda: _parse(lambda: dicom.header(self._read_head(found), query.form))
             )
         )
+
+    @handles(SiftFiles)
+    def sift_files(self, query: SiftFiles) -> Reply[tuple[Sifted, ...]]:
+        """Look into files for what the index does not keep, some for each piece of work."""
+        return Sifting(crew=self._crew, read_head=self._read_head, query=query).begin()
 
     @handles(RemoveAttachment)
     def remove_attachment(self, command: RemoveAttachment) -> Reply[None]:

@@ -187,3 +187,12 @@ def user_content_types(value: dict[str, int | tuple[int | str, ...]]) -> str | N
             return f"must have a MIME type such as application/pdf for {name}"
         numbers[name] = parts[0]
     return user_numbers(numbers)
+
+
+def tags_by_level(value: dict[str, list[str]]) -> str | None:
+    """Tags for each level; whether there are such tags, the start of the archive tells."""
+    if set(value) - {"Patient", "Study", "Series", "Instance"}:
+        return "must be given for Patient, Study, Series and Instance"
+    if not all(name.strip() for names in value.values() for name in names):
+        return "must not have an empty name"
+    return None

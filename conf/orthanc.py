@@ -23,10 +23,6 @@ _GROUPS = (
 NOT_HONOURED: Mapping[str, tuple[Any, ...]] = {
     # The archive
     "DatabaseServerIdentifier": (),
-    "ExtraMainDicomTags": ({},),
-    "LimitFindInstances": (0,),
-    "LimitFindResults": (0,),
-    "StorageAccessOnFind": ("Always",),
     "TemporaryDirectory": (),
     # Threads, memory and caches
     "DicomParserCacheSize": (256,),
@@ -116,7 +112,6 @@ NOT_HONOURED: Mapping[str, tuple[Any, ...]] = {
     **{f"{group}TransferSyntaxAccepted": (True,) for group in _GROUPS},
     # DICOM files
     "BuiltinDecoderTranscoderOrder": ("After",),
-    "CaseSensitivePN": (False,),
     "DefaultEncoding": ("Latin1",),
     "DefaultPrivateCreator": ("",),
     "DicomLossyTranscodingQuality": (90,),

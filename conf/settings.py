@@ -11,6 +11,7 @@ from repertory.conf.fields import (
     positive,
     section,
     setting,
+    tags_by_level,
     user_content_types,
     user_numbers,
     users,
@@ -235,6 +236,31 @@ class Settings:
         meaning="Seconds of silence after which /changes/stream says that it is still there.",
         check=positive,
         ours=True,
+    )
+    extra_main_dicom_tags: dict[str, list[str]] = setting(
+        default_factory=dict,
+        meaning="Tags that the index keeps besides its own, by level: names, or gggg,eeee.",
+        check=tags_by_level,
+    )
+    case_sensitive_pn: bool = setting(
+        default=False,
+        meaning="Whether searches heed the case of names of persons, where they do not say it.",
+        name="CaseSensitivePN",
+    )
+    storage_access_on_find: str = setting(
+        default="Always",
+        meaning="When searches may read files: Always, for their Answers alone, or Never.",
+        check=one_of("Always", "Never", "Answers"),
+    )
+    limit_find_results: int = setting(
+        default=0,
+        meaning="How many patients, studies or series one search finds at most; 0: no limit.",
+        check=not_negative,
+    )
+    limit_find_instances: int = setting(
+        default=0,
+        meaning="How many instances one search finds at most; 0: no limit.",
+        check=not_negative,
     )
     malloc_arena_max: int = setting(
         default=5,

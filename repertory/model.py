@@ -4,6 +4,7 @@ Names are those of the DICOM standard and of Orthanc; see ``docs/reference/`` fo
 on the wire.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum, IntEnum
 from typing import NewType
@@ -290,6 +291,8 @@ class ResourceDescription:
     is_protected: bool = False
     attachment: Attachment | None = None
     series_status: str = "Unknown"
+    tag_names: Mapping[str, str] = field(default_factory=dict)
+    """The names of main tags that are not Orthanc's own (``ExtraMainDicomTags``)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -375,9 +378,13 @@ class Unstable:
 
 @dataclass(frozen=True, slots=True)
 class IndexDescription:
-    """The index engine as shown by ``/system``."""
+    """The index engine as shown by ``/system``.
+
+    ``signatures`` are the main DICOM tags of each level, joined by ";".
+    """
 
     engine: str
     schema_version: int
     identifier: str = ""
     totals: Totals = field(default_factory=lambda: Totals(0, 0, 0, 0, 0, 0))
+    signatures: dict[Level, str] = field(default_factory=dict)

@@ -12,6 +12,7 @@ from repertory.actors.base import RepertoryActor
 from repertory.actors.clock import Clock, SystemClock
 from repertory.actors.crew import ThreadCrew
 from repertory.actors.deletion_queue import DeletionQueueActor
+from repertory.actors.finding import FindingRules
 from repertory.actors.index import IndexActor
 from repertory.actors.index_reader import IndexReaderActor
 from repertory.actors.messages.base import Event, Question
@@ -21,13 +22,16 @@ from repertory.actors.stability_monitor import StabilityMonitorActor
 from repertory.actors.storage import StorageActor
 from repertory.actors.switchboard import Ref, Switchboard
 from repertory.conf.settings import Settings
-from repertory.errors import CannotStart, RepertoryError, ShuttingDown, Unsupported
+from repertory.errors import BadParameter, CannotStart, RepertoryError, ShuttingDown, Unsupported
+from repertory.maintags import NAMES
 from repertory.model import Compression, Level
 from repertory.storage.areas import FilesystemArea
+from repertory.storage.dicom import tag_name
 from repertory.storage.files import FileOptions
 from repertory.storage.index.policy import Overwriting, StorePolicy
 from repertory.storage.index.sqlite.engine import SqliteEngine
-from repertory.storage.main_tags import MAIN_DICOM_TAGS
+from repertory.storage.main_tags import MainDicomTags
+from repertory.storage.resolving import resolve_tag
 
 if TYPE_CHECKING:
     from aiohttp import web
@@ -212,11 +216,17 @@ class Repertory:
     def _start_cast(self, board: Switchboard) -> None:
         settings = self.settings
         files = Path(settings.storage_directory)
-        main_tags = MAIN_DICOM_TAGS
+        main_tags = MainDicomTags.defaults(_extra_tags(settings))
         engine = SqliteEngine(
             Path(settings.index_directory or settings.storage_directory),
             synchronous=settings.index_synchronous,
             signatures={level: main_tags.signature(level) for level in Level},
+            tag_names={tag: tag_name(tag) for tag in main_tags.levels if tag not in NAMES},
+        )
+        finding = FindingRules(
+            main_tags=main_tags,
+            case_sensitive_pn=settings.case_sensitive_pn,
+            storage_access=settings.storage_access_on_find,
         )
         area = FilesystemArea(files, synchronize=settings.sync_storage_area)
 
@@ -229,7 +239,7 @@ class Repertory:
             log_exports=settings.log_exported_resources,
         )
         for _ in range(settings.index_readers):
-            self._put_on(board, IndexReaderActor, engine=engine)
+            self._put_on(board, IndexReaderActor, engine=engine, finding=finding)
         self._put_on(
             board,
             StorageActor,
@@ -312,3 +322,15 @@ def _file_options(settings: Settings) -> FileOptions:
         verify=settings.verify_reads,
         cache_size=settings.maximum_storage_cache_size << 20,
     )
+
+
+def _extra_tags(settings: Settings) -> dict[Level, list[str]]:
+    """The option ExtraMainDicomTags, with the tags as numbers."""
+    levels = {level.word: level for level in Level}
+    try:
+        return {
+            levels[word]: [resolve_tag(name) for name in names]
+            for word, names in settings.extra_main_dicom_tags.items()
+        }
+    except BadParameter as error:
+        raise CannotStart(f"ExtraMainDicomTags: {error}") from error

@@ -7,6 +7,7 @@ from repertory.http.routes import (
     explorer,
     exports,
     files,
+    find,
     instances,
     labels,
     metadata,
@@ -35,5 +36,6 @@ ALL: tuple[Routes, ...] = (
     changes_stream.routes,
     exports.routes,
     reconstruction.routes,
+    find.routes,
 )
 """Every topic, in the order of the reference."""

@@ -53,7 +53,7 @@ async def describe_system(request: web.Request) -> web.Response:
             "ApiVersion": ORTHANC_API_VERSION,
             "Capabilities": {
                 "HasExtendedChanges": True,
-                "HasExtendedFind": False,
+                "HasExtendedFind": True,
                 "HasKeyValueStores": False,
                 "HasQueues": False,
                 "HasReserveQueueValue": False,
@@ -68,7 +68,8 @@ async def describe_system(request: web.Request) -> web.Response:
             "HttpPort": settings.http_port,
             "IngestTranscoding": "",
             "IsHttpServerSecure": settings.ssl_enabled,
-            "MainDicomTags": _MAIN_DICOM_TAGS,
+            "MainDicomTags": _MAIN_DICOM_TAGS
+            | {level.word: tags for level, tags in index.signatures.items()},
             "MaximumPatientCount": settings.maximum_patient_count,
             "MaximumStorageMode": settings.maximum_storage_mode,
             "MaximumStorageSize": settings.maximum_storage_size,

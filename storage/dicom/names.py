@@ -6,10 +6,11 @@ pydicom's call one differently, ours is pydicom's, in CamelCase.
 """
 
 import re
+from collections.abc import Collection
 from functools import lru_cache
 from typing import NamedTuple
 
-from pydicom.datadict import get_entry, get_private_entry, tag_for_keyword
+from pydicom.datadict import get_entry, get_private_entry, keyword_dict, tag_for_keyword
 
 from repertory.maintags import NAMES
 
@@ -107,3 +108,8 @@ def tag_name(tag: str) -> str:
     """The name of a tag (``gggg,eeee``), as in Orthanc's objects."""
     number = parse_tag(tag)
     return _UNKNOWN if number is None else ENTRIES[number].name
+
+
+def keywords() -> Collection[str]:
+    """The keywords of the dictionary."""
+    return keyword_dict.keys()

@@ -6,7 +6,7 @@ threads; both belong to the thread that opened them.
 """
 
 from collections.abc import Collection, Sequence
-from typing import Protocol
+from typing import Any, Protocol
 
 from repertory.items import ExportPage, MetadataValue, Revision
 from repertory.model import (
@@ -29,6 +29,7 @@ from repertory.model import (
     Unstable,
 )
 from repertory.storage.index.policy import StorePolicy
+from repertory.storage.searching import Candidate, Search, Wanted
 
 
 class IndexReader(Protocol):
@@ -143,6 +144,32 @@ class IndexReader(Protocol):
 
     def describe_index(self) -> IndexDescription:
         """The engine, the version of its schema, and the totals."""
+
+    def find_resources(self, search: Search) -> tuple[ResourceId, ...]:
+        """Identifiers of what a search finds, in its order.
+
+        Nothing is found below a parent that is not there; ``UnknownResource`` where the resource
+        is not there that the search is to be within.
+        """
+
+    def describe_found(
+        self, search: Search, wanted: Wanted
+    ) -> tuple[tuple[ResourceDescription, dict[str, Any]], ...]:
+        """The same, described, each with the wanted tags that the index knows."""
+
+    def count_found(self, search: Search) -> int:
+        """How many resources a search finds, whatever its limit."""
+
+    def find_candidates(self, search: Search, wanted: Wanted) -> tuple[Candidate, ...]:
+        """What a search finds as far as the index knows, each with the file to look at."""
+
+    def describe_many(
+        self, ids: Sequence[ResourceId], at: Level | None
+    ) -> tuple[ResourceDescription, ...]:
+        """Resources of whatever level, or what is above or below them at a level.
+
+        They come in the order of ``ids``, each once; those that are not there are left out.
+        """
 
 
 class IndexWriter(Protocol):

@@ -1,7 +1,8 @@
 """A reader of an index, on any database that speaks SQL."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from types import TracebackType
+from typing import Any
 
 from repertory.items import ExportPage, MetadataValue, Revision
 from repertory.model import (
@@ -32,7 +33,9 @@ from repertory.storage.index.operations import (
     stability,
     statistics,
 )
+from repertory.storage.index.operations.finding import finding, selecting
 from repertory.storage.index.packing import unpack_id
+from repertory.storage.searching import Candidate, Search, Wanted
 
 
 class _OneState:
@@ -58,10 +61,22 @@ class DatabaseReader:
     """An ``IndexReader``.
 
     ``engine`` is the name that the index goes by; ``identifier`` overrides the one it keeps.
+    ``signatures`` are the main DICOM tags of each level, ``tag_names`` the names of those that
+    are not Orthanc's own.
     """
 
-    def __init__(self, db: Database, *, engine: str, identifier: str = "") -> None:
+    def __init__(
+        self,
+        db: Database,
+        *,
+        engine: str,
+        identifier: str = "",
+        signatures: Mapping[Level, str] | None = None,
+        tag_names: Mapping[str, str] | None = None,
+    ) -> None:
         self._db = db
+        self._signatures = dict(signatures or {})
+        self._tag_names = dict(tag_names or {})
         self._engine = engine
         self._identifier = identifier
         self._state = _OneState(db)
@@ -82,12 +97,12 @@ class DatabaseReader:
         """The same, described."""
         with self._state as db:
             rows = listing.list_page(db, level, since, limit)
-            return describing.describe(db, level, [row[0] for row in rows])
+            return self._describe(db, level, [row[0] for row in rows])
 
     def describe_resource(self, level: Level, id_: ResourceId) -> ResourceDescription:
         """One resource."""
         with self._state as db:
-            return describing.describe(db, level, [listing.find(db, level, id_)[0]])[0]
+            return self._describe(db, level, [listing.find(db, level, id_)[0]])[0]
 
     def list_children(self, level: Level, id_: ResourceId, at: Level) -> tuple[ResourceId, ...]:
         """Identifiers of the descendants at a level, in order of arrival."""
@@ -101,12 +116,12 @@ class DatabaseReader:
         """The same, described."""
         with self._state as db:
             rows = listing.list_below(db, level, id_, at)
-            return describing.describe(db, at, [row[0] for row in rows])
+            return self._describe(db, at, [row[0] for row in rows])
 
     def describe_parent(self, level: Level, id_: ResourceId, at: Level) -> ResourceDescription:
         """The ancestor at a level."""
         with self._state as db:
-            return describing.describe(db, at, [listing.find_above(db, level, id_, at)])[0]
+            return self._describe(db, at, [listing.find_above(db, level, id_, at)])[0]
 
     def describe_statistics(self, level: Level, id_: ResourceId) -> ResourceStatistics:
         """Sizes and numbers of children."""
@@ -182,6 +197,7 @@ class DatabaseReader:
                 schema_version=db.schema_version(),
                 identifier=self._identifier or kept[0],
                 totals=statistics.describe_totals(db),
+                signatures=self._signatures,
             )
 
     def list_metadata(self, level: Level, id_: ResourceId) -> dict[int, str]:
@@ -230,3 +246,37 @@ class DatabaseReader:
         """The newest export alone."""
         with self._state as db:
             return exporting.describe_last_export(db)
+
+    def _describe(
+        self, db: Database, level: Level, numbers: Sequence[int]
+    ) -> tuple[ResourceDescription, ...]:
+        return describing.describe(db, level, numbers, self._tag_names)
+
+    def find_resources(self, search: Search) -> tuple[ResourceId, ...]:
+        """Identifiers of what a search finds."""
+        with self._state as db:
+            return finding.find_ids(db, search)
+
+    def describe_found(
+        self, search: Search, wanted: Wanted
+    ) -> tuple[tuple[ResourceDescription, dict[str, Any]], ...]:
+        """The same, described, with the wanted tags that the index knows."""
+        with self._state as db:
+            return finding.describe_found(db, search, wanted, self._tag_names)
+
+    def count_found(self, search: Search) -> int:
+        """How many resources a search finds, whatever its limit."""
+        with self._state as db:
+            return selecting.count(db, search)
+
+    def find_candidates(self, search: Search, wanted: Wanted) -> tuple[Candidate, ...]:
+        """What a search finds as far as the index knows, with the files to look at."""
+        with self._state as db:
+            return finding.find_candidates(db, search, wanted)
+
+    def describe_many(
+        self, ids: Sequence[ResourceId], at: Level | None
+    ) -> tuple[ResourceDescription, ...]:
+        """Resources of whatever level, or what is above or below them at a level."""
+        with self._state as db:
+            return finding.describe_many(db, ids, at, self._tag_names)
