@@ -20,6 +20,7 @@ class Archive:
     def __init__(self, folder):
         self.folder = folder
         self.stable_age = 60
+        self.log_exports = False
         self.stage = None
         self.restart()
 
@@ -30,7 +31,7 @@ class Archive:
         engine = SqliteEngine(self.folder / "index")
         self.area = FilesystemArea(self.folder / "files", synchronize=False)
         cast = [
-            (IndexActor, {"engine": engine}),
+            (IndexActor, {"engine": engine, "log_exports": self.log_exports}),
             (IndexReaderActor, {"engine": engine}),
             (
                 StorageActor,
