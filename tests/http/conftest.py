@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import pytest
 
+from repertory import Repertory
 from repertory.actors.base import RepertoryActor
 from repertory.actors.switchboard import Switchboard
 from repertory.conf.settings import Settings
@@ -120,3 +121,23 @@ def serve(archive):
 @pytest.fixture
 def client(serve):
     return serve()
+
+
+@pytest.fixture
+def whole(tmp_path):
+    """Start a whole archive with some settings; gives a client, which knows the archive."""
+    started = []
+
+    def start(**options):
+        settings = Settings(http_port=0, storage_directory=str(tmp_path / "archive"), **options)
+        running = Repertory(settings)
+        running.start()
+        client = Client(running.port)
+        client.archive = running
+        started.append((running, client))
+        return client
+
+    yield start
+    for running, client in started:
+        client.close()
+        running.stop()
