@@ -57,7 +57,10 @@ async def send_file(
         FileLost: the file is missing.
         FileCorrupted: the file is shorter than it was.
     """
-    wanted = requested_range(request, size)
+    # RFC 9110 section 13.1.5: a range of another version than the client has is of no use to it.
+    condition = request.headers.get(hdrs.IF_RANGE)
+    is_current = condition is None or condition == headers.get(hdrs.ETAG)
+    wanted = requested_range(request, size) if is_current else None
     start, end = wanted or (0, size)
     status = 200
     headers[hdrs.ACCEPT_RANGES] = "bytes"

@@ -24,6 +24,7 @@ class Archive:
         self.stable_age = 60
         self.policy = StorePolicy()
         self.options = FileOptions()
+        self.log_exports = False
         self.stage = None
         self.restart()
 
@@ -34,7 +35,10 @@ class Archive:
         engine = SqliteEngine(self.folder / "index")
         self.area = FilesystemArea(self.folder / "files", synchronize=False)
         cast = [
-            (IndexActor, {"engine": engine, "policy": self.policy}),
+            (
+                IndexActor,
+                {"engine": engine, "policy": self.policy, "log_exports": self.log_exports},
+            ),
             (IndexReaderActor, {"engine": engine}),
             (
                 StorageActor,
