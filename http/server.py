@@ -5,6 +5,7 @@ import socket
 import ssl
 import threading
 from concurrent.futures import Future
+from functools import partial
 
 import structlog
 from aiohttp import web
@@ -14,6 +15,7 @@ from repertory.conf.settings import Settings
 from repertory.errors import CannotStart
 from repertory.http.app import DISPATCHER, make_app
 from repertory.http.bridge import Control
+from repertory.http.protocol import Protocol
 
 log = structlog.get_logger(__name__)
 
@@ -42,6 +44,7 @@ class HttpServer:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: threading.Thread | None = None
         self._runner: web.AppRunner | None = None
+        self._listening: asyncio.Server | None = None
         self.port = 0
         """The port that is listened on, which HttpPort 0 leaves to the system."""
 
@@ -74,9 +77,11 @@ class HttpServer:
         if loop is None or thread is None:
             return
         self._loop = None
-        asyncio.run_coroutine_threadsafe(self._wind_down(grace), loop).result()
-        loop.call_soon_threadsafe(loop.stop)
-        thread.join()
+        try:
+            asyncio.run_coroutine_threadsafe(self._wind_down(grace), loop).result()
+        finally:
+            loop.call_soon_threadsafe(loop.stop)
+            thread.join()
         log.info("http_server_stopped", port=self.port)
 
     def _run(
@@ -101,27 +106,34 @@ class HttpServer:
     async def _open(
         self, app: web.Application, listener: socket.socket, tls: ssl.SSLContext | None
     ) -> None:
-        settings = self._settings
-        self._runner = web.AppRunner(
-            app,
-            access_log=None,
-            handle_signals=False,
-            keepalive_timeout=settings.keep_alive_timeout,
+        self._runner = web.AppRunner(app, access_log=None, handle_signals=False)
+        await self._runner.setup()
+        manager = self._runner.server
+        if manager is None:
+            raise CannotStart("The REST API could not be set up.")
+        self._listening = await asyncio.get_running_loop().create_server(
+            partial(self._connection, manager),
+            sock=listener,
+            ssl=tls,
+            backlog=_BACKLOG,
+        )
+
+    def _connection(self, manager: web.Server) -> Protocol:
+        return Protocol(
+            manager,
+            loop=asyncio.get_running_loop(),
+            access_log=None,  # type: ignore[arg-type] # as AppRunner turns it off
+            keepalive_timeout=self._settings.keep_alive_timeout,
             read_bufsize=READ_BUFFER,
             max_line_size=_LONGEST_HEADER,
             max_field_size=_LONGEST_HEADER,
-            shutdown_timeout=0.1,
         )
-        await self._runner.setup()
-        site = web.SockSite(self._runner, listener, ssl_context=tls, backlog=_BACKLOG)
-        await site.start()
 
     async def _wind_down(self, grace: float) -> None:
         runner = self._runner
-        if runner is None or runner.server is None:
+        if runner is None or runner.server is None or self._listening is None:
             return
-        for site in list(runner.sites):
-            await site.stop()
+        self._listening.close()
         # aiohttp's own way would also stop the bodies that are still coming in; so first let go
         # of the connections that are idle, and wait for those that are not.
         dispatcher = runner.app[DISPATCHER]
