@@ -20,6 +20,7 @@ from repertory.actors.messages.attachments import (
     ReadTags,
     RemoveAttachment,
 )
+from repertory.actors.messages.base import Event, message
 from repertory.actors.messages.instances import (
     AbandonUpload,
     AppendToUpload,
@@ -55,6 +56,14 @@ from repertory.storage.identifiers import resource_ids
 from repertory.storage.main_tags import MainDicomTags
 
 log = structlog.get_logger(__name__)
+
+IDLE_LIMIT = 3600.0
+"""Seconds without a byte after which an upload is abandoned: whoever began it forgot it."""
+
+
+@message
+class UploadsDue(Event):
+    """Some upload may have been forgotten; the storage tells it to itself."""
 
 
 class StorageActor(RepertoryActor):
@@ -92,7 +101,8 @@ class StorageActor(RepertoryActor):
         self._main_tags = main_tags
         self._keep_md5 = keep_md5
         self._unpacking_limit = unpacking_limit
-        self._uploads = Uploads(area)
+        self._uploads = Uploads(area, self.clock.monotonic)
+        self._looks_after_uploads = False
 
     def open(self) -> None:
         """Make the area ready."""
@@ -129,7 +139,22 @@ class StorageActor(RepertoryActor):
     @handles(BeginUpload)
     def begin_upload(self, _command: BeginUpload) -> Reply[UploadId]:
         """Open an upload."""
+        if not self._looks_after_uploads:
+            self._looks_after_uploads = True
+            self.tell_self(UploadsDue(), after=IDLE_LIMIT)
         return self._crew.do(self._uploads.begin)
+
+    @handles(UploadsDue)
+    def uploads_due(self, _event: UploadsDue) -> None:
+        """Abandon forgotten uploads, and look again while there are any."""
+        self._looks_after_uploads = len(self._uploads) > 0
+        if self._looks_after_uploads:
+            self._crew.do(self._abandon_idle)
+            self.tell_self(UploadsDue(), after=IDLE_LIMIT)
+
+    def _abandon_idle(self) -> None:
+        if count := self._uploads.abandon_idle(IDLE_LIMIT):
+            log.warning("uploads_forgotten", count=count)
 
     @handles(AppendToUpload)
     def append_to_upload(self, command: AppendToUpload) -> Reply[None]:
