@@ -24,6 +24,8 @@ class Protocol(web.RequestHandler):
         message: str | None = None,
     ) -> web.StreamResponse:
         """Answer what is no request, and close the connection."""
+        if isinstance(exc, ConnectionError):
+            raise exc  # the client is gone: aiohttp expects just this
         if status < 500:
             log.debug("request_unreadable", remote=request.remote, error=type(exc).__name__)
             response = error_answer(request, BadRequest("The request is not HTTP."))

@@ -101,6 +101,11 @@ class HttpServer:
             started.set_result(None)
             loop.run_forever()
         finally:
+            # Connections that were cut may linger; a loop that ends with them tells so in the log.
+            tasks = asyncio.all_tasks(loop)
+            for task in tasks:
+                task.cancel()
+            loop.run_until_complete(asyncio.gather(*tasks, return_exceptions=True))
             loop.close()
 
     async def _open(

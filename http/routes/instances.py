@@ -11,7 +11,7 @@ from repertory.errors import BadRequest, NotDicom, TooLarge, Unsupported
 from repertory.http import views
 from repertory.http.answers import answer
 from repertory.http.auth import current_user, plain_address
-from repertory.http.bodies import PIECE_SIZE, Intake, invite, pieces, room_for_body
+from repertory.http.bodies import PIECE_SIZE, Intake, in_time, invite, pieces, room_for_body
 from repertory.http.bridge import ask
 from repertory.http.routing import Routes
 from repertory.model import Origin, OriginKind
@@ -81,7 +81,7 @@ async def _form_files(request: web.Request) -> AsyncIterator[AsyncIterator[bytes
         transfer = part.headers.get(hdrs.CONTENT_TRANSFER_ENCODING, "binary").lower()
         if transfer not in _TRANSFER_ENCODINGS:
             raise BadRequest("The form's Content-Transfer-Encoding is not known.")
-        while piece := await part.read_chunk(PIECE_SIZE):
+        while piece := await in_time(request, part.read_chunk(PIECE_SIZE)):
             room -= len(piece)
             if room < 0:
                 raise TooLarge
@@ -90,7 +90,8 @@ async def _form_files(request: web.Request) -> AsyncIterator[AsyncIterator[bytes
             raise BadRequest("The form ends within a file.")
 
     try:
-        async for part in await request.multipart():
+        parts = await request.multipart()
+        while (part := await in_time(request, parts.next())) is not None:
             if isinstance(part, BodyPartReader) and part.filename is not None:
                 yield read(part)
     except (ValueError, HttpProcessingError) as error:
