@@ -78,6 +78,7 @@ class ServerProcess:
         folder: Path,
         *,
         arguments: Sequence[str] = (),
+        configuration: str | None = None,
         tls: ssl.SSLContext | None = None,
         **options: Any,
     ) -> None:
@@ -86,6 +87,7 @@ class ServerProcess:
         Args:
             folder: where configuration, log and archive lie; made where it is missing.
             arguments: words of the command line before the configuration's name.
+            configuration: the text of the whole configuration, instead of ``options``.
             tls: how to speak to a server with ``SslEnabled``.
             options: the configuration, where it differs from the defaults.
         """
@@ -101,6 +103,7 @@ class ServerProcess:
         }
         self.port = 0
         self._arguments = tuple(arguments)
+        self._configuration = configuration
         self._tls = tls
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -121,7 +124,7 @@ class ServerProcess:
     def launch(self) -> "subprocess.Popen[bytes]":
         """Start the process, and do not wait until it serves."""
         configuration = self.folder / "configuration.json"
-        configuration.write_text(json.dumps(self.options, indent=2))
+        configuration.write_text(self._configuration or json.dumps(self.options, indent=2))
         python_path = os.pathsep.join(
             path for path in (str(_CHECKOUT), os.environ.get("PYTHONPATH", "")) if path
         )
