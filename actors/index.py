@@ -240,6 +240,10 @@ class IndexActor(IndexItems, RepertoryActor):
         except RepertoryError as error:
             self._fail(error)
             return
+        except Exception:
+            log.exception("commit_failed")
+            self._fail(IndexFailed())  # or those who asked would wait for ever
+            return
         for reply, value, refusal, _ in self._take_outcomes():
             if refusal is None:
                 reply.set(value)

@@ -21,6 +21,7 @@ from repertory.actors.messages.attachments import (
     RecordRecompression,
     RemoveAttachment,
 )
+from repertory.actors.messages.base import Event, message
 from repertory.actors.messages.finding import Sifted, SiftFiles
 from repertory.actors.messages.instances import (
     AbandonUpload,
@@ -69,6 +70,14 @@ from repertory.storage.main_tags import MainDicomTags
 
 log = structlog.get_logger(__name__)
 
+IDLE_LIMIT = 3600.0
+"""Seconds without a byte after which an upload is abandoned: whoever began it forgot it."""
+
+
+@message
+class UploadsDue(Event):
+    """Some upload may have been forgotten; the storage tells it to itself."""
+
 
 class StorageActor(StorageItems, RepertoryActor):
     """Owns one storage area: every file in it is written, read and removed by this actor's crew.
@@ -108,7 +117,8 @@ class StorageActor(StorageItems, RepertoryActor):
         self._main_tags = main_tags
         self._store_dicom = store_dicom
         self._unpacking_limit = unpacking_limit
-        self._uploads = Uploads(area)
+        self._uploads = Uploads(area, self.clock.monotonic)
+        self._looks_after_uploads = False
 
     def open(self) -> None:
         """Make the area ready, and settle what the last run was writing when it ended."""
@@ -155,7 +165,22 @@ class StorageActor(StorageItems, RepertoryActor):
     @handles(BeginUpload)
     def begin_upload(self, _command: BeginUpload) -> Reply[UploadId]:
         """Open an upload."""
+        if not self._looks_after_uploads:
+            self._looks_after_uploads = True
+            self.tell_self(UploadsDue(), after=IDLE_LIMIT)
         return self._crew.do(self._uploads.begin)
+
+    @handles(UploadsDue)
+    def uploads_due(self, _event: UploadsDue) -> None:
+        """Abandon forgotten uploads, and look again while there are any."""
+        self._looks_after_uploads = len(self._uploads) > 0
+        if self._looks_after_uploads:
+            self._crew.do(self._abandon_idle)
+            self.tell_self(UploadsDue(), after=IDLE_LIMIT)
+
+    def _abandon_idle(self) -> None:
+        if count := self._uploads.abandon_idle(IDLE_LIMIT):
+            log.warning("uploads_forgotten", count=count)
 
     @handles(AppendToUpload)
     def append_to_upload(self, command: AppendToUpload) -> Reply[None]:

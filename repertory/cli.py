@@ -189,7 +189,7 @@ def _serve(words: Sequence[str]) -> int:
 def _make_archive(settings: Settings) -> Archive:
     from repertory.service import Repertory  # noqa: PLC0415 - the other commands need no archive
 
-    return Repertory(settings)
+    return Repertory(settings, log_levels=logs)
 
 
 def _set_logs_up(arguments: argparse.Namespace) -> None:

@@ -15,6 +15,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Protocol
 
@@ -109,10 +110,9 @@ class _Served:
 class _Attendant:
     """Turns signals into requests, in a thread of its own that owns what it knows.
 
-    A handler of Python runs in the main thread, between any two of its steps. That may be while
-    it holds a lock; and if the system let another thread take the signal, it is not before the
-    main thread, which waits, does its next step. So ours do nothing: the interpreter also writes
-    the number of each signal to a socket, at once, and a thread reads it there.
+    A handler of Python runs between two steps of the main thread. That one waits in a lock most
+    of the time, and a signal that comes just before it does would be handled when it wakes: too
+    late. So the numbers come by a socket, which the interpreter writes to at once.
     """
 
     def __init__(self, configuration: Sequence[Path]) -> None:
@@ -121,20 +121,21 @@ class _Attendant:
         self._mail: queue.SimpleQueue[int | _Served | None] = queue.SimpleQueue()
         self._served: _Served | None = None
         self._reload_wanted = False
+        self._taken: set[int] = set()
+        self._writing: socket.socket
 
     def start(self) -> None:
         """Take the signals of this process."""
+        reading, self._writing = socket.socketpair()
+        self._writing.setblocking(False)
+        signal.set_wakeup_fd(self._writing.fileno())
         names = ("SIGTERM", "SIGINT", "SIGHUP")
-        numbers = [getattr(signal, name) for name in names if hasattr(signal, name)]
-        reader, self._writer = socket.socketpair()
-        self._writer.setblocking(False)
-        signal.set_wakeup_fd(self._writer.fileno(), warn_on_full_buffer=False)
-        for number in numbers:
-            signal.signal(number, lambda _number, _frame: None)
-        threading.Thread(
-            target=self._listen, args=(reader, numbers), name="signals", daemon=True
-        ).start()
-        threading.Thread(target=self._attend, name="attendant", daemon=True).start()
+        for number in (getattr(signal, name, None) for name in names):
+            if number is not None:
+                self._taken.add(number)
+                signal.signal(number, lambda *_: None)
+        for work in (partial(self._receive, reading), self._attend):
+            threading.Thread(target=work, name="signals", daemon=True).start()
 
     def attend_to(self, archive: Archive, settings: Settings) -> None:
         """Bring requests to this archive from now on, and those that came while it started."""
@@ -144,10 +145,10 @@ class _Attendant:
         """Bring no more requests: the archive is stopping."""
         self._mail.put(None)
 
-    def _listen(self, reader: socket.socket, numbers: Sequence[int]) -> None:
-        while taken := reader.recv(64):
-            for number in taken:
-                if number in numbers:  # others have handlers of their own
+    def _receive(self, reading: socket.socket) -> None:
+        while numbers := reading.recv(64):
+            for number in numbers:
+                if number in self._taken:
                     self._mail.put(number)
 
     def _attend(self) -> None:

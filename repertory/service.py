@@ -280,7 +280,10 @@ class Repertory:
 
     def _stop_all(self) -> None:
         if self._server is not None:
-            self._server.stop()
+            try:
+                self._server.stop()
+            except Exception:  # the actors have to stop all the same
+                log.exception("http_server_stuck")
             self._server = None
         board, self._board = self._board, None
         while self._cast:

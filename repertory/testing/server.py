@@ -29,7 +29,7 @@ import repertory
 
 T = TypeVar("T")
 
-PATIENCE = 30.0
+PATIENCE = 20.0
 """Seconds that anything may take: only a defect, or a machine that hangs, reaches it."""
 
 _POLL = 0.005
@@ -78,6 +78,7 @@ class ServerProcess:
         folder: Path,
         *,
         arguments: Sequence[str] = (),
+        configuration: str | None = None,
         tls: ssl.SSLContext | None = None,
         **options: Any,
     ) -> None:
@@ -86,6 +87,7 @@ class ServerProcess:
         Args:
             folder: where configuration, log and archive lie; made where it is missing.
             arguments: words of the command line before the configuration's name.
+            configuration: the text of the whole configuration, instead of ``options``.
             tls: how to speak to a server with ``SslEnabled``.
             options: the configuration, where it differs from the defaults.
         """
@@ -101,6 +103,7 @@ class ServerProcess:
         }
         self.port = 0
         self._arguments = tuple(arguments)
+        self._configuration = configuration
         self._tls = tls
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -121,12 +124,12 @@ class ServerProcess:
     def launch(self) -> "subprocess.Popen[bytes]":
         """Start the process, and do not wait until it serves."""
         configuration = self.folder / "configuration.json"
-        configuration.write_text(json.dumps(self.options, indent=2))
+        configuration.write_text(self._configuration or json.dumps(self.options, indent=2))
         python_path = os.pathsep.join(
             path for path in (str(_CHECKOUT), os.environ.get("PYTHONPATH", "")) if path
         )
         with self.log_file.open("ab") as log:
-            self._process = subprocess.Popen(
+            self._process = subprocess.Popen(  # noqa: S603 - our own program
                 [sys.executable, "-m", "repertory", *self._arguments, str(configuration)],
                 cwd=self.folder,
                 env={**os.environ, "PYTHONPATH": python_path},
@@ -248,11 +251,17 @@ class ServerProcess:
 
     def files(self) -> set[str]:
         """The UUIDs of the files in the storage area, those in the making left out."""
-        return {path.name for path in self.storage.glob("??/??/*")}
+        # Folders vanish while they are looked through: os.walk passes over them.
+        return {
+            name
+            for folder, _, names in os.walk(self.storage)
+            for name in names
+            if folder.endswith(f"{os.sep}{name[:2]}{os.sep}{name[2:4]}")
+        }
 
     def staged(self) -> set[str]:
         """The names of the files in the making."""
-        return {path.name for path in self.storage.glob(".staging/*")}
+        return {name for _, _, names in os.walk(self.storage / ".staging") for name in names}
 
     def memory(self, *, peak: bool = False) -> int:
         """Bytes of memory that the process has, or had at most (``VmRSS``, ``VmHWM``; Linux)."""
@@ -264,8 +273,8 @@ class ServerProcess:
 
     def descriptors(self) -> int:
         """How many files and sockets the process has open (Linux)."""
-        return len(os.listdir(f"/proc/{self.pid}/fd"))
+        return len(list(Path(f"/proc/{self.pid}/fd").iterdir()))
 
     def threads(self) -> int:
         """How many threads the process has (Linux)."""
-        return len(os.listdir(f"/proc/{self.pid}/task"))
+        return len(list(Path(f"/proc/{self.pid}/task").iterdir()))

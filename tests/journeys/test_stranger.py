@@ -1,4 +1,5 @@
 import hashlib
+import itertools
 from pathlib import Path
 
 import pydicom.data
@@ -31,7 +32,7 @@ def files():
     return made + [path.read_bytes() for path in BUNDLED if path.name in SOME]
 
 
-def test_a_stranger_stores_browses_and_deletes(serve, files):
+def test_a_stranger_stores_browses_and_deletes(serve, files):  # noqa: C901 - a long journey
     server = serve(StableAge=1)
 
     stored = {}
@@ -55,7 +56,7 @@ def test_a_stranger_stores_browses_and_deletes(serve, files):
     assert named.count("P1") == 2
 
     # Every way down and up leads to the same resources.
-    for above, below in zip(LEVELS, LEVELS[1:], strict=False):
+    for above, below in itertools.pairwise(LEVELS):
         for id_, described in objects[above].items():
             children = described[CHILDREN[above]]
             assert server.get(f"/{above}/{id_}/{below}?expand=false").json == children

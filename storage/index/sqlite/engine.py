@@ -61,7 +61,10 @@ class SqliteEngine:
             self._path.touch()
         except OSError as error:
             self._lock.release()
-            raise CannotStart(f"The index cannot be opened: {error.strerror}.") from error
+            raise CannotStart(
+                f"The index cannot be opened ({error.strerror}): check the options StorageDirectory"
+                " and IndexDirectory."
+            ) from error
         try:
             self._prepare()
         except BaseException:
