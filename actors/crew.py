@@ -31,6 +31,7 @@ class ThreadCrew:
     def __init__(self, size: int, *, name: str) -> None:
         self._queue: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
         self._closed = False
+        self._lock = threading.Lock()  # or work could be left behind what ends the threads
         self._threads = [
             threading.Thread(target=self._run, name=f"{name}-{number}", daemon=True)
             for number in range(size)
@@ -41,9 +42,6 @@ class ThreadCrew:
     def do(self, work: Callable[[], R | Reply[R]]) -> Reply[R]:
         """Have ``work`` done by the next thread that is free."""
         reply: Reply[R] = Reply()
-        if self._closed:
-            reply.refuse(ShuttingDown())
-            return reply
 
         def perform() -> None:
             try:
@@ -51,14 +49,19 @@ class ThreadCrew:
             except Exception as error:  # noqa: BLE001 - whoever asked gets it, whatever it is
                 reply.refuse(error)
 
-        self._queue.put(perform)
+        with self._lock:
+            if not self._closed:
+                self._queue.put(perform)
+                return reply
+        reply.refuse(ShuttingDown())
         return reply
 
     def close(self) -> None:
         """Finish what waits, then end the threads."""
-        self._closed = True
-        for _ in self._threads:
-            self._queue.put(None)
+        with self._lock:
+            self._closed = True
+            for _ in self._threads:
+                self._queue.put(None)
         for thread in self._threads:
             thread.join()
 

@@ -6,17 +6,30 @@ from typing import Any, TypeVar
 import structlog
 
 from repertory.actors.base import RepertoryActor, handles
-from repertory.actors.messages.attachments import AttachmentsReleased, ForgetReleased
+from repertory.actors.index_items import IndexItems
+from repertory.actors.messages.attachments import (
+    AttachmentsReleased,
+    ForgetReleased,
+    RecordRecompression,
+)
 from repertory.actors.messages.base import Event, message
-from repertory.actors.messages.changes import ClearChanges
+from repertory.actors.messages.changes import ChangesLogged, ClearChanges
 from repertory.actors.messages.instances import InstanceStored, RecordInstance
+from repertory.actors.messages.reconstruction import RecordReconstruction
 from repertory.actors.messages.resources import DeleteResource, ResourceDeleted
 from repertory.actors.messages.stability import DeclareStable, ResourceStabilized
 from repertory.actors.reply import Reply
 from repertory.actors.switchboard import Switchboard
-from repertory.errors import IndexFailed, RepertoryError
-from repertory.model import DeletionReceipt, StoreReceipt, StoreStatus
+from repertory.errors import Forbidden, IndexFailed, RepertoryError
+from repertory.model import (
+    Attachment,
+    DeletionReceipt,
+    Level,
+    StoreReceipt,
+    StoreStatus,
+)
 from repertory.storage.index.base import IndexEngine, IndexWriter
+from repertory.storage.index.policy import StorePolicy
 
 log = structlog.get_logger(__name__)
 
@@ -33,7 +46,7 @@ class CommitGroup(Event):
     group: int
 
 
-class IndexActor(RepertoryActor):
+class IndexActor(IndexItems, RepertoryActor):
     """The sole writer of the index.
 
     Changes are committed in groups: the first begins a transaction and puts a message to commit
@@ -44,10 +57,31 @@ class IndexActor(RepertoryActor):
 
     rank = 1
 
-    def __init__(self, *, board: Switchboard, engine: IndexEngine) -> None:
+    def __init__(
+        self,
+        *,
+        board: Switchboard,
+        engine: IndexEngine,
+        policy: StorePolicy = StorePolicy(),  # noqa: B008 - frozen
+        read_only: bool = False,
+        log_exports: bool = False,
+    ) -> None:
+        """Take what the actor works with.
+
+        Args:
+            board: the switchboard.
+            engine: the database.
+            policy: what happens when the archive is full, and to instances that are there.
+            read_only: whether to refuse every change (``ReadOnly``).
+            log_exports: whether to keep the log of exports (``LogExportedResources``).
+        """
         super().__init__(board=board)
         self._engine = engine
+        self._policy = policy
+        self._read_only = read_only
         self._writer: IndexWriter
+        self._log_exports = log_exports
+        self._last_change = 0
         self._group = 0
         self._outcomes: list[tuple[Reply[Any], Any, RepertoryError | None, tuple[Event, ...]]] = []
 
@@ -55,6 +89,20 @@ class IndexActor(RepertoryActor):
         """Lock the index and bring its schema up to date."""
         self._engine.open()
         self._writer = self._engine.writer()
+        self._last_change = self._writer.last_change
+        if self._policy.is_limited and not self._read_only:
+            self._recycle()
+
+    def _recycle(self) -> None:
+        """The limits may be lower than last time."""
+        self._writer.begin()
+        recycled = self._writer.recycle(self._policy, self.clock.now())
+        self._writer.commit()
+        if recycled:
+            log.info("patients_recycled", count=len(recycled))
+            for id_ in recycled:
+                self.board.publish(ResourceDeleted(level=Level.PATIENT, id=id_))
+            self.board.publish(AttachmentsReleased())
 
     def close(self) -> None:
         """Commit what is left, and let go of the index."""
@@ -67,9 +115,15 @@ class IndexActor(RepertoryActor):
         """Enter an instance, or release its file where it is there already."""
 
         def events(receipt: StoreReceipt) -> tuple[Event, ...]:
-            if receipt.status is StoreStatus.SUCCESS:
-                return (InstanceStored(ids=receipt.ids, activity=receipt.activity),)
-            return (AttachmentsReleased(),)
+            if receipt.status is not StoreStatus.SUCCESS:
+                return (AttachmentsReleased(),)
+            stored = InstanceStored(ids=receipt.ids, activity=receipt.activity)
+            if not receipt.recycled and not receipt.overwritten:
+                return (stored,)
+            if receipt.recycled:
+                log.info("patients_recycled", count=len(receipt.recycled))
+            recycled = (ResourceDeleted(level=Level.PATIENT, id=id_) for id_ in receipt.recycled)
+            return (*recycled, stored, AttachmentsReleased())
 
         return self._change(
             lambda: self._writer.record_instance(
@@ -78,6 +132,7 @@ class IndexActor(RepertoryActor):
                 attachment=command.attachment,
                 origin=command.origin,
                 now=self.clock.now(),
+                policy=self._policy,
             ),
             events,
         )
@@ -89,6 +144,34 @@ class IndexActor(RepertoryActor):
         return self._change(
             lambda: self._writer.delete_resource(command.level, command.id, self.clock.now()),
             lambda _: (deleted, AttachmentsReleased()),
+        )
+
+    @handles(RecordRecompression)
+    def record_recompression(self, command: RecordRecompression) -> Reply[Attachment]:
+        """Let a file take the place of another one."""
+        return self._change(
+            lambda: self._writer.replace_file(
+                command.level,
+                command.id,
+                command.attachment,
+                command.replaces,
+                self.clock.now(),
+            ),
+            lambda _: (AttachmentsReleased(),),
+        )
+
+    @handles(RecordReconstruction)
+    def record_reconstruction(self, command: RecordReconstruction) -> Reply[None]:
+        """Refresh an instance and its parents."""
+        return self._change(
+            lambda: self._writer.record_reconstruction(
+                ids=command.ids,
+                summary=command.summary,
+                levels=command.levels,
+                replaces=command.replaces,
+                attachment=command.attachment,
+            ),
+            lambda _: (AttachmentsReleased(),),
         )
 
     @handles(DeclareStable)
@@ -124,6 +207,9 @@ class IndexActor(RepertoryActor):
     ) -> Reply[R]:
         reply: Reply[R] = Reply()
         failure: RepertoryError
+        if self._read_only:
+            reply.refuse(Forbidden("The archive is read-only."))
+            return reply
         if not self._outcomes:
             self._writer.begin()  # what it raises reaches the asker: nothing was begun
             self.tell_self(CommitGroup(group=self._group))
@@ -154,11 +240,18 @@ class IndexActor(RepertoryActor):
         except RepertoryError as error:
             self._fail(error)
             return
+        except Exception:
+            log.exception("commit_failed")
+            self._fail(IndexFailed())  # or those who asked would wait for ever
+            return
         for reply, value, refusal, _ in self._take_outcomes():
             if refusal is None:
                 reply.set(value)
             else:
                 reply.refuse(refusal)
+        if self._last_change != self._writer.last_change:
+            self._last_change = self._writer.last_change
+            self.board.publish(ChangesLogged())
 
     def _fail(self, error: RepertoryError) -> None:
         """Undo the group, and tell everyone in it."""

@@ -1,6 +1,8 @@
 """Actors that answer queries of the index, each on a read-only connection of its own."""
 
 from repertory.actors.base import RepertoryActor, handles
+from repertory.actors.finding import Finder, FindingRules
+from repertory.actors.index_reader_items import IndexReaderItems
 from repertory.actors.messages.attachments import (
     AttachmentDescription,
     CountReleased,
@@ -9,6 +11,13 @@ from repertory.actors.messages.attachments import (
     ListReleased,
 )
 from repertory.actors.messages.changes import DescribeLastChange, ListChanges
+from repertory.actors.messages.finding import (
+    CountResources,
+    DescribeFound,
+    DescribeMany,
+    FindResources,
+    FoundResource,
+)
 from repertory.actors.messages.resources import (
     DescribeChildren,
     DescribeParent,
@@ -21,6 +30,7 @@ from repertory.actors.messages.resources import (
 )
 from repertory.actors.messages.stability import ListUnstable
 from repertory.actors.messages.system import DescribeIndex, DescribeTotals
+from repertory.actors.reply import Reply
 from repertory.actors.switchboard import Switchboard
 from repertory.model import (
     ChangePage,
@@ -36,7 +46,7 @@ from repertory.model import (
 from repertory.storage.index.base import IndexEngine, IndexReader
 
 
-class IndexReaderActor(RepertoryActor):
+class IndexReaderActor(IndexReaderItems, RepertoryActor):
     """Answers queries of the index from the last committed state.
 
     Several of these hold the same part, so that a query waits neither for the writer nor for a
@@ -45,14 +55,19 @@ class IndexReaderActor(RepertoryActor):
 
     rank = 1
 
-    def __init__(self, *, board: Switchboard, engine: IndexEngine) -> None:
+    def __init__(
+        self, *, board: Switchboard, engine: IndexEngine, finding: FindingRules | None = None
+    ) -> None:
         super().__init__(board=board)
         self._engine = engine
         self._reader: IndexReader
+        self._finding = finding or FindingRules()
+        self._finder: Finder
 
     def open(self) -> None:
         """Open a connection for this thread."""
         self._reader = self._engine.reader()
+        self._finder = Finder(self.board, self._reader, self._finding)
 
     def close(self) -> None:
         """Close the connection."""
@@ -114,12 +129,14 @@ class IndexReaderActor(RepertoryActor):
     @handles(ListChanges)
     def list_changes(self, query: ListChanges) -> ChangePage:
         """Some changes."""
-        return self._reader.list_changes(query.since, query.to, query.limit, query.types)
+        return self._reader.list_changes(
+            query.since, query.to, query.limit, query.types, deletions=query.deletions
+        )
 
     @handles(DescribeLastChange)
-    def describe_last_change(self, _query: DescribeLastChange) -> ChangePage:
+    def describe_last_change(self, query: DescribeLastChange) -> ChangePage:
         """The newest change."""
-        return self._reader.describe_last_change()
+        return self._reader.describe_last_change(deletions=query.deletions)
 
     @handles(ListUnstable)
     def list_unstable(self, _query: ListUnstable) -> tuple[Unstable, ...]:
@@ -145,3 +162,25 @@ class IndexReaderActor(RepertoryActor):
     def describe_index(self, _query: DescribeIndex) -> IndexDescription:
         """The engine and its schema."""
         return self._reader.describe_index()
+
+    # Searching; the storage answers where the index does not suffice.
+
+    @handles(FindResources)
+    def find_resources(self, query: FindResources) -> Reply[tuple[ResourceId, ...]]:
+        """Identifiers of what meets criteria."""
+        return self._finder.find(query)
+
+    @handles(DescribeFound)
+    def describe_found(self, query: DescribeFound) -> Reply[tuple[FoundResource, ...]]:
+        """What meets criteria, described."""
+        return self._finder.describe(query)
+
+    @handles(CountResources)
+    def count_resources(self, query: CountResources) -> Reply[int]:
+        """How many meet criteria."""
+        return self._finder.count(query)
+
+    @handles(DescribeMany)
+    def describe_many(self, query: DescribeMany) -> tuple[ResourceDescription, ...]:
+        """Resources of any level, described."""
+        return self._reader.describe_many(query.ids, query.at)

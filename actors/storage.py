@@ -1,7 +1,5 @@
 """The storage area: its one owner, and the crew that reads and writes for it."""
 
-import hashlib
-import uuid as uuids
 from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
@@ -19,8 +17,12 @@ from repertory.actors.messages.attachments import (
     ReadFile,
     ReadHeader,
     ReadTags,
+    RecompressAttachment,
+    RecordRecompression,
     RemoveAttachment,
 )
+from repertory.actors.messages.base import Event, message
+from repertory.actors.messages.finding import Sifted, SiftFiles
 from repertory.actors.messages.instances import (
     AbandonUpload,
     AppendToUpload,
@@ -30,7 +32,15 @@ from repertory.actors.messages.instances import (
     StoreZip,
     UploadId,
 )
+from repertory.actors.messages.reconstruction import (
+    ReconstructArchive,
+    ReconstructionReport,
+    ReconstructResource,
+)
+from repertory.actors.reconstructing import Reconstructing
 from repertory.actors.reply import Reply
+from repertory.actors.sifting import Sifting
+from repertory.actors.storage_items import StorageItems
 from repertory.actors.switchboard import Switchboard
 from repertory.actors.uploads import Upload, Uploads
 from repertory.actors.zip_storing import ZipStoring
@@ -42,23 +52,34 @@ from repertory.errors import (
 )
 from repertory.model import (
     Attachment,
+    Compression,
     ContentType,
     Level,
     Metadata,
     Origin,
     ResourceId,
+    ResourceRef,
     StoreReceipt,
     Summary,
 )
 from repertory.storage import dicom
 from repertory.storage.areas.base import StorageArea
+from repertory.storage.files import FileOptions, Files
 from repertory.storage.identifiers import resource_ids
 from repertory.storage.main_tags import MainDicomTags
 
 log = structlog.get_logger(__name__)
 
+IDLE_LIMIT = 3600.0
+"""Seconds without a byte after which an upload is abandoned: whoever began it forgot it."""
 
-class StorageActor(RepertoryActor):
+
+@message
+class UploadsDue(Event):
+    """Some upload may have been forgotten; the storage tells it to itself."""
+
+
+class StorageActor(StorageItems, RepertoryActor):
     """Owns one storage area: every file in it is written, read and removed by this actor's crew.
 
     The actor itself only hands out work, so its mailbox never waits for a disk. Files are written
@@ -74,7 +95,8 @@ class StorageActor(RepertoryActor):
         area: StorageArea,
         crew: Crew,
         main_tags: MainDicomTags,
-        keep_md5: bool = True,
+        options: FileOptions = FileOptions(),  # noqa: B008 - frozen
+        store_dicom: bool = True,
         unpacking_limit: int = 8 << 30,
     ) -> None:
         """Take what the actor works with.
@@ -84,16 +106,19 @@ class StorageActor(RepertoryActor):
         area: the storage area.
         crew: who reads and writes; it is closed with the actor.
         main_tags: which tags the index keeps.
-        keep_md5: whether to compute MD5 sums (``StoreMD5ForAttachments``).
+        options: in which form files are kept, and how they are checked.
+        store_dicom: whether to keep DICOM files, or only what the index says of them.
         unpacking_limit: how many bytes the files of one ZIP archive may have together.
         """
         super().__init__(board=board)
         self._area = area
+        self._files = Files(area, options)
         self._crew = crew
         self._main_tags = main_tags
-        self._keep_md5 = keep_md5
+        self._store_dicom = store_dicom
         self._unpacking_limit = unpacking_limit
-        self._uploads = Uploads(area)
+        self._uploads = Uploads(area, self.clock.monotonic)
+        self._looks_after_uploads = False
 
     def open(self) -> None:
         """Make the area ready, and settle what the last run was writing when it ended."""
@@ -140,7 +165,22 @@ class StorageActor(RepertoryActor):
     @handles(BeginUpload)
     def begin_upload(self, _command: BeginUpload) -> Reply[UploadId]:
         """Open an upload."""
+        if not self._looks_after_uploads:
+            self._looks_after_uploads = True
+            self.tell_self(UploadsDue(), after=IDLE_LIMIT)
         return self._crew.do(self._uploads.begin)
+
+    @handles(UploadsDue)
+    def uploads_due(self, _event: UploadsDue) -> None:
+        """Abandon forgotten uploads, and look again while there are any."""
+        self._looks_after_uploads = len(self._uploads) > 0
+        if self._looks_after_uploads:
+            self._crew.do(self._abandon_idle)
+            self.tell_self(UploadsDue(), after=IDLE_LIMIT)
+
+    def _abandon_idle(self) -> None:
+        if count := self._uploads.abandon_idle(IDLE_LIMIT):
+            log.warning("uploads_forgotten", count=count)
 
     @handles(AppendToUpload)
     def append_to_upload(self, command: AppendToUpload) -> Reply[None]:
@@ -155,25 +195,32 @@ class StorageActor(RepertoryActor):
     def store_bytes(self, content: bytes, origin: Origin) -> Reply[StoreReceipt]:
         """Store a file that is in memory; for the crew."""
         summary = dicom.summarize(content, self._main_tags)
-        md5 = hashlib.md5(content, usedforsecurity=False).hexdigest() if self._keep_md5 else ""
-        attachment = _new_attachment(len(content), md5)
-        self._area.create(attachment.uuid, ContentType.DICOM, content)
-        return self._record(summary, attachment, origin)
+        if not self._store_dicom:
+            return self._record(summary, None, origin)
+        head = summary.pixel_data_offset or 0
+        return self._record(
+            summary, self._files.write(content, ContentType.DICOM, head=head), origin
+        )
 
     def store_upload(self, upload: Upload, origin: Origin) -> Reply[StoreReceipt]:
         """Store a file that lies at a local path; for the crew."""
+        attachment = None
         try:
             summary = dicom.summarize(upload.path, self._main_tags)
-            md5 = upload.md5.hexdigest() if self._keep_md5 else ""
-            # Under the same name: what is staged can then be told by the index's word for it.
-            attachment = _new_attachment(upload.size, md5, uuid=upload.path.name)
-            self._area.adopt(attachment.uuid, ContentType.DICOM, upload.path)
+            if self._store_dicom:
+                attachment = self._files.write_file(
+                    upload.path,
+                    upload.size,
+                    upload.md5.hexdigest() if self._files.options.keep_md5 else "",
+                    ContentType.DICOM,
+                    head=summary.pixel_data_offset or 0,
+                )
         finally:
             upload.path.unlink(missing_ok=True)
         return self._record(summary, attachment, origin)
 
     def _record(
-        self, summary: Summary, attachment: Attachment, origin: Origin
+        self, summary: Summary, attachment: Attachment | None, origin: Origin
     ) -> Reply[StoreReceipt]:
         # The index answers the asker itself; a file that it has already, it lists as released.
         reply = self.board.ask_soon(
@@ -184,17 +231,68 @@ class StorageActor(RepertoryActor):
                 origin=origin,
             )
         )
-        reply.on_done(partial(self._take_back, attachment))
+        if attachment is not None:
+            self.take_back(attachment, reply)
         return reply
 
-    def _take_back(self, attachment: Attachment, reply: Reply[StoreReceipt]) -> None:
-        """Remove a file that the index refused.
+    def take_back(self, attachment: Attachment, reply: Reply[Any]) -> None:
+        """Remove a file once the index has refused it; for the crew.
 
         After IndexFailed nobody knows whether its row is on the medium: a file too many does less
         harm than a row without its file.
         """
-        if reply.error is not None and not isinstance(reply.error, IndexFailed):
-            self._crew.do(lambda: self._area.remove(attachment.uuid, attachment.content_type))
+
+        def remove(reply: Reply[Any]) -> None:
+            if reply.error is not None and not isinstance(reply.error, IndexFailed):
+                self._crew.do(lambda: self._files.remove(attachment.uuid, attachment.content_type))
+
+        reply.on_done(remove)
+
+    # Files in another form
+
+    @handles(RecompressAttachment)
+    def recompress_attachment(self, command: RecompressAttachment) -> Reply[Attachment]:
+        """Store a file anew, if it has not the wanted form."""
+        options = self._files.options
+        form = options.packed if command.compressed else Compression.NONE
+
+        def rewrite(found: AttachmentDescription) -> Attachment | Reply[Attachment]:
+            old = found.attachment
+            if old.compression is form:
+                return old
+            new = self._files.rewrite(old, form, head=_head_length(found) or 0)
+            reply = self.board.ask_soon(
+                RecordRecompression(
+                    level=command.level, id=command.id, attachment=new, replaces=old.uuid
+                )
+            )
+            self.take_back(new, reply)
+            return reply
+
+        described = self._describe(command.level, command.id, command.content_type)
+        return described.then(lambda found: self._crew.do(lambda: rewrite(found)))
+
+    @handles(ReconstructResource)
+    def reconstruct_resource(self, command: ReconstructResource) -> Reply[ReconstructionReport]:
+        """Read the files of a resource anew, one for each piece of work."""
+        return self._reconstructing(rewrite=command.rewrite_files).begin(
+            ResourceRef(command.level, command.id), only=command.this_level_only
+        )
+
+    @handles(ReconstructArchive)
+    def reconstruct_archive(self, command: ReconstructArchive) -> Reply[ReconstructionReport]:
+        """Read all files anew, one for each piece of work."""
+        return self._reconstructing(rewrite=command.rewrite_files).begin_all()
+
+    def _reconstructing(self, *, rewrite: bool) -> Reconstructing:
+        return Reconstructing(
+            board=self.board,
+            crew=self._crew,
+            files=self._files,
+            main_tags=self._main_tags,
+            take_back=self.take_back,
+            rewrite=rewrite,
+        )
 
     # Files going out
 
@@ -207,7 +305,7 @@ class StorageActor(RepertoryActor):
     @handles(ReadFile)
     def read_file(self, query: ReadFile) -> Reply[bytes]:
         """Read more of a file."""
-        return self._crew.do(lambda: self._read_range(query.attachment, query.start, query.length))
+        return self._crew.do(lambda: self._files.read(query.attachment, query.start, query.length))
 
     @handles(ReadTags)
     def read_tags(self, query: ReadTags) -> Reply[Mapping[str, Any]]:
@@ -234,10 +332,15 @@ class StorageActor(RepertoryActor):
             )
         )
 
+    @handles(SiftFiles)
+    def sift_files(self, query: SiftFiles) -> Reply[tuple[Sifted, ...]]:
+        """Look into files for what the index does not keep, some for each piece of work."""
+        return Sifting(crew=self._crew, read_head=self._read_head, query=query).begin()
+
     @handles(RemoveAttachment)
     def remove_attachment(self, command: RemoveAttachment) -> Reply[None]:
         """Remove a released file."""
-        return self._crew.do(lambda: self._area.remove(command.uuid, command.content_type))
+        return self._crew.do(lambda: self._files.remove(command.uuid, command.content_type))
 
     def _describe(
         self, level: Level, id_: ResourceId, content_type: int = ContentType.DICOM
@@ -251,35 +354,22 @@ class StorageActor(RepertoryActor):
         size = attachment.uncompressed_size
         if query.start > size or (query.start == size and size > 0):
             raise BadRange
-        length = size - query.start if query.length is None else query.length
-        content = self._read_range(attachment, query.start, length)
+        content = self._files.read(attachment, query.start, query.length)
         return AttachmentContent(attachment=attachment, start=query.start, content=content)
-
-    def _read_range(self, attachment: Attachment, start: int, length: int) -> bytes:
-        length = min(length, attachment.uncompressed_size - start)
-        content = self._area.read(attachment.uuid, attachment.content_type, start, length)
-        if len(content) < length:
-            log.error("file_truncated", uuid=attachment.uuid)
-            raise FileCorrupted("A stored file is shorter than it was when it was stored.")
-        return content
 
     def _read_head(self, found: AttachmentDescription) -> bytes:
         """An instance without its pixels, which may be large."""
-        length = found.attachment.uncompressed_size
-        if _has_pixel_data(found):
-            length = int(found.metadata[Metadata.PIXEL_DATA_OFFSET])
-        return self._read_range(found.attachment, 0, length)
+        length = _head_length(found)
+        if length is None:
+            return self._files.read(found.attachment)
+        return self._files.read_head(found.attachment, length)
 
 
-def _new_attachment(size: int, md5: str, uuid: str = "") -> Attachment:
-    return Attachment(
-        uuid=uuid or str(uuids.uuid4()),
-        content_type=ContentType.DICOM,
-        uncompressed_size=size,
-        uncompressed_md5=md5,
-        compressed_size=size,
-        compressed_md5=md5,
-    )
+def _head_length(found: AttachmentDescription) -> int | None:
+    """How many bytes of an instance come before its pixels, if that is known."""
+    offset = found.metadata.get(Metadata.PIXEL_DATA_OFFSET, "")
+    is_dicom = found.attachment.content_type == ContentType.DICOM
+    return int(offset) if is_dicom and offset.isdigit() else None
 
 
 def _has_pixel_data(found: AttachmentDescription) -> bool:

@@ -137,7 +137,11 @@ class Switchboard:
     def publish(self, event: Event) -> None:
         """Tell an event to all who listen."""
         for listener in self._listeners.get(type(event), ()):
-            listener(event)
+            try:
+                listener(event)
+            except Exception:
+                # The publisher did its part, and still has somebody to answer.
+                log.exception("listener_failed", event_type=type(event).__name__)
 
     def tell(self, ref: Ref, message: Message) -> None:
         """Tell an actor something, unless it is gone."""

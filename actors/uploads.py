@@ -3,6 +3,7 @@
 import hashlib
 import threading
 import uuid as uuids
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,6 +21,8 @@ class Upload:
 
     path: Path
     file: BinaryIO
+    touched: float = 0.0
+    """When something last came, by the monotonic clock."""
     size: int = 0
     md5: "hashlib._Hash" = field(default_factory=lambda: hashlib.md5(usedforsecurity=False))
     lock: threading.Lock = field(default_factory=threading.Lock)
@@ -28,9 +31,13 @@ class Upload:
 class Uploads:
     """The uploads that are open. Its methods may be called from several threads at once."""
 
-    def __init__(self, area: StorageArea) -> None:
+    def __init__(self, area: StorageArea, monotonic: Callable[[], float]) -> None:
         self._area = area
+        self._monotonic = monotonic
         self._open: dict[UploadId, Upload] = {}
+
+    def __len__(self) -> int:
+        return len(self._open)
 
     def begin(self) -> UploadId:
         """Open an upload."""
@@ -42,7 +49,7 @@ class Uploads:
             file = path.open("xb", buffering=0)
         except OSError as error:
             raise _failure(error) from error
-        self._open[name] = Upload(path=path, file=file)
+        self._open[name] = Upload(path=path, file=file, touched=self._monotonic())
         return name
 
     def append(self, name: UploadId, content: bytes) -> None:
@@ -61,6 +68,7 @@ class Uploads:
                 self._open.pop(name, None)
                 self._discard(upload)
                 raise _failure(error) from error
+            upload.touched = self._monotonic()
             upload.size += len(content)
             upload.md5.update(content)
 
@@ -79,6 +87,14 @@ class Uploads:
         if upload is not None:
             with upload.lock:
                 self._discard(upload)
+
+    def abandon_idle(self, limit: float) -> int:
+        """Abandon those that nothing came for in ``limit`` seconds; how many there were."""
+        since = self._monotonic() - limit
+        idle = [name for name, upload in tuple(self._open.items()) if upload.touched <= since]
+        for name in idle:
+            self.abandon(name)
+        return len(idle)
 
     def close(self) -> None:
         """Abandon all."""

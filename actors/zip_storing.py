@@ -58,8 +58,16 @@ class ZipStoring:
 
     def begin(self, content: Body) -> Reply[tuple[StoreReceipt, ...]]:
         """Begin; the reply is the receipts of what was DICOM, in the archive's order."""
-        self._crew.do(lambda: self._step(lambda: self._open(content)))
+        self._leave(lambda: self._open(content))
         return self._outcome
+
+    def _leave(self, work: _Work) -> None:
+        """Leave a step to the crew, which refuses it once it is closed."""
+        self._crew.do(lambda: self._step(work)).on_done(self._note_refusal)
+
+    def _note_refusal(self, reply: Reply[None]) -> None:
+        if isinstance(reply.error, Exception):
+            self._end(reply.error)
 
     def _step(self, work: _Work) -> None:
         try:
@@ -68,7 +76,7 @@ class ZipStoring:
             self._end(error)
         else:
             if following is not None:
-                self._crew.do(lambda: self._step(following))
+                self._leave(following)
 
     def _open(self, content: Body) -> _Work:
         if isinstance(content, bytes):

@@ -134,6 +134,20 @@ def one_of(*words: str) -> Check:
     return check
 
 
+def one_to(last: int) -> Check:
+    """A number from 1 to ``last``."""
+
+    def check(value: int) -> str | None:
+        return None if 1 <= value <= last else f"must be between 1 and {last}"
+
+    return check
+
+
+def overwriting(value: bool | str) -> str | None:
+    """One of Orthanc's modes of overwriting, or true or false as it was before them."""
+    return None if isinstance(value, bool) else one_of("Never", "Always", "IfChanged")(value)
+
+
 def application_entity_title(value: str) -> str | None:
     """A title of the DICOM protocol: 1 to 16 characters (PS3.5 section 6.2, AE)."""
     return None if 1 <= len(value.strip()) <= 16 else "must have 1 to 16 characters"
@@ -157,4 +171,28 @@ def user_numbers(value: dict[str, int]) -> str | None:
         return "must not give a number to two names"
     if any(name.isdecimal() for name in value):
         return "must not have a name that looks like a number"
+    return None
+
+
+def user_content_types(value: dict[str, int | tuple[int | str, ...]]) -> str | None:
+    """Numbers that a user may give to attachments, alone or with a MIME type."""
+    numbers = {}
+    for name, kind in value.items():
+        parts = (kind,) if isinstance(kind, int) else kind
+        if not parts or not isinstance(parts[0], int) or len(parts) > 2:
+            return "must have a number, or a list of a number and a MIME type, for each name"
+        if len(parts) == 1 and not isinstance(kind, int):
+            return "must have two elements in each list: a number and a MIME type"
+        if len(parts) == 2 and "/" not in str(parts[1]):
+            return f"must have a MIME type such as application/pdf for {name}"
+        numbers[name] = parts[0]
+    return user_numbers(numbers)
+
+
+def tags_by_level(value: dict[str, list[str]]) -> str | None:
+    """Tags for each level; whether there are such tags, the start of the archive tells."""
+    if set(value) - {"Patient", "Study", "Series", "Instance"}:
+        return "must be given for Patient, Study, Series and Instance"
+    if not all(name.strip() for names in value.values() for name in names):
+        return "must not have an empty name"
     return None

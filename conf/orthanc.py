@@ -22,23 +22,8 @@ _GROUPS = (
 
 NOT_HONOURED: Mapping[str, tuple[Any, ...]] = {
     # The archive
-    "CheckRevisions": (False,),
     "DatabaseServerIdentifier": (),
-    "ExtraMainDicomTags": ({},),
-    "LimitFindInstances": (0,),
-    "LimitFindResults": (0,),
-    "LogExportedResources": (False,),
-    "MaximumPatientCount": (0,),
-    "MaximumStorageMode": ("Recycle",),
-    "MaximumStorageSize": (0,),
-    "OverwriteInstances": (False, "Never"),
-    "PatientLevelEnabled": (True,),
-    "ReadOnly": (False,),
-    "StorageAccessOnFind": ("Always",),
-    "StorageCompression": (False,),
-    "StoreDicom": (True,),
     "TemporaryDirectory": (),
-    "UserContentType": ({},),
     # Threads, memory and caches
     "DicomParserCacheSize": (256,),
     "DicomParserMemoryCapacity": (256,),
@@ -47,7 +32,6 @@ NOT_HONOURED: Mapping[str, tuple[Any, ...]] = {
     "JobsEngineThreadsCount": ({"ResourceModification": 1},),
     "LoaderThreads": (4,),
     "MaximumConcurrentDcmtkTranscoders": (0,),
-    "MaximumStorageCacheSize": (128, 0),
     "SequentialDicomReaderThreadsCount": (4,),
     "SequentialDicomReaderWindowCapacity": (128,),
     "SequentialDicomReaderWindowSize": (4,),
@@ -128,7 +112,6 @@ NOT_HONOURED: Mapping[str, tuple[Any, ...]] = {
     **{f"{group}TransferSyntaxAccepted": (True,) for group in _GROUPS},
     # DICOM files
     "BuiltinDecoderTranscoderOrder": ("After",),
-    "CaseSensitivePN": (False,),
     "DefaultEncoding": ("Latin1",),
     "DefaultPrivateCreator": ("",),
     "DicomLossyTranscodingQuality": (90,),
@@ -191,9 +174,7 @@ PARTLY_HONOURED: Mapping[str, Mapping[str, tuple[Any, ...]]] = {
 }
 """Options within the sections that Repertory has, with the values that change nothing."""
 
-REFUSED: Mapping[str, str] = {
-    "ReadOnly": "Repertory has no read-only mode yet, and would take new instances",
-}
+REFUSED: Mapping[str, str] = {}
 """Options that are not honoured and must not be passed over, with the reason."""
 
 

@@ -5,10 +5,14 @@ from repertory.conf.fields import (
     not_empty,
     not_negative,
     one_of,
+    one_to,
+    overwriting,
     port,
     positive,
     section,
     setting,
+    tags_by_level,
+    user_content_types,
     user_numbers,
     users,
 )
@@ -64,6 +68,61 @@ class Settings:
     )
     store_md5_for_attachments: bool = setting(
         default=True, meaning="Whether MD5 sums of files are kept.", name="StoreMD5ForAttachments"
+    )
+    storage_compression: bool = setting(
+        default=False, meaning="Whether new files are compressed; those that are there stay."
+    )
+    storage_compression_format: str = setting(
+        default="Zstandard",
+        meaning="How files are compressed: Zstandard, or ZlibWithSize as Orthanc does.",
+        check=one_of("Zstandard", "ZlibWithSize"),
+        ours=True,
+    )
+    storage_compression_level: int = setting(
+        default=3,
+        meaning="The effort to compress files: 1 (fast) to 19 (small), for zlib to 9.",
+        check=one_to(19),
+        ours=True,
+    )
+    maximum_storage_cache_size: int = setting(
+        default=128,
+        meaning="Megabytes of files that are kept in memory once they were read; 0: none.",
+        check=not_negative,
+    )
+    verify_reads: bool = setting(
+        default=True,
+        meaning="Whether the MD5 sum of a file is checked when it is read as a whole.",
+        ours=True,
+    )
+    store_dicom: bool = setting(
+        default=True,
+        meaning="Whether DICOM files are kept; false: only what the index says of them.",
+    )
+    maximum_storage_size: int = setting(
+        default=0,
+        meaning="Megabytes that all stored files may have together; 0: no limit.",
+        check=not_negative,
+    )
+    maximum_patient_count: int = setting(
+        default=0, meaning="How many patients there may be; 0: no limit.", check=not_negative
+    )
+    maximum_storage_mode: str = setting(
+        default="Recycle",
+        meaning="Recycle: the patients that were quiet for longest make room; Reject: nobody does.",
+        check=one_of("Recycle", "Reject"),
+    )
+    overwrite_instances: bool | str = setting(
+        default="Never",
+        meaning="Never, Always (or false, true) or IfChanged: whether an instance that is there"
+        " already is replaced.",
+        check=overwriting,
+    )
+    patient_level_enabled: bool = setting(
+        default=True,
+        meaning="Whether patients count; false forbids the limits by which they are recycled.",
+    )
+    read_only: bool = setting(
+        default=False, meaning="Whether nothing can be changed: the routes that write are absent."
     )
     maximum_request_body_size_mb: int = setting(
         default=8192,
@@ -154,6 +213,55 @@ class Settings:
         meaning="Names of user-defined metadata, with their numbers.",
         check=user_numbers,
     )
+    user_content_type: dict[str, int | tuple[int | str, ...]] = setting(
+        default_factory=dict,
+        meaning=(
+            "Names of user-defined attachments, with their numbers, or their numbers and MIME"
+            ' types: [1025, "application/pdf"].'
+        ),
+        check=user_content_types,
+    )
+    check_revisions: bool = setting(
+        default=False,
+        meaning=(
+            "Whether metadata and attachments are overwritten and deleted only by clients that"
+            " name, in the header If-Match, the revision that they have seen."
+        ),
+    )
+    log_exported_resources: bool = setting(
+        default=False, meaning="Whether /exports lists what was sent to modalities and peers."
+    )
+    changes_stream_heartbeat: float = setting(
+        default=15.0,
+        meaning="Seconds of silence after which /changes/stream says that it is still there.",
+        check=positive,
+        ours=True,
+    )
+    extra_main_dicom_tags: dict[str, list[str]] = setting(
+        default_factory=dict,
+        meaning="Tags that the index keeps besides its own, by level: names, or gggg,eeee.",
+        check=tags_by_level,
+    )
+    case_sensitive_pn: bool = setting(
+        default=False,
+        meaning="Whether searches heed the case of names of persons, where they do not say it.",
+        name="CaseSensitivePN",
+    )
+    storage_access_on_find: str = setting(
+        default="Always",
+        meaning="When searches may read files: Always, for their Answers alone, or Never.",
+        check=one_of("Always", "Never", "Answers"),
+    )
+    limit_find_results: int = setting(
+        default=0,
+        meaning="How many patients, studies or series one search finds at most; 0: no limit.",
+        check=not_negative,
+    )
+    limit_find_instances: int = setting(
+        default=0,
+        meaning="How many instances one search finds at most; 0: no limit.",
+        check=not_negative,
+    )
     malloc_arena_max: int = setting(
         default=5,
         meaning="How many pools of memory the threads of the server share; 0: as the system does.",
@@ -163,6 +271,27 @@ class Settings:
         default_factory=DelayedDeletionSettings,
         meaning="How files of deleted resources are removed.",
     )
+
+    @property
+    def content_types(self) -> dict[str, tuple[int, str]]:
+        """The number and the MIME type of each name in UserContentType."""
+        unknown = "application/octet-stream"
+        return {
+            name: (kind, unknown) if isinstance(kind, int) else (int(kind[0]), str(kind[1]))
+            for name, kind in self.user_content_type.items()
+        }
+
+    @property
+    def is_limited(self) -> bool:
+        """Whether the archive may become full before the disk does."""
+        return self.maximum_storage_size > 0 or self.maximum_patient_count > 0
+
+    @property
+    def overwrite_mode(self) -> str:
+        """What ``overwrite_instances`` says, as a word."""
+        if isinstance(self.overwrite_instances, bool):
+            return "Always" if self.overwrite_instances else "Never"
+        return self.overwrite_instances
 
     @property
     def authentication_required(self) -> bool:

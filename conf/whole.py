@@ -18,6 +18,15 @@ def faults_of(settings: Settings) -> Iterator[tuple[str, str]]:
             "RegisteredUsers",
             'must name a user, or "AuthenticationEnabled" be false: remote access is allowed',
         )
+    if not settings.patient_level_enabled:
+        for option, limit in (
+            ("MaximumStorageSize", settings.maximum_storage_size),
+            ("MaximumPatientCount", settings.maximum_patient_count),
+        ):
+            if limit:
+                yield option, "must be 0 while PatientLevelEnabled is false"
+    if settings.overwrite_mode == "IfChanged" and not settings.store_md5_for_attachments:
+        yield "OverwriteInstances", "must not be IfChanged while StoreMD5ForAttachments is false"
     if settings.http_server_enabled and settings.ssl_enabled:
         yield from _missing("SslCertificate", settings.ssl_certificate)
         if settings.ssl_verify_peers:
@@ -49,6 +58,12 @@ def doubts_about(settings: Settings) -> Iterator[tuple[str, str]]:
             "HttpBindAddresses",
             f"has several addresses: only {settings.http_bind_address} is listened on.",
         )
+    if settings.storage_compression_level > 9 and (
+        settings.storage_compression_format == "ZlibWithSize"
+    ):
+        yield "StorageCompressionLevel", "is more than 9, which is the most that zlib knows."
+    if settings.read_only and settings.is_limited:
+        yield "ReadOnly", "is true: nothing is recycled."
     if settings.ssl_verify_peers and not settings.ssl_enabled:
         yield ("SslVerifyPeers", "has no effect while SslEnabled is false.")
 

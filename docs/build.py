@@ -95,7 +95,18 @@ def handlers() -> dict[str, set[str]]:
                             "handles"
                         ):
                             found[ast.unparse(decorator.args[0])].add(f"`{node.name}`")
-    return found
+    # What handles and is no actor is a part of the one that has it among its bases.
+    whole = {
+        f"`{ast.unparse(base)}`": f"`{node.name}`"
+        for _, tree in sources("actors")
+        for node in classes(tree)
+        if node.name.endswith("Actor")
+        for base in node.bases
+        if not ast.unparse(base).endswith("Actor")
+    }
+    return defaultdict(
+        set, {kind: {whole.get(name, name) for name in names} for kind, names in found.items()}
+    )
 
 
 def message(node: ast.ClassDef, handled: set[str]) -> list[str]:
@@ -120,7 +131,7 @@ def messages_page() -> str:
         "All that can be said to the archive, by topic. A *command* asks for a change, a *query*",
         "asks to know; both are answered by a value of the type that is given, or by an",
         "[error](errors.md). An *event* says what happened. Messages are built by keyword; the",
-        "[words](words.md) in them are in `repertory.model`.\n",
+        "[words](words.md) in them are in `repertory.model` and `repertory.items`.\n",
     ]
     handled = handlers()
     for path, tree in sources("actors/messages"):
@@ -138,13 +149,14 @@ def messages_page() -> str:
 
 def words_page() -> str:
     """What messages are made of."""
-    tree = parse(ROOT / "repertory" / "model.py")
     lines = [
         NOTICE,
         "# Words\n",
-        "What [messages](messages.md) are made of: `repertory.model`.\n",
+        "What [messages](messages.md) are made of: `repertory.model` and `repertory.items`.\n",
     ]
-    for node, after in zip(tree.body, [*tree.body[1:], None], strict=True):
+    modules = [parse(ROOT / "repertory" / f"{name}.py") for name in ("model", "items")]
+    body = [node for tree in modules for node in tree.body]
+    for node, after in zip(body, [*body[1:], None], strict=True):
         if isinstance(node, ast.ClassDef):
             lines += [f"## {node.name}\n", words(node), *fields(node), *members(node)]
         else:

@@ -1,11 +1,16 @@
 """The REST API as an aiohttp application, to be served alone or below a host's own."""
 
+from functools import partial
+
 from aiohttp import web
 
 from repertory.actors.switchboard import Switchboard
 from repertory.conf.settings import Settings
 from repertory.http.bridge import BOARD, CONTROL, SETTINGS, Control
 from repertory.http.dispatch import PATTERN, Dispatcher
+from repertory.http.doorbell import DOORBELL, Doorbell
+from repertory.http.names import VOCABULARY, Vocabulary
+from repertory.http.read_only import is_there
 from repertory.http.routes import ALL
 from repertory.http.routing import TREE, RouteTree
 
@@ -27,16 +32,25 @@ def make_app(
     Raises:
         CannotStart: the settings contradict each other.
     """
-    tree = RouteTree(route for routes in ALL for route in routes)
+    tree = RouteTree(
+        route for routes in ALL for route in routes if is_there(route, read_only=settings.read_only)
+    )
     dispatcher = Dispatcher(tree, settings)
     app = web.Application(client_max_size=0)  # bodies are measured where they are read
     app[BOARD] = board
     app[SETTINGS] = settings
     app[CONTROL] = control
     app[TREE] = tree
+    app[VOCABULARY] = Vocabulary(settings)
+    bell = app[DOORBELL] = Doorbell(board)
+    app.on_shutdown.append(partial(_end_visits, bell))
     app[DISPATCHER] = dispatcher
     app.router.add_route("*", PATTERN, dispatcher.handle, expect_handler=_expect)
     return app
+
+
+async def _end_visits(bell: Doorbell, _: web.Application) -> None:
+    bell.close()
 
 
 async def _expect(_: web.Request) -> None:

@@ -2,9 +2,9 @@
 
 import asyncio
 import math
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable
 from types import TracebackType
-from typing import Self
+from typing import Self, TypeVar
 
 from aiohttp import hdrs, web
 
@@ -17,6 +17,8 @@ from repertory.actors.messages.instances import (
 )
 from repertory.errors import BadRequest, NoReplyInTime, TooLarge
 from repertory.http.bridge import BOARD, SETTINGS, ask
+
+T = TypeVar("T")
 
 MEGABYTE = 1 << 20
 PIECE_SIZE = MEGABYTE
@@ -53,20 +55,26 @@ async def pieces(request: web.Request) -> AsyncIterator[bytes]:
     room = room_for_body(request)
     await invite(request)
     content = request.content
-    silence = request.app[SETTINGS].http_request_timeout or None
     while not content.at_eof():
-        piece = content.read_nowait()
-        if not piece:
-            try:
-                async with asyncio.timeout(silence):
-                    piece = await content.readany()
-            except TimeoutError:
-                raise web.HTTPRequestTimeout from None
+        piece = content.read_nowait() or await in_time(request, content.readany())
         room -= len(piece)
         if room < 0:
             raise TooLarge
         if piece:
             yield piece
+
+
+async def in_time(request: web.Request, arriving: Awaitable[T]) -> T:
+    """What is arriving from a client.
+
+    Raises:
+        HTTPRequestTimeout: it did not come within HttpRequestTimeout seconds.
+    """
+    try:
+        async with asyncio.timeout(request.app[SETTINGS].http_request_timeout or None):
+            return await arriving
+    except TimeoutError:
+        raise web.HTTPRequestTimeout from None
 
 
 def room_for_body(request: web.Request) -> float:

@@ -21,9 +21,9 @@ log = structlog.get_logger(__name__)
 
 _OVERRIDABLE = frozenset({"GET", "POST"})
 _METHODS = frozenset({"GET", "POST", "PUT", "DELETE"})
-_TAKES_NAMED = "tail"
+_TAIL = "tail"
 
-PATTERN = f"/{{{_TAKES_NAMED}:.*}}"
+PATTERN = f"/{{{_TAIL}:.*}}"
 """The one pattern that aiohttp's router is given."""
 
 
@@ -81,7 +81,7 @@ class Dispatcher:
         bare: tuple[type[RepertoryError], ...] = ()
         try:
             self._guard.check(request)
-            node, named = self._tree.find(split(request.match_info[_TAKES_NAMED]))
+            node, named = self._tree.find(split(request.match_info[_TAIL]))
             if node is None:
                 raise UnknownResource  # noqa: TRY301 - answered like one of a handler's
             endpoint = node.endpoints.get(_method(request))

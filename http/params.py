@@ -4,10 +4,11 @@ import re
 
 from aiohttp import web
 
-from repertory.errors import UnknownResource
-from repertory.model import ResourceId, TagForm
+from repertory.errors import BadParameter, UnknownResource
+from repertory.model import ChangeType, ResourceId, TagForm
 
 _RESOURCE_ID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{8}){4}")
+_CHANGE_TYPES = {change_type.word: change_type for change_type in ChangeType}
 _WHOLE_NUMBER = re.compile(r"[0-9]{1,18}")
 
 
@@ -58,3 +59,15 @@ def words(request: web.Request, *names: str, separator: str = ";") -> tuple[str,
         if value is not None:
             return tuple(word.strip() for word in value.split(separator) if word.strip())
     return ()
+
+
+def change_types(request: web.Request) -> frozenset[ChangeType]:
+    """The types of change that the query asks for; empty: all.
+
+    Raises:
+        BadParameter: there is no such type.
+    """
+    named = words(request, "type")
+    if any(word not in _CHANGE_TYPES for word in named):
+        raise BadParameter("Unknown type of change.")
+    return frozenset(_CHANGE_TYPES[word] for word in named)

@@ -1,25 +1,24 @@
 """The REST API on a port of its own, in a thread and an event loop of its own."""
 
 import asyncio
-import logging
 import socket
 import ssl
-import sys
 import threading
 from collections.abc import Collection
 from concurrent.futures import Future
 from contextlib import suppress
-from typing import Any
+from functools import partial
 
 import structlog
 from aiohttp import web
-from aiohttp.http_exceptions import HttpProcessingError
 
 from repertory.actors.switchboard import Switchboard
 from repertory.conf.settings import Settings
 from repertory.errors import CannotStart
 from repertory.http.app import DISPATCHER, make_app
 from repertory.http.bridge import Control
+from repertory.http.doorbell import DOORBELL
+from repertory.http.protocol import Protocol
 
 log = structlog.get_logger(__name__)
 
@@ -32,18 +31,6 @@ _LAST_MOMENT = 0.05
 """Seconds that connections get to end once all is said."""
 _TURNS_TO_BEGIN = 3
 """Turns of the loop after which a connection is served, or a request being handled."""
-
-
-class _ProtocolLog(logging.Logger):
-    """What aiohttp says of a request that it cannot read: told without quoting the request."""
-
-    def exception(self, *_: Any, exc_info: Any = True, **__: Any) -> None:
-        """Called with the error as ``exc_info``, or while it is handled."""
-        error = exc_info if isinstance(exc_info, BaseException) else sys.exc_info()[1]
-        if isinstance(error, HttpProcessingError):
-            log.info("request_malformed", error=type(error).__name__)
-        else:
-            log.error("connection_failed", exc_info=error)
 
 
 class HttpServer:
@@ -65,6 +52,7 @@ class HttpServer:
         self._thread: threading.Thread | None = None
         self._runner: web.AppRunner | None = None
         self._listener: socket.socket | None = None
+        self._listening: asyncio.Server | None = None
         self.port = 0
         """The port that is listened on, which HttpPort 0 leaves to the system."""
 
@@ -130,21 +118,27 @@ class HttpServer:
     async def _open(
         self, app: web.Application, listener: socket.socket, tls: ssl.SSLContext | None
     ) -> None:
-        settings = self._settings
         self._runner = web.AppRunner(
-            app,
-            access_log=None,
-            logger=_ProtocolLog(__name__, logging.WARNING),
-            handle_signals=False,
-            keepalive_timeout=settings.keep_alive_timeout,
+            app, access_log=None, handle_signals=False, shutdown_timeout=_LAST_MOMENT
+        )
+        await self._runner.setup()
+        manager = self._runner.server
+        if manager is None:
+            raise CannotStart("The REST API could not be set up.")
+        self._listening = await asyncio.get_running_loop().create_server(
+            partial(self._connection, manager), sock=listener, ssl=tls, backlog=_BACKLOG
+        )
+
+    def _connection(self, manager: web.Server) -> Protocol:
+        return Protocol(
+            manager,
+            loop=asyncio.get_running_loop(),
+            access_log=None,  # type: ignore[arg-type] # as AppRunner turns it off
+            keepalive_timeout=self._settings.keep_alive_timeout,
             read_bufsize=READ_BUFFER,
             max_line_size=_LONGEST_HEADER,
             max_field_size=_LONGEST_HEADER,
-            shutdown_timeout=_LAST_MOMENT,
         )
-        await self._runner.setup()
-        site = web.SockSite(self._runner, listener, ssl_context=tls, backlog=_BACKLOG)
-        await site.start()
 
     async def _wind_down(self, grace: float) -> None:
         runner = self._runner
@@ -152,7 +146,8 @@ class HttpServer:
             return
         dispatcher = runner.app[DISPATCHER]
         dispatcher.let_go()
-        await self._stop_listening(runner)
+        runner.app[DOORBELL].close()
+        await self._stop_listening()
         # aiohttp's own way would also stop the bodies that are still coming in; so first let go
         # of the connections that are idle, and wait for those that are not.
         _close(runner.server, but=dispatcher.busy)
@@ -171,15 +166,15 @@ class HttpServer:
         await runner.server.shutdown(_LAST_MOMENT)
         await runner.cleanup()
 
-    async def _stop_listening(self, runner: web.AppRunner) -> None:
+    async def _stop_listening(self) -> None:
         # A connection that was accepted in this very turn would find its server closed, and
         # asyncio would forget it: so first accept no more, then close.
         if self._listener is not None:
             with suppress(NotImplementedError):  # the event loop of Windows
                 asyncio.get_running_loop().remove_reader(self._listener)
         await _turns()
-        for site in list(runner.sites):
-            await site.stop()
+        if self._listening is not None:
+            self._listening.close()
 
 
 async def _turns() -> None:

@@ -3,8 +3,10 @@
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
+from repertory.actors.messages.finding import FoundResource
 from repertory.errors import BadParameter
-from repertory.maintags import NAMES, TAGS
+from repertory.items import Export, ExportPage
+from repertory.maintags import NAMES
 from repertory.model import (
     Attachment,
     Change,
@@ -28,22 +30,20 @@ Object = dict[str, Any]
 
 DEFAULT_CONTENT = frozenset(
     {"MainDicomTags", "RequestedTags", "Status", "Parent", "Children", "Labels", "IsStable"}
-    | {"IsProtected"}
+    | {"IsProtected", "Legacy"}
 )
-"""The contents of an expanded object where the request names none."""
+"""The contents of an expanded object where the request names none.
 
-_CONTENT_WORDS = DEFAULT_CONTENT | {"Metadata", "Attachments"}
+Legacy, which cannot be asked for, is what Orthanc shows there of metadata and files.
+"""
+
+_CONTENT_WORDS = (DEFAULT_CONTENT - {"Legacy"}) | {"Metadata", "Attachments"}
 _METADATA_WORDS = {int(item): item.word for item in Metadata}
 _CHILDREN = {Level.PATIENT: "Studies", Level.STUDY: "Series", Level.SERIES: "Instances"}
 _PARENTS = {
     Level.STUDY: "ParentPatient",
     Level.SERIES: "ParentStudy",
     Level.INSTANCE: "ParentSeries",
-}
-_RELATED = {
-    Level.PATIENT: "NumberOfPatientRelatedStudies",
-    Level.STUDY: "NumberOfStudyRelatedSeries",
-    Level.SERIES: "NumberOfSeriesRelatedInstances",
 }
 
 
@@ -61,7 +61,9 @@ def content_words(words: Iterable[str]) -> frozenset[str]:
     named = frozenset(words)
     unknown = named - _CONTENT_WORDS
     if unknown:
-        raise BadParameter("Unknown value in response-content.")
+        raise BadParameter(
+            f"Unknown value in response-content; it may be {', '.join(sorted(_CONTENT_WORDS))}."
+        )
     return named or DEFAULT_CONTENT
 
 
@@ -70,8 +72,6 @@ class Resources:
 
     Args:
         form: how tags are written; ``SIMPLIFIED`` names them.
-        requested: names or numbers of tags to write besides; what the description does not hold
-            is left out.
         content: the contents that are wanted.
         metadata_names: the user's names of metadata, by number.
     """
@@ -80,19 +80,27 @@ class Resources:
         self,
         *,
         form: TagForm = TagForm.SIMPLIFIED,
-        requested: tuple[str, ...] = (),
         content: frozenset[str] = DEFAULT_CONTENT,
         metadata_names: Mapping[int, str] | None = None,
     ) -> None:
         self._write_tags = _TAG_WRITERS[form]
-        self._requested = requested
         self._content = content
         self._metadata_names = metadata_names or {}
 
-    def one(self, it: ResourceDescription) -> Object:
-        """The object of one resource."""
+    def many(self, descriptions: Iterable[ResourceDescription]) -> list[Object]:
+        """The objects of several resources."""
+        return [self.one(description) for description in descriptions]
+
+    def found(self, found: Iterable[FoundResource]) -> list[Object]:
+        """The objects of several resources, each with the tags that were requested."""
+        return [self.one(it.description, it.requested) for it in found]
+
+    def one(self, it: ResourceDescription, requested: Mapping[str, Any] | None = None) -> Object:
+        """The object of one resource, with the tags that were requested, if any were."""
         view: Object = {"ID": it.id, "Type": it.level.word}
         self._add_tags(view, it)
+        if requested is not None:
+            view["RequestedTags"] = dict(requested)
         self._add_family(view, it)
         self._add_status(view, it)
         content = self._content
@@ -108,11 +116,9 @@ class Resources:
 
     def _add_tags(self, view: Object, it: ResourceDescription) -> None:
         if "MainDicomTags" in self._content:
-            view["MainDicomTags"] = self._write_tags(it.main_tags)
+            view["MainDicomTags"] = self._write_tags(it.main_tags, it.tag_names)
             if it.level is Level.STUDY:
-                view["PatientMainDicomTags"] = self._write_tags(it.patient_tags)
-        if self._requested and "RequestedTags" in self._content:
-            view["RequestedTags"] = self._write_tags(self._find_requested(it))
+                view["PatientMainDicomTags"] = self._write_tags(it.patient_tags, it.tag_names)
 
     def _add_family(self, view: Object, it: ResourceDescription) -> None:
         if "Children" in self._content and it.level is not Level.INSTANCE:
@@ -122,17 +128,10 @@ class Resources:
 
     def _add_status(self, view: Object, it: ResourceDescription) -> None:
         content, metadata = self._content, it.metadata
-        for number in (Metadata.MODIFIED_FROM, Metadata.ANONYMIZED_FROM):
-            if number in metadata:
-                view[number.word] = metadata[number]
+        if "Legacy" in content:
+            self._add_legacy(view, it)
         if it.level is Level.INSTANCE:
-            if it.attachment is not None:
-                view["FileSize"] = it.attachment.uncompressed_size
-                view["FileUuid"] = it.attachment.uuid
-            view["IndexInSeries"] = _number(metadata.get(Metadata.INDEX_IN_SERIES))
             return
-        if Metadata.LAST_UPDATE in metadata:
-            view["LastUpdate"] = metadata[Metadata.LAST_UPDATE]
         if "IsStable" in content:
             view["IsStable"] = it.is_stable
         if "IsProtected" in content and it.level is Level.PATIENT:
@@ -145,19 +144,19 @@ class Resources:
     def _metadata_name(self, number: int) -> str:
         return _METADATA_WORDS.get(number) or self._metadata_names.get(number, str(number))
 
-    def _find_requested(self, it: ResourceDescription) -> Tags:
-        found: Tags = {}
-        for asked in self._requested:
-            if asked == "InstanceAvailability":
-                found[asked] = "ONLINE"
-            elif asked == _RELATED.get(it.level):
-                found[asked] = str(len(it.children))
-            else:
-                tag = TAGS.get(asked, asked.lower().replace("-", ","))
-                value = it.main_tags.get(tag, it.patient_tags.get(tag))
-                if value is not None:
-                    found[tag] = value
-        return found
+    def _add_legacy(self, view: Object, it: ResourceDescription) -> None:
+        metadata = it.metadata
+        for number in (Metadata.MODIFIED_FROM, Metadata.ANONYMIZED_FROM):
+            if number in metadata:
+                view[number.word] = metadata[number]
+        if it.level is not Level.INSTANCE:
+            if Metadata.LAST_UPDATE in metadata:
+                view["LastUpdate"] = metadata[Metadata.LAST_UPDATE]
+            return
+        if it.attachment is not None:
+            view["FileSize"] = it.attachment.uncompressed_size
+            view["FileUuid"] = it.attachment.uuid
+        view["IndexInSeries"] = _number(metadata.get(Metadata.INDEX_IN_SERIES))
 
 
 def _number(text: str | None) -> int | None:
@@ -167,22 +166,26 @@ def _number(text: str | None) -> int | None:
         return None
 
 
-def _named_tags(tags: Tags) -> Object:
-    return {NAMES.get(tag, tag): value for tag, value in tags.items()}
+def _name(tag: str, names: Mapping[str, str]) -> str:
+    return NAMES.get(tag) or names.get(tag, tag)
 
 
-def _short_tags(tags: Tags) -> Object:
+def _named_tags(tags: Tags, names: Mapping[str, str]) -> Object:
+    return {_name(tag, names): value for tag, value in tags.items()}
+
+
+def _short_tags(tags: Tags, _names: Mapping[str, str]) -> Object:
     return dict(tags)
 
 
-def _full_tags(tags: Tags) -> Object:
+def _full_tags(tags: Tags, names: Mapping[str, str]) -> Object:
     return {
-        tag: {"Name": NAMES.get(tag, "Unknown Tag & Data"), "Type": "String", "Value": value}
+        tag: {"Name": _name(tag, names), "Type": "String", "Value": value}
         for tag, value in tags.items()
     }
 
 
-_TAG_WRITERS: dict[TagForm, Callable[[Tags], Object]] = {
+_TAG_WRITERS: dict[TagForm, Callable[[Tags, Mapping[str, str]], Object]] = {
     TagForm.SIMPLIFIED: _named_tags,
     TagForm.SHORT: _short_tags,
     TagForm.FULL: _full_tags,
@@ -246,6 +249,34 @@ def change(it: Change) -> Object:
         "Path": path_of(it.level, it.id),
         "ResourceType": it.level.word,
         "Seq": it.seq,
+    }
+
+
+def export_page(it: ExportPage) -> Object:
+    """What ``/exports`` answers."""
+    view: Object = {
+        "Exports": [export(line) for line in it.exports],
+        "Done": it.done,
+        "Last": it.last,
+    }
+    if it.first is not None:
+        view["First"] = it.first
+    return view
+
+
+def export(it: Export) -> Object:
+    """One export."""
+    return {
+        "Date": it.date,
+        "ID": it.id,
+        "Path": path_of(it.level, it.id),
+        "PatientID": it.identity.patient_id,
+        "RemoteModality": it.remote,
+        "ResourceType": it.level.word,
+        "SOPInstanceUID": it.identity.sop_instance_uid,
+        "Seq": it.seq,
+        "SeriesInstanceUID": it.identity.series_instance_uid,
+        "StudyInstanceUID": it.identity.study_instance_uid,
     }
 
 

@@ -34,6 +34,7 @@ commands:
   serve          what happens without a command
   check-config   read the configuration and say what is wrong with it
   import         bring DICOM files of this computer into the archive
+  recover        give the plain file back from a stored one, without a server
   adopt          take over the folder of an Orthanc, in place
   backup         copy the archive, also while it is served; verify such a copy
   restore        put a backup back into an empty folder
@@ -191,7 +192,7 @@ def _serve(words: Sequence[str]) -> int:
 def _make_archive(settings: Settings) -> Archive:
     from repertory.service import Repertory  # noqa: PLC0415 - the other commands need no archive
 
-    return Repertory(settings)
+    return Repertory(settings, log_levels=logs)
 
 
 def _set_logs_up(arguments: argparse.Namespace) -> None:
@@ -268,10 +269,19 @@ def _run_module(name: str, module: str) -> Callable[[Sequence[str]], int]:
     return command
 
 
+def _recover(words: Sequence[str]) -> int:
+    recovering = import_module("repertory.recovering")
+    parser = _Parser(prog="repertory recover", allow_abbrev=False)
+    recovering.add_arguments(parser)
+    code: int = recovering.run(parser.parse(words))
+    return code
+
+
 _COMMANDS: dict[str, Callable[[Sequence[str]], int]] = {
     "serve": _serve,
     "check-config": _check_config,
     "import": _run_module("import", "repertory.importing"),
+    "recover": _recover,
     "adopt": _run_module("adopt", "repertory.adopting"),
     "backup": _run_module("backup", "repertory.backing_up"),
     "restore": _run_module("restore", "repertory.restoring"),

@@ -9,6 +9,7 @@ RepertoryError
 │  ├─ RevisionConflict
 │  ├─ Unsupported, BadRange
 │  └─ ArchiveFull
+│     └─ LimitReached
 ├─ Failed              the archive should have done it
 │  ├─ FileLost, FileCorrupted
 │  ├─ IndexFailed, StorageFailed
@@ -87,6 +88,10 @@ class BadRange(Refused):
 
 class ArchiveFull(Refused):
     """The archive is full."""
+
+
+class LimitReached(ArchiveFull):
+    """The archive holds as much as its limits allow."""
 
 
 class Failed(RepertoryError):

@@ -87,6 +87,8 @@ def set_up(
     logging.root.handlers[:] = [_Routed()]
     for name in _SILENCED:
         logging.getLogger(name).disabled = True
+    # It tells of every refusal that an actor gives, with a traceback.
+    logging.getLogger("pykka").setLevel(logging.WARNING)
     logging.captureWarnings(capture=True)
     warnings.filterwarnings("ignore", module=r"pydicom(\.|$)")
     threading.excepthook = _log_thread_death

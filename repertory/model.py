@@ -4,6 +4,7 @@ Names are those of the DICOM standard and of Orthanc; see ``docs/reference/`` fo
 on the wire.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum, IntEnum
 from typing import NewType
@@ -254,6 +255,10 @@ class StoreReceipt:
     status: StoreStatus
     activity: int = 0
     """The number of a new instance's arrival: it grows with each; 0 for others."""
+    recycled: tuple[ResourceId, ...] = ()
+    """The patients that were deleted to make room for it."""
+    overwritten: bool = False
+    """Whether it took the place of one that was there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -286,6 +291,8 @@ class ResourceDescription:
     is_protected: bool = False
     attachment: Attachment | None = None
     series_status: str = "Unknown"
+    tag_names: Mapping[str, str] = field(default_factory=dict)
+    """The names of main tags that are not Orthanc's own (``ExtraMainDicomTags``)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -371,9 +378,13 @@ class Unstable:
 
 @dataclass(frozen=True, slots=True)
 class IndexDescription:
-    """The index engine as shown by ``/system``."""
+    """The index engine as shown by ``/system``.
+
+    ``signatures`` are the main DICOM tags of each level, joined by ";".
+    """
 
     engine: str
     schema_version: int
     identifier: str = ""
     totals: Totals = field(default_factory=lambda: Totals(0, 0, 0, 0, 0, 0))
+    signatures: dict[Level, str] = field(default_factory=dict)

@@ -10,10 +10,12 @@ import faulthandler
 import os
 import queue
 import signal
+import socket
 import sys
 import threading
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Protocol
 
@@ -108,8 +110,9 @@ class _Served:
 class _Attendant:
     """Turns signals into requests, in a thread of its own that owns what it knows.
 
-    A handler of Python runs between any two steps of the main thread, perhaps while it holds a
-    lock: ours only puts a number into a queue that is made for that (``queue.SimpleQueue``).
+    A handler of Python runs between two steps of the main thread. That one waits in a lock most
+    of the time, and a signal that comes just before it does would be handled when it wakes: too
+    late. So the numbers come by a socket, which the interpreter writes to at once.
     """
 
     def __init__(self, configuration: Sequence[Path]) -> None:
@@ -118,14 +121,21 @@ class _Attendant:
         self._mail: queue.SimpleQueue[int | _Served | None] = queue.SimpleQueue()
         self._served: _Served | None = None
         self._reload_wanted = False
+        self._taken: set[int] = set()
+        self._writing: socket.socket
 
     def start(self) -> None:
         """Take the signals of this process."""
+        reading, self._writing = socket.socketpair()
+        self._writing.setblocking(False)
+        signal.set_wakeup_fd(self._writing.fileno())
         names = ("SIGTERM", "SIGINT", "SIGHUP")
         for number in (getattr(signal, name, None) for name in names):
             if number is not None:
-                signal.signal(number, lambda taken, _frame: self._mail.put(taken))
-        threading.Thread(target=self._attend, name="signals", daemon=True).start()
+                self._taken.add(number)
+                signal.signal(number, lambda *_: None)
+        for work in (partial(self._receive, reading), self._attend):
+            threading.Thread(target=work, name="signals", daemon=True).start()
 
     def attend_to(self, archive: Archive, settings: Settings) -> None:
         """Bring requests to this archive from now on, and those that came while it started."""
@@ -134,6 +144,12 @@ class _Attendant:
     def leave(self) -> None:
         """Bring no more requests: the archive is stopping."""
         self._mail.put(None)
+
+    def _receive(self, reading: socket.socket) -> None:
+        while numbers := reading.recv(64):
+            for number in numbers:
+                if number in self._taken:
+                    self._mail.put(number)
 
     def _attend(self) -> None:
         while True:

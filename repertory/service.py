@@ -12,6 +12,7 @@ from repertory.actors.base import RepertoryActor
 from repertory.actors.clock import Clock, SystemClock
 from repertory.actors.crew import ThreadCrew
 from repertory.actors.deletion_queue import DeletionQueueActor
+from repertory.actors.finding import FindingRules
 from repertory.actors.index import IndexActor
 from repertory.actors.index_reader import IndexReaderActor
 from repertory.actors.messages.base import Event, Question
@@ -21,12 +22,17 @@ from repertory.actors.stability_monitor import StabilityMonitorActor
 from repertory.actors.storage import StorageActor
 from repertory.actors.switchboard import Ref, Switchboard
 from repertory.conf.settings import Settings
-from repertory.errors import CannotStart, RepertoryError, ShuttingDown, Unsupported
-from repertory.model import Level
+from repertory.errors import BadParameter, CannotStart, RepertoryError, ShuttingDown, Unsupported
+from repertory.maintags import NAMES
+from repertory.model import Compression, Level
 from repertory.storage.areas import FilesystemArea
+from repertory.storage.dicom import tag_name
+from repertory.storage.files import FileOptions
+from repertory.storage.index.policy import Overwriting, StorePolicy
 from repertory.storage.backup.hold import HOLD_NAME, RemovalHold
 from repertory.storage.index.sqlite.engine import SqliteEngine
-from repertory.storage.main_tags import MAIN_DICOM_TAGS
+from repertory.storage.main_tags import MainDicomTags
+from repertory.storage.resolving import resolve_tag
 
 if TYPE_CHECKING:
     from aiohttp import web
@@ -213,25 +219,42 @@ class Repertory:
         files = Path(settings.storage_directory)
         main_tags = MAIN_DICOM_TAGS
         index = Path(settings.index_directory or settings.storage_directory)
+        index = Path(settings.index_directory or settings.storage_directory)
         engine = SqliteEngine(
             index,
             synchronous=settings.index_synchronous,
             signatures={level: main_tags.signature(level) for level in Level},
+            tag_names={tag: tag_name(tag) for tag in main_tags.levels if tag not in NAMES},
+        )
+        finding = FindingRules(
+            main_tags=main_tags,
+            case_sensitive_pn=settings.case_sensitive_pn,
+            storage_access=settings.storage_access_on_find,
         )
         area = FilesystemArea(files, synchronize=settings.sync_storage_area)
 
-        self._put_on(board, IndexActor, engine=engine)
+        self._put_on(
+            board,
+            IndexActor,
+            engine=engine,
+            policy=_store_policy(settings),
+            read_only=settings.read_only,
+            log_exports=settings.log_exported_resources,
+        )
         for _ in range(settings.index_readers):
-            self._put_on(board, IndexReaderActor, engine=engine)
+            self._put_on(board, IndexReaderActor, engine=engine, finding=finding)
         self._put_on(
             board,
             StorageActor,
             area=area,
             crew=ThreadCrew(settings.storage_threads, name="storage"),
             main_tags=main_tags,
-            keep_md5=settings.store_md5_for_attachments,
+            options=_file_options(settings),
+            store_dicom=settings.store_dicom,
             unpacking_limit=settings.maximum_request_body_size_mb << 20,
         )
+        if settings.read_only:
+            return  # nobody works in the background: what waits, waits for a run that may write
         self._put_on(
             board,
             DeletionQueueActor,
@@ -261,7 +284,10 @@ class Repertory:
 
     def _stop_all(self) -> None:
         if self._server is not None:
-            self._server.stop()
+            try:
+                self._server.stop()
+            except Exception:  # the actors have to stop all the same
+                log.exception("http_server_stuck")
             self._server = None
         board, self._board = self._board, None
         while self._cast:
@@ -281,3 +307,37 @@ class Repertory:
         else:
             # Whoever waits stops the archive; this is the dying actor's own thread.
             self._stopped.set()
+
+
+def _store_policy(settings: Settings) -> StorePolicy:
+    return StorePolicy(
+        overwriting=Overwriting(settings.overwrite_mode),
+        maximum_size=settings.maximum_storage_size << 20,
+        maximum_patients=settings.maximum_patient_count,
+        recycles=settings.maximum_storage_mode == "Recycle",
+    )
+
+
+def _file_options(settings: Settings) -> FileOptions:
+    by_word = {"Zstandard": Compression.ZSTANDARD, "ZlibWithSize": Compression.ZLIB_WITH_SIZE}
+    packed = by_word[settings.storage_compression_format]
+    return FileOptions(
+        compression=packed if settings.storage_compression else Compression.NONE,
+        packed=packed,
+        level=settings.storage_compression_level,
+        keep_md5=settings.store_md5_for_attachments,
+        verify=settings.verify_reads,
+        cache_size=settings.maximum_storage_cache_size << 20,
+    )
+
+
+def _extra_tags(settings: Settings) -> dict[Level, list[str]]:
+    """The option ExtraMainDicomTags, with the tags as numbers."""
+    levels = {level.word: level for level in Level}
+    try:
+        return {
+            levels[word]: [resolve_tag(name) for name in names]
+            for word, names in settings.extra_main_dicom_tags.items()
+        }
+    except BadParameter as error:
+        raise CannotStart(f"ExtraMainDicomTags: {error}") from error

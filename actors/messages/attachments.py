@@ -4,14 +4,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from repertory.actors.messages.base import Command, Event, Query, message
-from repertory.model import (
-    Attachment,
-    ContentType,
-    Level,
-    ReleasedFile,
-    ResourceId,
-    TagForm,
-)
+from repertory.actors.messages.instances import Body
+from repertory.items import Revision
+from repertory.model import Attachment, ContentType, Level, ReleasedFile, ResourceId, TagForm
 
 
 @message
@@ -111,6 +106,43 @@ class ReadHeader(Query[Mapping[str, Any]]):
 
 
 @message
+class RecompressAttachment(Command[Attachment]):
+    """Store the file of an attachment compressed, or as it is; the answer is the attachment.
+
+    A file that has the wanted form already stays. Another one gets a new UUID, and the old file
+    is released in the same transaction; a file that is damaged is refused.
+
+    Raises:
+        UnknownResource: there is no such resource.
+        UnknownItem: it has no such attachment.
+        RevisionConflict: the attachment was changed meanwhile.
+        FileLost: the file is missing.
+        FileCorrupted: the file is not as it was when it was stored.
+    """
+
+    level: Level
+    id: ResourceId
+    content_type: int = ContentType.DICOM
+    compressed: bool
+
+
+@message
+class RecordRecompression(Command[Attachment]):
+    """Let a file take the place of the one named ``replaces``, which is released.
+
+    Raises:
+        UnknownResource: there is no such resource.
+        UnknownItem: it has no such attachment.
+        RevisionConflict: the attachment is another file by now.
+    """
+
+    level: Level
+    id: ResourceId
+    attachment: Attachment
+    replaces: str
+
+
+@message
 class RemoveAttachment(Command[None]):
     """Remove a released file from the storage area; to remove twice does no harm.
 
@@ -156,3 +188,114 @@ class ForgetReleased(Command[None]):
     """These files are gone from the storage area; to forget twice does no harm."""
 
     numbers: tuple[int, ...]
+
+
+@message
+class ListAttachments(Query[tuple[Attachment, ...]]):
+    """The attachments of a resource, in ascending order of their content types.
+
+    Raises:
+        UnknownResource: there is no such resource.
+    """
+
+    level: Level
+    id: ResourceId
+
+
+@message
+class CheckAttachment(Query[None]):
+    """Would this attachment be taken? To be asked before a long body is received.
+
+    Raises:
+        UnknownItem: there is no such resource (as Orthanc has it).
+        Forbidden: ``content_type`` is not one of the users' own (1024 to 65535).
+        RevisionConflict: another revision than ``expected`` is there.
+    """
+
+    level: Level
+    id: ResourceId
+    content_type: int
+    expected: Revision | None = None
+
+
+@message
+class StoreAttachment(Command[Attachment]):
+    """Give a resource a file of the user's, instead of the one of that type that it may have.
+
+    ``expected`` is the revision that is to be replaced: what is not there yet may be made
+    whatever is expected; ``None`` replaces whatever is there. It is logged as UpdatedAttachment.
+
+    Raises:
+        UnknownResource: there is no such resource.
+        Forbidden: ``content_type`` is not one of the users' own (1024 to 65535).
+        RevisionConflict: another revision than the one expected is there.
+        ArchiveFull: there is no room.
+    """
+
+    level: Level
+    id: ResourceId
+    content_type: int
+    content: Body
+    expected: Revision | None = None
+
+
+@message
+class SetAttachment(Command[Attachment]):
+    """Enter a file that lies in the storage area into the index, as an attachment.
+
+    The file that it takes the place of is released in the same transaction. The answer has its
+    revision. Of any type, for whoever rewrites a file: a DICOM file that is compressed, say.
+
+    Raises:
+        UnknownResource: there is no such resource.
+        RevisionConflict: another revision than ``expected`` is there.
+    """
+
+    level: Level
+    id: ResourceId
+    attachment: Attachment
+    expected: Revision | None = None
+
+
+@message
+class DeleteAttachment(Command[None]):
+    """Take an attachment from a resource; its file is removed later.
+
+    Raises:
+        UnknownResource: there is no such resource.
+        UnknownItem: it has no such attachment.
+        Forbidden: it is neither a user's (1024 to 65535) nor dicom-as-json.
+        RevisionConflict: another revision than ``expected`` is there.
+    """
+
+    level: Level
+    id: ResourceId
+    content_type: int
+    expected: Revision | None = None
+
+
+@message
+class ReadStoredFile(Query[bytes]):
+    """Bytes of a file as it lies in the storage area, compressed if it is.
+
+    Raises:
+        FileLost: the file is missing; also when it was deleted in the meantime.
+        FileCorrupted: the file is shorter than it was.
+    """
+
+    attachment: Attachment
+    start: int
+    length: int
+
+
+@message
+class VerifyFile(Query[None]):
+    """Read a file from the medium to its end, and compare its MD5 sum with the one kept.
+
+    Raises:
+        FileLost: the file is missing.
+        FileCorrupted: the file is not as it was when it was stored.
+        Unsupported: no MD5 sum of it is kept.
+    """
+
+    attachment: Attachment

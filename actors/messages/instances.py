@@ -74,12 +74,16 @@ class AbandonUpload(Command[None]):
 class RecordInstance(Command[StoreReceipt]):
     """Enter a file that lies in the storage area into the index.
 
-    An instance that is there already, and one that is refused, releases the file.
+    An instance that is there already releases the file, unless it is to be overwritten: then its
+    old file is. ``attachment`` is ``None`` where no files are kept.
+
+    Raises:
+        LimitReached: the limits of the archive leave no room for it.
     """
 
     ids: ResourceIds
     summary: Summary
-    attachment: Attachment
+    attachment: Attachment | None
     origin: Origin
 
 

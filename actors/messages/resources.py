@@ -121,3 +121,26 @@ class ResourceDeleted(Event):
 
     level: Level
     id: ResourceId
+
+
+@message
+class DescribeProtection(Query[bool]):
+    """Whether a patient is protected: recycling spares it.
+
+    Raises:
+        BadParameter: there is no such patient (as Orthanc has it).
+    """
+
+    id: ResourceId
+
+
+@message
+class SetProtection(Command[None]):
+    """Protect a patient, or end its protection.
+
+    Raises:
+        BadParameter: there is no such patient (as Orthanc has it).
+    """
+
+    id: ResourceId
+    protected: bool

@@ -1,11 +1,19 @@
 """The routes: a module for each topic."""
 
 from repertory.http.routes import (
+    attachments,
     changes,
+    changes_stream,
     explorer,
+    exports,
     files,
+    find,
     instances,
+    labels,
+    metadata,
     plugins,
+    protection,
+    reconstruction,
     resources,
     system,
     tools,
@@ -21,5 +29,13 @@ ALL: tuple[Routes, ...] = (
     tools.routes,
     plugins.routes,
     explorer.routes,
+    metadata.routes,
+    labels.routes,
+    attachments.routes,
+    protection.routes,
+    changes_stream.routes,
+    exports.routes,
+    reconstruction.routes,
+    find.routes,
 )
 """Every topic, in the order of the reference."""

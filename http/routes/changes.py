@@ -3,16 +3,13 @@
 from aiohttp import web
 
 from repertory.actors.messages.changes import ClearChanges, DescribeLastChange, ListChanges
-from repertory.errors import BadParameter
 from repertory.http import params, views
 from repertory.http.answers import answer, done
 from repertory.http.bridge import ask
 from repertory.http.routing import Routes
-from repertory.model import ChangePage, ChangeType
+from repertory.model import ChangePage
 
 routes = Routes()
-
-_TYPES = {change_type.word: change_type for change_type in ChangeType}
 
 
 @routes.get("/changes")
@@ -26,13 +23,18 @@ async def list_changes(request: web.Request) -> web.Response:
     - `limit`: at most so many, 100 if it is not given.
     - `type`: only these types, joined by `;`: `NewInstance`, `StableStudy` and so on.
     - `last`: only the newest change.
+    - `deletions`: list deletions, too, as changes of type `Deleted`; one for each resource that
+      is gone.
     """
-    if "last" in request.query:
-        return answer(views.change_page(await ask(request, DescribeLastChange())))
-    types = _types(request)
+    types = params.change_types(request)
+    deletions = params.flag(request, "deletions")
     limit = params.whole_number(request, "limit")
+    if "last" in request.query:
+        return answer(
+            views.change_page(await ask(request, DescribeLastChange(deletions=deletions)))
+        )
     if limit == 0:
-        newest = await ask(request, DescribeLastChange())
+        newest = await ask(request, DescribeLastChange(deletions=deletions))
         nothing = ChangePage(changes=(), done=False, last=newest.last, first=None)
         return answer(views.change_page(nothing))
     question = ListChanges(
@@ -40,6 +42,7 @@ async def list_changes(request: web.Request) -> web.Response:
         to=params.whole_number(request, "to"),
         limit=100 if limit is None else limit,
         types=types,
+        deletions=deletions,
     )
     return answer(views.change_page(await ask(request, question)))
 
@@ -49,11 +52,3 @@ async def clear_changes(request: web.Request) -> web.Response:
     """Empty the log of changes; the numbers of later changes go on from where they were."""
     await ask(request, ClearChanges())
     return done()
-
-
-def _types(request: web.Request) -> frozenset[ChangeType]:
-    words = params.words(request, "type")
-    unknown = [word for word in words if word not in _TYPES]
-    if unknown:
-        raise BadParameter("Unknown type of change.")
-    return frozenset(_TYPES[word] for word in words)

@@ -1,28 +1,22 @@
 """Instances going out: their files and their tags."""
 
-import asyncio
-from urllib.parse import quote
-
-import structlog
 from aiohttp import hdrs, web
 
 from repertory.actors.messages.attachments import (
-    AttachmentContent,
     ReadAttachment,
     ReadFile,
     ReadHeader,
     ReadTags,
 )
-from repertory.errors import RepertoryError, Unsupported
+from repertory.errors import Unsupported
 from repertory.http import params
 from repertory.http.answers import answer, headers_for
 from repertory.http.bodies import PIECE_SIZE
 from repertory.http.bridge import ask
+from repertory.http.downloads import disposition, stream
 from repertory.http.routing import Routes
 from repertory.maintags import TAGS
 from repertory.model import Level, TagForm
-
-log = structlog.get_logger(__name__)
 
 routes = Routes()
 
@@ -38,7 +32,7 @@ async def download_instance(request: web.Request) -> web.StreamResponse:
         raise Unsupported("This archive does not transcode.")
     headers = headers_for(
         "application/dicom",
-        content_disposition=_disposition(request.query.get("filename") or f"{id_}.dcm"),
+        content_disposition=disposition(request.query.get("filename") or f"{id_}.dcm"),
     )
     just_looking = request.method == "HEAD"
     question = ReadAttachment(
@@ -51,52 +45,15 @@ async def download_instance(request: web.Request) -> web.StreamResponse:
     if len(first.content) >= first.attachment.uncompressed_size:
         return web.Response(body=first.content, headers=headers)
     headers[hdrs.CONTENT_LENGTH] = str(first.attachment.uncompressed_size)
-    return await _stream(request, web.StreamResponse(headers=headers), first)
-
-
-async def _stream(
-    request: web.Request, response: web.StreamResponse, first: AttachmentContent
-) -> web.StreamResponse:
-    """Send a long file piece by piece, reading one piece ahead."""
-    attachment = first.attachment
-    size = attachment.uncompressed_size
-    position = len(first.content)
-
-    def read_on() -> "asyncio.Task[bytes]":
-        question = ReadFile(attachment=attachment, start=position, length=PIECE_SIZE)
-        return asyncio.create_task(ask(request, question))
-
-    ahead = read_on()
-    try:
-        await response.prepare(request)
-        await response.write(first.content)
-        while position < size:
-            piece = await ahead
-            position += len(piece)
-            if position < size:
-                ahead = read_on()
-            await response.write(piece)
-        await response.write_eof()
-    except RepertoryError as error:
-        # The status is sent: all that can be done is not to let the client take it for whole.
-        log.error(  # noqa: TRY400 - the reason is said, the way here is known
-            "download_interrupted", uuid=attachment.uuid, error=type(error).__name__
-        )
-        if request.transport is not None:
-            request.transport.abort()
-        raise ConnectionResetError("the file could not be sent to its end") from error
-    finally:
-        ahead.cancel()
-    return response
-
-
-def _disposition(filename: str) -> str:
-    """A Content-Disposition header (RFC 6266) that names a file."""
-    plain = "".join(c if " " <= c <= "~" and c not in '"\\/' else "_" for c in filename)
-    header = f'attachment; filename="{plain}"'
-    if not filename.isascii():
-        header += f"; filename*=UTF-8''{quote(filename, safe='')}"
-    return header
+    it = first.attachment
+    return await stream(
+        request,
+        web.StreamResponse(headers=headers),
+        first.content,
+        (0, it.uncompressed_size),
+        lambda start, length: ReadFile(attachment=it, start=start, length=length),
+        uuid=it.uuid,
+    )
 
 
 async def _tags(request: web.Request, default: TagForm) -> web.Response:

@@ -3,14 +3,15 @@
 from collections.abc import AsyncIterator
 from typing import Any
 
-from aiohttp import BodyPartReader, web
+from aiohttp import BodyPartReader, hdrs, web
+from aiohttp.http import HttpProcessingError
 
 from repertory.actors.messages.instances import StoreInstance, StoreZip
-from repertory.errors import BadRequest, NotDicom, TooLarge
+from repertory.errors import BadRequest, NotDicom, TooLarge, Unsupported
 from repertory.http import views
 from repertory.http.answers import answer
 from repertory.http.auth import current_user, plain_address
-from repertory.http.bodies import PIECE_SIZE, Intake, invite, pieces, room_for_body
+from repertory.http.bodies import PIECE_SIZE, Intake, in_time, invite, pieces, room_for_body
 from repertory.http.bridge import ask
 from repertory.http.routing import Routes
 from repertory.model import Origin, OriginKind
@@ -19,6 +20,10 @@ routes = Routes()
 
 _ZIP_BEGINNINGS = (b"PK\x03\x04", b"PK\x05\x06")
 """APPNOTE.TXT 4.3.7 and 4.3.16: a local file header, or the end of an empty archive."""
+
+
+_TRANSFER_ENCODINGS = ("binary", "8bit", "7bit", "base64", "quoted-printable")
+"""RFC 2045 section 6.1."""
 
 
 @routes.post("/instances")
@@ -71,15 +76,23 @@ async def _form_files(request: web.Request) -> AsyncIterator[AsyncIterator[bytes
 
     async def read(part: BodyPartReader) -> AsyncIterator[bytes]:
         nonlocal room
-        while piece := await part.read_chunk(PIECE_SIZE):
+        if part.headers.get(hdrs.CONTENT_ENCODING, "identity").lower() != "identity":
+            raise Unsupported("A file in a form cannot be packed.")
+        transfer = part.headers.get(hdrs.CONTENT_TRANSFER_ENCODING, "binary").lower()
+        if transfer not in _TRANSFER_ENCODINGS:
+            raise BadRequest("The form's Content-Transfer-Encoding is not known.")
+        while piece := await in_time(request, part.read_chunk(PIECE_SIZE)):
             room -= len(piece)
             if room < 0:
                 raise TooLarge
             yield piece
+        if request.content.at_eof():  # the boundary that ends a file still has to be read
+            raise BadRequest("The form ends within a file.")
 
     try:
-        async for part in await request.multipart():
+        parts = await request.multipart()
+        while (part := await in_time(request, parts.next())) is not None:
             if isinstance(part, BodyPartReader) and part.filename is not None:
                 yield read(part)
-    except ValueError as error:
+    except (ValueError, HttpProcessingError) as error:
         raise BadRequest("The form cannot be read.") from error

@@ -3,6 +3,7 @@
 from aiohttp import web
 
 from repertory.actors.messages.attachments import RemoveReleased
+from repertory.actors.messages.finding import DescribeFound
 from repertory.actors.messages.resources import (
     DeleteResource,
     DescribeChildren,
@@ -13,12 +14,13 @@ from repertory.actors.messages.resources import (
     ListChildren,
     ListResources,
 )
+from repertory.criteria import Criteria
 from repertory.errors import BadRequest, UnknownResource
 from repertory.http import params, views
 from repertory.http.answers import answer, answer_many
 from repertory.http.bridge import SETTINGS, ask
 from repertory.http.routing import Routes
-from repertory.model import Level, TagForm
+from repertory.model import Level, ResourceRef, TagForm
 
 routes = Routes()
 
@@ -32,10 +34,23 @@ def _resource_views(request: web.Request) -> views.Resources:
     numbers = request.app[SETTINGS].user_metadata
     return views.Resources(
         form=params.tag_form(request, TagForm.SIMPLIFIED),
-        requested=params.words(request, "requested-tags", "requestedTags"),
         content=views.content_words(params.words(request, "response-content", "responseContent")),
         metadata_names={number: name for name, number in numbers.items()},
     )
+
+
+async def _found(
+    request: web.Request, criteria: Criteria, requested: tuple[str, ...]
+) -> list[views.Object]:
+    """The objects of what meets criteria, with the tags that were requested."""
+    form = params.tag_form(request, TagForm.SIMPLIFIED)
+    question = DescribeFound(criteria=criteria, requested=requested, form=form)
+    found = await ask(request, question)
+    return _resource_views(request).found(found)
+
+
+def _requested(request: web.Request) -> tuple[str, ...]:
+    return params.words(request, "requested-tags", "requestedTags")
 
 
 @routes.get("/{level}")
@@ -56,6 +71,9 @@ async def list_resources(request: web.Request, level: Level) -> web.Response:
     count = params.whole_number(request, "limit") or 0
     if params.flag(request, "expand") or "response-content" in request.query:
         write = _resource_views(request)
+        if requested := _requested(request):
+            criteria = Criteria(level=level, since=first, limit=count)
+            return answer(await _found(request, criteria, requested))
         question = DescribeResources(level=level, since=first, limit=count)
         return await answer_many(await ask(request, question), write.one)
     return answer(await ask(request, ListResources(level=level, since=first, limit=count)))
@@ -69,8 +87,19 @@ async def describe_resource(request: web.Request, level: Level) -> web.Response:
     - `requested-tags`: names or numbers of tags to show besides, joined by `;`.
     - `response-content`: as for a list of resources.
     """
-    question = DescribeResource(level=level, id=params.resource_id(request))
+    id_ = params.resource_id(request)
+    if requested := _requested(request):
+        itself = Criteria(level=level, within=ResourceRef(level, id_))
+        return answer(_only(await _found(request, itself, requested)))
+    question = DescribeResource(level=level, id=id_)
     return answer(_resource_views(request).one(await ask(request, question)))
+
+
+def _only(found: list[views.Object]) -> views.Object:
+    """The one object that was meant; ``UnknownResource`` if it is gone in the meantime."""
+    if not found:
+        raise UnknownResource
+    return found[0]
 
 
 @routes.delete("/{level}/{id}", bare=(UnknownResource,))
@@ -101,6 +130,9 @@ async def describe_statistics(request: web.Request, level: Level) -> web.Respons
 async def _children(request: web.Request, level: Level, at: Level) -> web.Response:
     id_ = params.resource_id(request)
     if params.switch(request, "expand", default=True):
+        if requested := _requested(request):
+            below = Criteria(level=at, within=ResourceRef(level, id_))
+            return answer(await _found(request, below, requested))
         write = _resource_views(request)
         question = DescribeChildren(level=level, id=id_, at=at)
         return await answer_many(await ask(request, question), write.one)
@@ -135,7 +167,11 @@ async def list_instances(request: web.Request, level: Level) -> web.Response:
 
 
 async def _parent(request: web.Request, level: Level, at: Level) -> web.Response:
-    question = DescribeParent(level=level, id=params.resource_id(request), at=at)
+    id_ = params.resource_id(request)
+    if requested := _requested(request):
+        above = Criteria(level=at, within=ResourceRef(level, id_))
+        return answer(_only(await _found(request, above, requested)))
+    question = DescribeParent(level=level, id=id_, at=at)
     return answer(_resource_views(request).one(await ask(request, question)))
 
 

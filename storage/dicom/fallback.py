@@ -160,7 +160,7 @@ def _items(
         return None
     try:
         items = list(dataset[tag].value or ())
-    # As above: pydicom reads sequences of known length only now.
-    except Exception as error:
-        raise Damaged from error
+    # As above: pydicom reads sequences of known length only now. The rest is worth showing.
+    except Exception:  # noqa: BLE001 - whatever it is, this sequence cannot be read
+        return None
     return [_written(item, writer, context, default_encoding) for item in items]

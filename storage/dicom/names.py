@@ -6,10 +6,11 @@ pydicom's call one differently, ours is pydicom's, in CamelCase.
 """
 
 import re
+from collections.abc import Collection
 from functools import lru_cache
 from typing import NamedTuple
 
-from pydicom.datadict import get_entry, get_private_entry, tag_for_keyword
+from pydicom.datadict import get_entry, get_private_entry, keyword_dict, tag_for_keyword
 
 from repertory.maintags import NAMES
 
@@ -55,6 +56,7 @@ def _look_up(tag: int) -> Entry:
     if keyword:
         # Orthanc names the main DICOM tags itself, retired or not.
         name = NAMES.get(text) or (f"RETIRED_{keyword}" if retired else keyword)
+        vr = "UN" if vr == "NONE" else vr  # the delimiters of sequences have none
         return Entry(text, name, _AMBIGUOUS.get(vr, vr), by_pixels=vr == "US or SS")
     if element == 0:
         return Entry(text, "PrivateGroupLength" if private else "GenericGroupLength", "UL")
@@ -106,3 +108,8 @@ def tag_name(tag: str) -> str:
     """The name of a tag (``gggg,eeee``), as in Orthanc's objects."""
     number = parse_tag(tag)
     return _UNKNOWN if number is None else ENTRIES[number].name
+
+
+def keywords() -> Collection[str]:
+    """The keywords of the dictionary."""
+    return keyword_dict.keys()

@@ -134,7 +134,7 @@ class Reader:
                 if explicit and vr not in _NESTED:
                     raise Unfamiliar
                 inner = Context(charset, explicit and vr == "SQ", signed, depth + 1)
-                items, position = self._items(value, length, end, inner)
+                items, position = self._sequence(value, length, end, inner)
                 writer.items(out, entry, items)
                 continue
             position = value + length
@@ -152,6 +152,21 @@ class Reader:
         if position != end:
             raise Damaged
         return out, position
+
+    def _sequence(
+        self, position: int, length: int, end: int, context: Context
+    ) -> tuple[list[Json] | None, int]:
+        """The items of a sequence, and where it ends; ``None`` for what cannot be shown.
+
+        A file is archived if what it says of itself adds up, and sequences of known length are
+        passed over: what is in one may be damaged, and the rest is worth showing.
+        """
+        try:
+            return self._items(position, length, end, context)
+        except Damaged:
+            if length == UNDEFINED or position + length > end:
+                raise
+            return None, position + length
 
     def _items(
         self, position: int, length: int, end: int, context: Context

@@ -6,8 +6,9 @@ threads; both belong to the thread that opened them.
 """
 
 from collections.abc import Collection, Sequence
-from typing import Protocol
+from typing import Any, Protocol
 
+from repertory.items import ExportPage, MetadataValue, Revision
 from repertory.model import (
     Attachment,
     ChangePage,
@@ -27,6 +28,8 @@ from repertory.model import (
     Totals,
     Unstable,
 )
+from repertory.storage.index.policy import StorePolicy
+from repertory.storage.searching import Candidate, Search, Wanted
 
 
 class IndexReader(Protocol):
@@ -77,16 +80,52 @@ class IndexReader(Protocol):
         """Which of these files belong to a resource; reads the whole index for it."""
 
     def list_changes(
-        self, since: int | None, to: int | None, limit: int, types: Collection[ChangeType]
+        self,
+        since: int | None,
+        to: int | None,
+        limit: int,
+        types: Collection[ChangeType],
+        *,
+        deletions: bool = False,
     ) -> ChangePage:
         """Changes after ``since`` up to ``to``, at most ``limit``, of ``types`` (empty: all).
 
         Without ``since``, ``to`` asks for the last ``limit`` changes up to it, and ``done`` says
         that there are none before. ``last`` of an empty page is the last number ever given.
+        Without ``deletions`` all is as if they were not logged, but for gaps in the numbers.
         """
 
-    def describe_last_change(self) -> ChangePage:
+    def describe_last_change(self, *, deletions: bool = False) -> ChangePage:
         """The newest change alone."""
+
+    def list_metadata(self, level: Level, id_: ResourceId) -> dict[int, str]:
+        """The metadata of a resource, by number, in ascending order."""
+
+    def describe_metadata(self, level: Level, id_: ResourceId, number: int) -> MetadataValue | None:
+        """One metadata of a resource; ``None`` where it has none of that number."""
+
+    def list_labels(self, level: Level, id_: ResourceId) -> tuple[str, ...]:
+        """The labels of a resource, sorted."""
+
+    def list_all_labels(self) -> tuple[str, ...]:
+        """The labels that any resource has, sorted."""
+
+    def list_attachments(self, level: Level, id_: ResourceId) -> tuple[Attachment, ...]:
+        """The attachments of a resource, in ascending order of their content types."""
+
+    def check_attachment(
+        self, level: Level, id_: ResourceId, content_type: int, expected: Revision | None
+    ) -> None:
+        """Raise what ``replace_attachment`` would raise, as far as can be known before."""
+
+    def describe_protection(self, id_: ResourceId) -> bool:
+        """Whether a patient is protected; ``BadParameter`` where there is none."""
+
+    def list_exports(self, since: int, limit: int) -> ExportPage:
+        """Exports after ``since``, at most ``limit``; 0 is no limit."""
+
+    def describe_last_export(self) -> ExportPage:
+        """The newest export alone."""
 
     def list_unstable(self) -> tuple[Unstable, ...]:
         """The resources that are not stable, the longest quiet first."""
@@ -106,6 +145,32 @@ class IndexReader(Protocol):
     def describe_index(self) -> IndexDescription:
         """The engine, the version of its schema, and the totals."""
 
+    def find_resources(self, search: Search) -> tuple[ResourceId, ...]:
+        """Identifiers of what a search finds, in its order.
+
+        Nothing is found below a parent that is not there; ``UnknownResource`` where the resource
+        is not there that the search is to be within.
+        """
+
+    def describe_found(
+        self, search: Search, wanted: Wanted
+    ) -> tuple[tuple[ResourceDescription, dict[str, Any]], ...]:
+        """The same, described, each with the wanted tags that the index knows."""
+
+    def count_found(self, search: Search) -> int:
+        """How many resources a search finds, whatever its limit."""
+
+    def find_candidates(self, search: Search, wanted: Wanted) -> tuple[Candidate, ...]:
+        """What a search finds as far as the index knows, each with the file to look at."""
+
+    def describe_many(
+        self, ids: Sequence[ResourceId], at: Level | None
+    ) -> tuple[ResourceDescription, ...]:
+        """Resources of whatever level, or what is above or below them at a level.
+
+        They come in the order of ``ids``, each once; those that are not there are left out.
+        """
+
 
 class IndexWriter(Protocol):
     """Changes the index. The caller groups changes: ``begin``, any number of them, ``commit``.
@@ -124,6 +189,10 @@ class IndexWriter(Protocol):
     def is_void(self) -> bool:
         """Whether a change failed in such a way that the whole group is undone."""
 
+    @property
+    def last_change(self) -> int:
+        """The last number that was given to a change or to a deletion."""
+
     def begin(self) -> None:
         """Open a group."""
 
@@ -141,15 +210,57 @@ class IndexWriter(Protocol):
         *,
         ids: ResourceIds,
         summary: Summary,
-        attachment: Attachment,
+        attachment: Attachment | None,
         origin: Origin,
         now: float,
+        policy: StorePolicy = ...,
     ) -> StoreReceipt:
         """Enter an instance with the parents that it lacks, its attachment and its changes.
 
-        An instance that is there already is left as it is, and ``attachment`` is released.
+        An instance that is there already is left as it is, and ``attachment`` is released; or it
+        is overwritten, as ``policy`` has it, and its old file is released.
         Marks the parents unstable and brings their LastUpdate up to date. Logs NewInstance,
         NewSeries, NewStudy, NewPatient as they apply, and CompletedSeries.
+
+        Raises:
+            LimitReached: the limits of ``policy`` leave no room; nothing was written.
+        """
+
+    def recycle(self, policy: StorePolicy, now: float) -> tuple[ResourceId, ...]:
+        """Delete patients until the archive is within its limits, as far as that can be.
+
+        Those that were quiet for longest go first, protected ones never.
+        """
+
+    def replace_file(
+        self, level: Level, id_: ResourceId, attachment: Attachment, replaces: str, now: float
+    ) -> Attachment:
+        """Let ``attachment`` take the place of the file named ``replaces``, which is released.
+
+        Raises:
+            UnknownResource: there is no such resource.
+            UnknownItem: it has no file of that content type.
+            RevisionConflict: its file is another one by now.
+        """
+
+    def record_reconstruction(
+        self,
+        *,
+        ids: ResourceIds,
+        summary: Summary,
+        levels: Collection[Level],
+        replaces: str,
+        attachment: Attachment | None,
+    ) -> None:
+        """Refresh an instance and its parents, at ``levels``, from the file named ``replaces``.
+
+        ``attachment`` takes that file's place, and it is released; ``None`` leaves it. What users
+        wrote stays, nothing is logged, and stable resources stay stable.
+
+        Raises:
+            UnknownResource: there is no such instance.
+            UnknownItem: it has no file.
+            RevisionConflict: its file is another one by now.
         """
 
     def delete_resource(self, level: Level, id_: ResourceId, now: float) -> DeletionReceipt:
@@ -170,6 +281,76 @@ class IndexWriter(Protocol):
 
     def clear_changes(self) -> None:
         """Empty the log; numbering goes on."""
+
+    def set_metadata(
+        self,
+        level: Level,
+        id_: ResourceId,
+        number: int,
+        value: str,
+        *,
+        expected: Revision | None,
+        now: float,
+    ) -> MetadataValue:
+        """Write a metadata and log it.
+
+        ``expected`` is the revision that must be there if any is; ``None``: whatever is there.
+
+        Raises:
+            RevisionConflict: another revision is there.
+        """
+
+    def delete_metadata(
+        self,
+        level: Level,
+        id_: ResourceId,
+        number: int,
+        *,
+        expected: Revision | None,
+        now: float,
+    ) -> None:
+        """Delete a metadata and log it; ``UnknownItem`` where there is none."""
+
+    def add_label(self, level: Level, id_: ResourceId, label: str) -> None:
+        """Give a resource a label; ``BadParameter`` for what cannot be one."""
+
+    def remove_label(self, level: Level, id_: ResourceId, label: str) -> None:
+        """Take a label from a resource; ``BadParameter`` for what cannot be one."""
+
+    def replace_attachment(
+        self,
+        level: Level,
+        id_: ResourceId,
+        attachment: Attachment,
+        *,
+        expected: Revision | None,
+        now: float,
+    ) -> Attachment:
+        """Give a resource an attachment, release the one before, log it; as it is now.
+
+        Raises:
+            RevisionConflict: another revision than ``expected`` is there.
+        """
+
+    def delete_attachment(
+        self,
+        level: Level,
+        id_: ResourceId,
+        content_type: int,
+        *,
+        expected: Revision | None,
+        now: float,
+    ) -> None:
+        """Take an attachment away, release it, log it; ``UnknownItem`` where there is none."""
+
+    def set_protection(self, id_: ResourceId, *, protected: bool) -> None:
+        """Protect a patient, or end it; ``BadParameter`` where there is none."""
+
+    def record_exports(self, resources: Sequence[ResourceRef], remote: str, now: float) -> None:
+        """Log that resources were sent to ``remote``."""
+
+    def clear_exports(self) -> None:
+        """Empty the log of exports; numbering goes on."""
 
 
 class IndexEngine(Protocol):

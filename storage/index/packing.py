@@ -129,6 +129,11 @@ def pack_metadata(values: Mapping[str, tuple[str, int]]) -> str:
         raise BadParameter("The value of a metadata is not text.") from error
 
 
+def unpack_entries(packed: str) -> dict[str, tuple[str, int]]:
+    """Metadata from JSON as it went in: number to value and revision."""
+    return {number: (entry[0], entry[1]) for number, entry in orjson.loads(packed).items()}
+
+
 def unpack_metadata(packed: str) -> dict[int, str]:
     """Metadata from JSON, without the revisions."""
     return {int(number): entry[0] for number, entry in orjson.loads(packed).items()}

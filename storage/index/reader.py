@@ -1,8 +1,10 @@
 """A reader of an index, on any database that speaks SQL."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from types import TracebackType
+from typing import Any
 
+from repertory.items import ExportPage, MetadataValue, Revision
 from repertory.model import (
     Attachment,
     ChangePage,
@@ -19,14 +21,21 @@ from repertory.model import (
 )
 from repertory.storage.index.database import Database
 from repertory.storage.index.operations import (
+    annotating,
+    attaching,
     changes,
     describing,
+    exporting,
+    labelling,
     listing,
+    protecting,
     releasing,
     stability,
     statistics,
 )
+from repertory.storage.index.operations.finding import finding, selecting
 from repertory.storage.index.packing import unpack_id
+from repertory.storage.searching import Candidate, Search, Wanted
 
 
 class _OneState:
@@ -52,10 +61,22 @@ class DatabaseReader:
     """An ``IndexReader``.
 
     ``engine`` is the name that the index goes by; ``identifier`` overrides the one it keeps.
+    ``signatures`` are the main DICOM tags of each level, ``tag_names`` the names of those that
+    are not Orthanc's own.
     """
 
-    def __init__(self, db: Database, *, engine: str, identifier: str = "") -> None:
+    def __init__(
+        self,
+        db: Database,
+        *,
+        engine: str,
+        identifier: str = "",
+        signatures: Mapping[Level, str] | None = None,
+        tag_names: Mapping[str, str] | None = None,
+    ) -> None:
         self._db = db
+        self._signatures = dict(signatures or {})
+        self._tag_names = dict(tag_names or {})
         self._engine = engine
         self._identifier = identifier
         self._state = _OneState(db)
@@ -76,12 +97,12 @@ class DatabaseReader:
         """The same, described."""
         with self._state as db:
             rows = listing.list_page(db, level, since, limit)
-            return describing.describe(db, level, [row[0] for row in rows])
+            return self._describe(db, level, [row[0] for row in rows])
 
     def describe_resource(self, level: Level, id_: ResourceId) -> ResourceDescription:
         """One resource."""
         with self._state as db:
-            return describing.describe(db, level, [listing.find(db, level, id_)[0]])[0]
+            return self._describe(db, level, [listing.find(db, level, id_)[0]])[0]
 
     def list_children(self, level: Level, id_: ResourceId, at: Level) -> tuple[ResourceId, ...]:
         """Identifiers of the descendants at a level, in order of arrival."""
@@ -95,12 +116,12 @@ class DatabaseReader:
         """The same, described."""
         with self._state as db:
             rows = listing.list_below(db, level, id_, at)
-            return describing.describe(db, at, [row[0] for row in rows])
+            return self._describe(db, at, [row[0] for row in rows])
 
     def describe_parent(self, level: Level, id_: ResourceId, at: Level) -> ResourceDescription:
         """The ancestor at a level."""
         with self._state as db:
-            return describing.describe(db, at, [listing.find_above(db, level, id_, at)])[0]
+            return self._describe(db, at, [listing.find_above(db, level, id_, at)])[0]
 
     def describe_statistics(self, level: Level, id_: ResourceId) -> ResourceStatistics:
         """Sizes and numbers of children."""
@@ -120,16 +141,22 @@ class DatabaseReader:
             return describing.describe_attachment(db, level, id_, content_type)
 
     def list_changes(
-        self, since: int | None, to: int | None, limit: int, types: Collection[ChangeType]
+        self,
+        since: int | None,
+        to: int | None,
+        limit: int,
+        types: Collection[ChangeType],
+        *,
+        deletions: bool = False,
     ) -> ChangePage:
         """Some changes in ascending order."""
         with self._state as db:
-            return changes.list_changes(db, since, to, limit, types)
+            return changes.list_changes(db, since, to, limit, types, deletions=deletions)
 
-    def describe_last_change(self) -> ChangePage:
+    def describe_last_change(self, *, deletions: bool = False) -> ChangePage:
         """The newest change alone."""
         with self._state as db:
-            return changes.describe_last_change(db)
+            return changes.describe_last_change(db, deletions=deletions)
 
     def list_unstable(self) -> tuple[Unstable, ...]:
         """The resources that are not stable, the longest quiet first."""
@@ -170,4 +197,86 @@ class DatabaseReader:
                 schema_version=db.schema_version(),
                 identifier=self._identifier or kept[0],
                 totals=statistics.describe_totals(db),
+                signatures=self._signatures,
             )
+
+    def list_metadata(self, level: Level, id_: ResourceId) -> dict[int, str]:
+        """The metadata of a resource, by number, in ascending order."""
+        with self._state as db:
+            return annotating.list_metadata(db, level, id_)
+
+    def describe_metadata(self, level: Level, id_: ResourceId, number: int) -> MetadataValue | None:
+        """One metadata of a resource; ``None`` where it has none of that number."""
+        with self._state as db:
+            return annotating.describe_metadata(db, level, id_, number)
+
+    def list_labels(self, level: Level, id_: ResourceId) -> tuple[str, ...]:
+        """The labels of a resource, sorted."""
+        with self._state as db:
+            return labelling.list_labels(db, level, id_)
+
+    def list_all_labels(self) -> tuple[str, ...]:
+        """The labels that any resource has, sorted."""
+        with self._state as db:
+            return labelling.list_all_labels(db)
+
+    def list_attachments(self, level: Level, id_: ResourceId) -> tuple[Attachment, ...]:
+        """The attachments of a resource, in ascending order of their content types."""
+        with self._state as db:
+            return attaching.list_attachments(db, level, id_)
+
+    def check_attachment(
+        self, level: Level, id_: ResourceId, content_type: int, expected: Revision | None
+    ) -> None:
+        """Raise what a writing would raise, as far as can be known before."""
+        with self._state as db:
+            attaching.check_attachment(db, level, id_, content_type, expected)
+
+    def describe_protection(self, id_: ResourceId) -> bool:
+        """Whether a patient is protected."""
+        with self._state as db:
+            return protecting.describe_protection(db, id_)
+
+    def list_exports(self, since: int, limit: int) -> ExportPage:
+        """Some exports in ascending order."""
+        with self._state as db:
+            return exporting.list_exports(db, since, limit)
+
+    def describe_last_export(self) -> ExportPage:
+        """The newest export alone."""
+        with self._state as db:
+            return exporting.describe_last_export(db)
+
+    def _describe(
+        self, db: Database, level: Level, numbers: Sequence[int]
+    ) -> tuple[ResourceDescription, ...]:
+        return describing.describe(db, level, numbers, self._tag_names)
+
+    def find_resources(self, search: Search) -> tuple[ResourceId, ...]:
+        """Identifiers of what a search finds."""
+        with self._state as db:
+            return finding.find_ids(db, search)
+
+    def describe_found(
+        self, search: Search, wanted: Wanted
+    ) -> tuple[tuple[ResourceDescription, dict[str, Any]], ...]:
+        """The same, described, with the wanted tags that the index knows."""
+        with self._state as db:
+            return finding.describe_found(db, search, wanted, self._tag_names)
+
+    def count_found(self, search: Search) -> int:
+        """How many resources a search finds, whatever its limit."""
+        with self._state as db:
+            return selecting.count(db, search)
+
+    def find_candidates(self, search: Search, wanted: Wanted) -> tuple[Candidate, ...]:
+        """What a search finds as far as the index knows, with the files to look at."""
+        with self._state as db:
+            return finding.find_candidates(db, search, wanted)
+
+    def describe_many(
+        self, ids: Sequence[ResourceId], at: Level | None
+    ) -> tuple[ResourceDescription, ...]:
+        """Resources of whatever level, or what is above or below them at a level."""
+        with self._state as db:
+            return finding.describe_many(db, ids, at, self._tag_names)

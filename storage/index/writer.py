@@ -1,11 +1,13 @@
 """The writer of an index, on any database that speaks SQL."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
+from functools import partial
 from typing import TypeVar
 
 import structlog
 
-from repertory.errors import ArchiveFull, Failed, IndexFailed
+from repertory.errors import ArchiveFull, Failed, IndexFailed, LimitReached
+from repertory.items import MetadataValue, Revision
 from repertory.model import (
     Attachment,
     DeletionReceipt,
@@ -13,14 +15,28 @@ from repertory.model import (
     Origin,
     ResourceId,
     ResourceIds,
+    ResourceRef,
     StoreReceipt,
     Summary,
     Unstable,
 )
 from repertory.storage.index.database import Database
-from repertory.storage.index.operations import changes, deleting, releasing, stability
+from repertory.storage.index.operations import (
+    annotating,
+    attaching,
+    changes,
+    deleting,
+    exporting,
+    labelling,
+    protecting,
+    recompressing,
+    reconstructing,
+    releasing,
+    stability,
+)
 from repertory.storage.index.operations.group import Group
 from repertory.storage.index.operations.recording import Recorder
+from repertory.storage.index.policy import StorePolicy
 
 log = structlog.get_logger(__name__)
 
@@ -38,6 +54,7 @@ class DatabaseWriter:
     def __init__(self, db: Database, *, signatures: Mapping[Level, str]) -> None:
         self._db = db
         self._group = Group(db)
+        self._signatures = signatures
         self._recorder = Recorder(db, self._group, signatures)
         self._is_open = False
         self._is_void = False
@@ -47,6 +64,11 @@ class DatabaseWriter:
     def is_void(self) -> bool:
         """Whether a change failed in such a way that nothing of its group will be done."""
         return self._is_void
+
+    @property
+    def last_change(self) -> int:
+        """The last number that was given to a change or to a deletion."""
+        return self._group.last_change
 
     def begin(self) -> None:
         """Open a group."""
@@ -83,12 +105,13 @@ class DatabaseWriter:
         *,
         ids: ResourceIds,
         summary: Summary,
-        attachment: Attachment,
+        attachment: Attachment | None,
         origin: Origin,
         now: float,
+        policy: StorePolicy = StorePolicy(),  # noqa: B008 - frozen
     ) -> StoreReceipt:
         """Enter an instance with the parents that it lacks, its attachment and its changes."""
-        return self._change(self._recorder.record, ids, summary, attachment, origin, now)
+        return self._change(self._recorder.record, ids, summary, attachment, origin, policy, now)
 
     def delete_resource(self, level: Level, id_: ResourceId, now: float) -> DeletionReceipt:
         """Delete a resource, all below it, and parents left empty; release all their files."""
@@ -112,6 +135,127 @@ class DatabaseWriter:
         """Empty the log; numbering goes on."""
         self._change(changes.clear_changes, self._db, self._group)
 
+    def set_metadata(
+        self,
+        level: Level,
+        id_: ResourceId,
+        number: int,
+        value: str,
+        *,
+        expected: Revision | None,
+        now: float,
+    ) -> MetadataValue:
+        """Write a metadata and log it."""
+        resource = ResourceRef(level, id_)
+        write = partial(annotating.set_metadata, expected=expected, now=now)
+        return self._change(write, self._db, self._group, resource, number, value)
+
+    def delete_metadata(
+        self,
+        level: Level,
+        id_: ResourceId,
+        number: int,
+        *,
+        expected: Revision | None,
+        now: float,
+    ) -> None:
+        """Delete a metadata and log it."""
+        delete = partial(annotating.delete_metadata, expected=expected, now=now)
+        self._change(delete, self._db, self._group, ResourceRef(level, id_), number)
+
+    def add_label(self, level: Level, id_: ResourceId, label: str) -> None:
+        """Give a resource a label."""
+        self._change(labelling.add_label, self._db, self._group, level, id_, label)
+
+    def remove_label(self, level: Level, id_: ResourceId, label: str) -> None:
+        """Take a label from a resource."""
+        self._change(labelling.remove_label, self._db, self._group, level, id_, label)
+
+    def replace_attachment(
+        self,
+        level: Level,
+        id_: ResourceId,
+        attachment: Attachment,
+        *,
+        expected: Revision | None,
+        now: float,
+    ) -> Attachment:
+        """Give a resource an attachment, release the one before, log it; as it is now."""
+        replace = partial(attaching.replace_attachment, expected=expected, now=now)
+        resource = ResourceRef(level, id_)
+        return self._change(replace, self._db, self._group, resource, attachment)
+
+    def delete_attachment(
+        self,
+        level: Level,
+        id_: ResourceId,
+        content_type: int,
+        *,
+        expected: Revision | None,
+        now: float,
+    ) -> None:
+        """Take an attachment away, release it, log it."""
+        delete = partial(attaching.delete_attachment, expected=expected, now=now)
+        self._change(delete, self._db, self._group, ResourceRef(level, id_), content_type)
+
+    def set_protection(self, id_: ResourceId, *, protected: bool) -> None:
+        """Protect a patient from being recycled, or put it at the end of those that may be."""
+        protect = partial(protecting.set_protection, protected=protected)
+        self._change(protect, self._db, self._group, id_)
+
+    def record_exports(self, resources: Sequence[ResourceRef], remote: str, now: float) -> None:
+        """Log that resources were sent to ``remote``."""
+        self._change(exporting.record_exports, self._db, self._group, resources, remote, now)
+
+    def clear_exports(self) -> None:
+        """Empty the log of exports; numbering goes on."""
+        self._change(exporting.clear_exports, self._db, self._group)
+
+    def recycle(self, policy: StorePolicy, now: float) -> tuple[ResourceId, ...]:
+        """Delete patients until the archive is within its limits, as far as that can be."""
+        recycled = self._change(self._recorder.recycler.recycle, policy, now)
+        self._recorder.forget()
+        return recycled
+
+    def replace_file(
+        self, level: Level, id_: ResourceId, attachment: Attachment, replaces: str, now: float
+    ) -> Attachment:
+        """Let a file take the place of another one, which is released."""
+        return self._change(
+            recompressing.replace_file,
+            self._db,
+            self._group,
+            level,
+            id_,
+            attachment,
+            replaces,
+            now,
+        )
+
+    def record_reconstruction(
+        self,
+        *,
+        ids: ResourceIds,
+        summary: Summary,
+        levels: Collection[Level],
+        replaces: str,
+        attachment: Attachment | None,
+    ) -> None:
+        """Refresh an instance and its parents, at these levels, from the instance's file."""
+        self._change(
+            reconstructing.record_reconstruction,
+            self._db,
+            self._group,
+            self._signatures,
+            ids,
+            summary,
+            levels,
+            replaces,
+            attachment,
+        )
+        if Level.SERIES in levels:
+            self._recorder.forget()  # what is remembered of a series may have changed
+
     def _change(self, operation: Callable[..., T], *values: object) -> T:
         if not self._is_open:
             raise IndexFailed("No group of changes is open.")
@@ -122,7 +266,8 @@ class DatabaseWriter:
         try:
             return operation(*values)
         except BaseException as error:
-            if group.writing or isinstance(error, Failed | ArchiveFull):
+            full = isinstance(error, ArchiveFull) and not isinstance(error, LimitReached)
+            if group.writing or full or isinstance(error, Failed):
                 self._abandon()
             raise
 

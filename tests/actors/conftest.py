@@ -9,6 +9,8 @@ from repertory.actors.index_reader import IndexReaderActor
 from repertory.actors.stability_monitor import StabilityMonitorActor
 from repertory.actors.storage import StorageActor
 from repertory.storage.areas import FilesystemArea
+from repertory.storage.files import FileOptions
+from repertory.storage.index.policy import StorePolicy
 from repertory.storage.index.sqlite.engine import SqliteEngine
 from repertory.storage.main_tags import MAIN_DICOM_TAGS
 from repertory.testing import Stage
@@ -20,6 +22,9 @@ class Archive:
     def __init__(self, folder):
         self.folder = folder
         self.stable_age = 60
+        self.policy = StorePolicy()
+        self.options = FileOptions()
+        self.log_exports = False
         self.stage = None
         self.restart()
 
@@ -30,11 +35,19 @@ class Archive:
         engine = SqliteEngine(self.folder / "index")
         self.area = FilesystemArea(self.folder / "files", synchronize=False)
         cast = [
-            (IndexActor, {"engine": engine}),
+            (
+                IndexActor,
+                {"engine": engine, "policy": self.policy, "log_exports": self.log_exports},
+            ),
             (IndexReaderActor, {"engine": engine}),
             (
                 StorageActor,
-                {"area": self.area, "crew": InlineCrew(), "main_tags": MAIN_DICOM_TAGS},
+                {
+                    "area": self.area,
+                    "crew": InlineCrew(),
+                    "main_tags": MAIN_DICOM_TAGS,
+                    "options": self.options,
+                },
             ),
             (DeletionQueueActor, {}),
             (StabilityMonitorActor, {"stable_age": self.stable_age}),

@@ -25,6 +25,7 @@ class CountingEngine:
     def __init__(self):
         self.begun = self.commits = self.rollbacks = 0
         self.is_void = False
+        self.last_change = 0
         self.fail_commit = self.fail_begin = self.fail_change = None
         self.gate = threading.Event()
 

@@ -82,14 +82,12 @@ def test_a_file_of_orthanc_loads_unchanged(tmp_path):
 
 def test_options_of_orthanc_without_effect_are_named_in_one_warning(tmp_path):
     file = tmp_path / "orthanc.json"
-    file.write_text(
-        '{"DicomServerEnabled" : true, "StoreDicom" : false, "DicomWeb" : {"Root" : 1}}'
-    )
+    file.write_text('{"DicomServerEnabled" : true, "LimitJobs" : 3, "DicomWeb" : {"Root" : 1}}')
 
     assert warnings_of(file) == [
         (
             f"{file}: Repertory does not honour (yet) what is set here: "
-            "DicomServerEnabled, StoreDicom, DicomWeb."
+            "DicomServerEnabled, LimitJobs, DicomWeb."
         )
     ]
 
@@ -111,10 +109,49 @@ def test_a_part_of_a_section_without_effect_is_named_with_its_section(tmp_path):
     assert "DelayedDeletion.Path" in warnings_of(tmp_path)[0]
 
 
-def test_read_only_is_never_passed_over(tmp_path):
-    write(tmp_path, a='{"ReadOnly" : true}')
+@pytest.mark.parametrize("limit", ["MaximumStorageSize", "MaximumPatientCount"])
+def test_without_patients_there_is_no_limit_by_which_they_are_recycled(tmp_path, limit):
+    write(tmp_path, a=f'{{"PatientLevelEnabled" : false, "{limit}" : 1}}')
 
-    assert "ReadOnly must not be true" in problems_of(tmp_path)[0]
+    assert f"{limit} must be 0 while PatientLevelEnabled is false" in problems_of(tmp_path)[0]
+
+
+def test_what_has_changed_cannot_be_known_without_md5_sums(tmp_path):
+    write(tmp_path, a='{"OverwriteInstances" : "IfChanged", "StoreMD5ForAttachments" : false}')
+
+    assert "OverwriteInstances must not be IfChanged" in problems_of(tmp_path)[0]
+
+
+@pytest.mark.parametrize(
+    ("written", "meant"),
+    [("true", "Always"), ("false", "Never"), ('"IfChanged"', "IfChanged"), ('"Never"', "Never")],
+)
+def test_overwriting_is_a_mode_or_a_truth_value(tmp_path, written, meant):
+    write(tmp_path, a=f'{{"OverwriteInstances" : {written}}}')
+
+    assert load_settings(tmp_path).overwrite_mode == meant
+
+
+def test_another_mode_of_overwriting_is_refused(tmp_path):
+    write(tmp_path, a='{"OverwriteInstances" : "Sometimes"}')
+
+    assert "OverwriteInstances must be one of Never, Always, IfChanged" in problems_of(tmp_path)[0]
+
+
+@pytest.mark.parametrize(
+    ("text", "doubt"),
+    [
+        (
+            '{"StorageCompressionFormat" : "ZlibWithSize", "StorageCompressionLevel" : 12}',
+            "StorageCompressionLevel is more than 9",
+        ),
+        ('{"ReadOnly" : true, "MaximumPatientCount" : 3}', "ReadOnly is true: nothing is recycled"),
+    ],
+)
+def test_what_is_probably_not_meant_of_the_storage_is_told(tmp_path, text, doubt):
+    write(tmp_path, a=text)
+
+    assert any(doubt in warning for warning in warnings_of(tmp_path))
 
 
 @pytest.mark.parametrize(
@@ -385,6 +422,15 @@ def test_certificates_that_are_used_must_exist(tmp_path):
         '{"UserMetadata" : {"a" : 65536}}',
         '{"UserMetadata" : {"a" : 1024, "b" : 1024}}',
         '{"UserMetadata" : {"7" : 1024}}',
+        '{"UserContentType" : {"a" : 1023}}',
+        '{"UserContentType" : {"a" : [65536, "text/plain"]}}',
+        '{"UserContentType" : {"a" : []}}',
+        '{"UserContentType" : {"a" : [1024]}}',
+        '{"UserContentType" : {"a" : [1024, "pdf"]}}',
+        '{"UserContentType" : {"a" : ["text/plain", 1024]}}',
+        '{"UserContentType" : {"a" : [1024, "text/plain", 2]}}',
+        '{"UserContentType" : {"a" : 1024, "b" : [1024, "text/plain"]}}',
+        '{"UserContentType" : {"7" : 1024}}',
         '{"RegisteredUsers" : {"" : "x"}}',
         '{"StorageDirectory" : ""}',
         '{"IndexSynchronous" : "OFF"}',

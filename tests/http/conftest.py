@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from repertory import Repertory
 from repertory.actors.base import RepertoryActor
 from repertory.actors.switchboard import Switchboard
 from repertory.conf.settings import Settings
@@ -64,10 +65,15 @@ class Client:
     def __init__(self, server, context=None):
         self.server = server
         self.context = context
+        self.host = "127.0.0.1"
+
+    @property
+    def port(self):
+        return self.server.port
 
     def connection(self):
         if self.context is None:
-            return http.client.HTTPConnection("127.0.0.1", self.server.port, timeout=10)
+            return http.client.HTTPConnection(self.host, self.server.port, timeout=10)
         return http.client.HTTPSConnection(
             "localhost", self.server.port, timeout=10, context=self.context
         )
@@ -78,12 +84,14 @@ class Client:
             connection.request(method, path, body=body, headers=headers or {})
             response = connection.getresponse()
             response.content = response.read()
+            response.text = response.content.decode("latin-1")
         finally:
             connection.close()
         return response
 
-    def get(self, path, headers=None):
-        return self("GET", path, headers=headers)
+    def get(self, path, headers=None, **words):
+        words = {name.replace("_", "-"): value for name, value in words.items()}
+        return self("GET", path, headers={**(headers or {}), **words})
 
     def json(self, path):
         return json.loads(self.get(path).content)
@@ -202,3 +210,22 @@ def describe(ids, attachment):
         return replace(description, **changes)
 
     return make
+
+
+@pytest.fixture
+def whole(tmp_path):
+    """Start a whole archive with some settings; gives a client, which knows the archive."""
+    started = []
+
+    def start(**options):
+        settings = Settings(http_port=0, storage_directory=str(tmp_path / "archive"), **options)
+        running = Repertory(settings)
+        running.start()
+        client = Client(running)
+        client.archive = running
+        started.append((running, client))
+        return client
+
+    yield start
+    for running, _ in started:
+        running.stop()

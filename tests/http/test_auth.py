@@ -1,4 +1,5 @@
 import base64
+import socket
 
 import pytest
 
@@ -66,6 +67,21 @@ def test_the_name_of_the_user_goes_with_what_he_sends(archive, client, basic, re
     (command,) = archive.heard(StoreInstance)
     assert command.origin.http_username == "alice"
     assert command.origin.remote_ip == "127.0.0.1"
+
+
+def test_other_computers_are_not_let_in_unless_they_may(serve, basic):
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.connect(("192.0.2.1", 9))  # sends nothing
+        except OSError:
+            pytest.skip("this computer has no address but its own")
+        address = probe.getsockname()[0]
+    client = serve(http_bind_address=address, authentication_enabled=True, registered_users=USERS)
+    client.host = address
+
+    response = client.get("/tools/now", basic("alice", "secret"))
+
+    assert response.status == 401
 
 
 def test_users_must_say_who_they_are_once_remote_access_is_allowed(serve, basic):

@@ -191,7 +191,7 @@ def test_what_is_no_http_is_refused(client):
         sock.sendall(b"GET /system HTTP/1.1\r\nDOE^JANE\r\n\r\n")
         received = b"".join(iter(lambda: sock.recv(65536), b""))
 
-    assert "request_malformed" in {line["event"] for line in lines}
+    assert "request_unreadable" in {line["event"] for line in lines}
     assert "JANE" not in repr(lines)
     assert received.startswith((b"HTTP/1.0 400", b"HTTP/1.1 400"))
 

@@ -2,6 +2,7 @@ import json
 
 import pytest
 
+from repertory.actors.messages.finding import DescribeFound, FoundResource
 from repertory.actors.messages.resources import (
     DeleteResource,
     DescribeChildren,
@@ -185,18 +186,15 @@ def test_a_tag_without_a_name_keeps_its_number(archive, client, ids, describe):
 
 @pytest.mark.parametrize("name", ["requested-tags", "requestedTags"])
 def test_more_tags_may_be_asked_for(archive, client, ids, describe, name):
-    archive.plays(DescribeResource, describe(Level.STUDY))
-    words = "PatientID;0008-1030;0020,000D;NumberOfStudyRelatedSeries;InstanceAvailability;Rows"
+    requested = {"PatientID": "P1", "ModalitiesInStudy": ["CT", "MR"]}
+    found = FoundResource(description=describe(Level.STUDY), requested=requested)
+    archive.plays(DescribeFound, (found,))
 
-    study = client.json(f"/studies/{ids.study}?{name}={words}")
+    study = client.json(f"/studies/{ids.study}?{name}=PatientID;ModalitiesInStudy")
 
-    assert study["RequestedTags"] == {
-        "InstanceAvailability": "ONLINE",
-        "NumberOfStudyRelatedSeries": "1",
-        "PatientID": "P1",
-        "StudyDescription": "Kopf é",
-        "StudyInstanceUID": "1.2",
-    }
+    (question,) = archive.heard(DescribeFound)
+    assert question.requested == ("PatientID", "ModalitiesInStudy")
+    assert study["RequestedTags"] == requested
 
 
 @pytest.mark.parametrize(

@@ -187,3 +187,15 @@ def test_the_process_may_open_as_many_files_as_the_system_allows():
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
 
     assert int(run.stdout) == (65536 if hard == resource.RLIM_INFINITY else min(hard, 65536))
+
+
+@pytest.mark.parametrize("number", range(5))
+def test_no_signal_is_missed_in_a_burst(start, number):
+    process = start(f'{{"Name" : "{number}"}}')
+    process.stdout.readline()
+    for _ in range(50):
+        process.send_signal(signal.SIGHUP)
+    process.terminate()
+
+    assert process.communicate(timeout=30)[0] == f"stopped {number}\n"
+    assert process.returncode == 0

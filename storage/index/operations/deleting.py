@@ -3,6 +3,7 @@
 from repertory.errors import IndexFailed, UnknownResource
 from repertory.model import DeletionReceipt, Level, ResourceId, ResourceRef
 from repertory.storage.index.database import Database
+from repertory.storage.index.operations.changes import log_deletions
 from repertory.storage.index.operations.group import Group
 from repertory.storage.index.packing import pack_id, unpack_id
 
@@ -71,11 +72,11 @@ def delete_resource(
                 (parent, ResourceRef(Level(ancestor_level), unpack_id(ancestor_digest)))
             )
         parent = grandparent
-    _delete_tree(db, top, [number for number, _ in ancestors], now)
+    _delete_tree(db, group, top, [number for number, _ in ancestors], now)
     return DeletionReceipt(remaining_ancestor=ancestors[0][1] if ancestors else None)
 
 
-def _delete_tree(db: Database, top: int, ancestors: list[int], now: float) -> None:
+def _delete_tree(db: Database, group: Group, top: int, ancestors: list[int], now: float) -> None:
     doomed = db.all(FIND_ALL_BELOW, (top,))
     numbers = [row[0] for row in doomed]
     levels = [row[1] for row in doomed]
@@ -85,6 +86,7 @@ def _delete_tree(db: Database, top: int, ancestors: list[int], now: float) -> No
     db.execute(RELEASE.format(of_doomed), (value,))
     for table in ("attachments", "labels", "changes", "tallies"):
         db.execute(f"DELETE FROM {table} WHERE {of_doomed}", (value,))  # noqa: S608
+    log_deletions(db, group, numbers, now)
     of_doomed, value = db.among("id", numbers)
     db.execute(f"DELETE FROM resources WHERE {of_doomed}", (value,))  # noqa: S608
     for ancestor in ancestors:

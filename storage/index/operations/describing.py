@@ -1,7 +1,8 @@
 """Describing resources: any number of them with the same few statements."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from types import MappingProxyType
 
 from repertory.errors import UnknownItem
 from repertory.model import (
@@ -50,9 +51,16 @@ METADATA = (
     " LEFT JOIN tallies ON tallies.resource = resources.id WHERE resources.id = ?"
 )
 
+NO_NAMES: Mapping[str, str] = MappingProxyType({})
 
-def describe(db: Database, level: Level, numbers: Sequence[int]) -> tuple[ResourceDescription, ...]:
-    """The resources of one level with these numbers, in this order."""
+
+def describe(
+    db: Database, level: Level, numbers: Sequence[int], names: Mapping[str, str] = NO_NAMES
+) -> tuple[ResourceDescription, ...]:
+    """The resources of one level with these numbers, in this order.
+
+    ``names`` are those of main tags that are not Orthanc's own.
+    """
     labels: dict[int, list[str]] = defaultdict(list)
     condition, value = db.among("resource", numbers)
     for number, label in db.all(LABELS.format(condition), (value,)):
@@ -60,7 +68,7 @@ def describe(db: Database, level: Level, numbers: Sequence[int]) -> tuple[Resour
     condition, value = db.among("resources.id", numbers)
     if level is Level.INSTANCE:
         rows = db.all(INSTANCES + condition, (value,))
-        described = {row[0]: _instance(row, labels.get(row[0], ())) for row in rows}
+        described = {row[0]: _instance(row, labels.get(row[0], ()), names) for row in rows}
     else:
         rows = db.all(PARENTS + condition, (value,))
         children: dict[int, list[Row]] = defaultdict(list)
@@ -68,12 +76,13 @@ def describe(db: Database, level: Level, numbers: Sequence[int]) -> tuple[Resour
         for child in db.all(CHILDREN.format(condition), (value,)):
             children[child[0]].append(child)
         described = {
-            row[0]: _parent(level, row, children[row[0]], labels.get(row[0], ())) for row in rows
+            row[0]: _parent(level, row, children[row[0]], labels.get(row[0], ()), names)
+            for row in rows
         }
     return tuple(described[number] for number in numbers)
 
 
-def _instance(row: Row, labels: Iterable[str]) -> ResourceDescription:
+def _instance(row: Row, labels: Iterable[str], names: Mapping[str, str]) -> ResourceDescription:
     _, digest, tags, metadata, parent, *attachment = row
     return ResourceDescription(
         level=Level.INSTANCE,
@@ -86,11 +95,16 @@ def _instance(row: Row, labels: Iterable[str]) -> ResourceDescription:
         labels=tuple(labels),
         is_stable=True,
         attachment=unpack_attachment(tuple(attachment)) if attachment[0] is not None else None,
+        tag_names=names,
     )
 
 
 def _parent(
-    level: Level, row: Row, children: Sequence[Row], labels: Iterable[str]
+    level: Level,
+    row: Row,
+    children: Sequence[Row],
+    labels: Iterable[str],
+    names: Mapping[str, str],
 ) -> ResourceDescription:
     _, digest, tags, packed, parent, parent_tags, is_protected, last_update, unstable_at = row
     metadata = _with_last_update(unpack_metadata(packed), last_update)
@@ -111,6 +125,7 @@ def _parent(
         is_stable=unstable_at is None,
         is_protected=bool(is_protected),
         series_status=series_status,
+        tag_names=names,
     )
 
 

@@ -37,7 +37,7 @@ UPDATE_TOTALS = (
     "UPDATE totals SET patients = patients + ?, studies = studies + ?, series = series + ?,"
     " instances = instances + ?, disk_size = disk_size + ?,"
     " uncompressed_size = uncompressed_size + ?,"
-    " last_parent = ?, last_instance = ?, last_change = ?"
+    " last_parent = ?, last_instance = ?, last_change = ?, last_shown = ?"
 )
 
 
@@ -155,6 +155,7 @@ class Group:
         self.last_parent = 0
         self.last_instance = 0
         self.last_change = 0
+        self.last_shown = 0
         self.forget()
 
     def forget(self) -> None:
@@ -163,10 +164,10 @@ class Group:
         self._changes: list[tuple[int, int, int, int]] = []
         self._news: dict[int, News] = {}
         self.writing = False
-        row = self._db.one("SELECT last_parent, last_instance, last_change FROM totals")
+        row = self._db.one("SELECT last_parent, last_instance, last_change, last_shown FROM totals")
         if row is None:
             raise IndexFailed("The index is damaged: it has lost its totals.")
-        self.last_parent, self.last_instance, self.last_change = row
+        self.last_parent, self.last_instance, self.last_change, self.last_shown = row
         self._flushed_change = self.last_change
 
     def attach(self, resource: int, attachment: AttachmentRow) -> None:
@@ -176,6 +177,7 @@ class Group:
     def log(self, change: ChangeType, resource: int, now: float) -> None:
         """Log a change of a resource."""
         self.last_change += 1
+        self.last_shown = self.last_change
         self._changes.append((self.last_change, change, resource, int(now)))
 
     def release(self, attachment: Attachment) -> None:
@@ -190,6 +192,19 @@ class Group:
         if news is None:
             news = self._news[lineage.series] = News(lineage)
         return news
+
+    def pending(self) -> tuple[int, int]:
+        """Patients and bytes on disk that are not in ``totals`` yet."""
+        news = self._news.values()
+        return sum(one.new_patient for one in news), sum(one.disk_size for one in news)
+
+    def settle(self) -> None:
+        """Write everything that waits, for an operation that reads it and may still refuse.
+
+        What is written is of changes that stand: to refuse leaves no trace of its own.
+        """
+        self.flush()
+        self.writing = False
 
     def flush(self) -> None:
         """Write everything that waits."""
@@ -239,6 +254,7 @@ class Group:
                 self.last_parent,
                 self.last_instance,
                 self.last_change,
+                self.last_shown,
             ),
         )
         self._flushed_change = self.last_change

@@ -1,6 +1,6 @@
 """The metadata that a resource gets when it is recorded (spec, Metadata)."""
 
-from repertory.model import Metadata, Origin, OriginKind, Summary
+from repertory.model import Level, Metadata, Origin, OriginKind, Summary
 from repertory.storage.index.packing import stamp
 
 PackedMetadata = dict[str, tuple[str, int]]
@@ -67,6 +67,51 @@ def of_series(summary: Summary, origin: Origin, signature: str | None) -> Packed
 def of_parent(signature: str | None) -> PackedMetadata:
     """What a new study or patient gets; their LastUpdate is in ``tallies``."""
     return {} if signature is None else {_SIGNATURE: (signature, 0)}
+
+
+_RECOMPUTED = {
+    Level.INSTANCE: (
+        _INDEX_IN_SERIES,
+        _TRANSFER_SYNTAX,
+        _SOP_CLASS_UID,
+        _PIXEL_DATA_OFFSET,
+        _SIGNATURE,
+        _PIXEL_DATA_VR,
+    ),
+    Level.SERIES: (_EXPECTED, _SIGNATURE),
+    Level.STUDY: (_SIGNATURE,),
+    Level.PATIENT: (_SIGNATURE,),
+}
+"""What follows from the file alone, and so can be computed anew."""
+
+_FIRST_OF_USERS = 1024
+
+
+def recomputed(
+    kept: PackedMetadata, level: Level, summary: Summary, signature: str | None
+) -> PackedMetadata:
+    """The metadata of a resource after its file was read anew; what users wrote stays."""
+    if level is Level.INSTANCE:
+        new = of_instance(summary, Origin(), 0.0, signature)
+    elif level is Level.SERIES:
+        new = of_series(summary, Origin(), signature)
+    else:
+        new = of_parent(signature)
+    values = {number: entry for number, entry in kept.items() if number not in _RECOMPUTED[level]}
+    for number in _RECOMPUTED[level]:
+        if number in new:
+            values[number] = (new[number][0], kept.get(number, ("", 0))[1])
+    return _ordered(values)
+
+
+def with_those_of_users(new: PackedMetadata, kept: PackedMetadata) -> PackedMetadata:
+    """The metadata of an instance that took the place of another."""
+    of_users = {number: entry for number, entry in kept.items() if int(number) >= _FIRST_OF_USERS}
+    return _ordered(new | of_users)
+
+
+def _ordered(values: PackedMetadata) -> PackedMetadata:
+    return dict(sorted(values.items(), key=lambda item: int(item[0])))
 
 
 def is_unusual(pixel_data_vr: str, transfer_syntax: str) -> bool:

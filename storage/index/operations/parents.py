@@ -97,7 +97,7 @@ def plan_parents(
     Raises:
         BadParameter: something cannot be kept as it is; nothing was written.
     """
-    searched = {level: _searched(summary, level) for level in Level}
+    columns = {level: searched(summary, level) for level in Level}
     packed = {
         Level.PATIENT: pack_metadata(metadata.of_parent(signatures.get(Level.PATIENT))),
         Level.STUDY: pack_metadata(metadata.of_parent(signatures.get(Level.STUDY))),
@@ -105,13 +105,13 @@ def plan_parents(
             metadata.of_series(summary, origin, signatures.get(Level.SERIES))
         ),
     }
-    searched[Level.STUDY] += searched[Level.PATIENT]
+    columns[Level.STUDY] += columns[Level.PATIENT]
     rows = {
         level: (
             pack_known_id(ids.at(level)),
             pack_tags(summary.main_tags.get(level, {})),
             packed[level],
-            *searched[level],
+            *columns[level],
         )
         for level in packed
     }
@@ -130,7 +130,8 @@ def plan_parents(
     )
 
 
-def _searched(summary: Summary, level: Level) -> list[str | None]:
+def searched(summary: Summary, level: Level) -> list[str | None]:
+    """The values of the columns by which a resource is searched, in the order of ``SEARCHED``."""
     tags = summary.main_tags.get(level, {})
     identity = summary.identity
     # The UIDs and the PatientID identify the resource: they count though the tag be left out.

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 
+from repertory.errors import IndexFailed
 from repertory.model import (
     Attachment,
     ChangeType,
@@ -17,18 +18,22 @@ from repertory.storage.index.database import Database
 from repertory.storage.index.normalization import normalized
 from repertory.storage.index.operations import metadata
 from repertory.storage.index.operations.group import Group, Lineage
+from repertory.storage.index.operations.overwriting import Overwriter
 from repertory.storage.index.operations.parents import (
     FIND_RESOURCE,
+    NewParents,
     find_series,
     pack_known_id,
     plan_parents,
 )
+from repertory.storage.index.operations.recycling import Recycler
+from repertory.storage.index.operations.refreshing import place_of
 from repertory.storage.index.packing import (
-    LARGEST,
     pack_attachment,
     pack_metadata,
     pack_tags,
 )
+from repertory.storage.index.policy import Overwriting, StorePolicy
 
 FIND_PLACES = (
     "SELECT index_in_series FROM resources WHERE parent = ? AND index_in_series IS NOT NULL"
@@ -54,30 +59,33 @@ class Recorder:
         self._group = group
         self._signatures = signatures
         self._lineages: dict[ResourceId, Lineage] = {}
+        self.recycler = Recycler(db, group)
+        self._overwriter = Overwriter(db, group, signatures, self.recycler)
 
     def forget(self) -> None:
-        """Look every series up again: some may be gone."""
+        """Look every series and the quietest patients up again: some may be gone."""
         self._lineages.clear()
+        self.recycler.forget()
 
-    def record(
+    def record(  # noqa: C901, PLR0912, PLR0917 - the way of every instance, in one piece
         self,
         ids: ResourceIds,
         summary: Summary,
-        attachment: Attachment,
+        attachment: Attachment | None,
         origin: Origin,
+        policy: StorePolicy,
         now: float,
     ) -> StoreReceipt:
         """Enter an instance, with the parents that it lacks.
 
         Raises:
             BadParameter: something cannot be kept as it is; nothing was written.
+            LimitReached: there is no room for it; nothing was written.
         """
         # Everything that may be refused comes before the first write.
         digest = pack_known_id(ids.instance)
-        file = pack_attachment(attachment)
-        place = summary.index_in_series
-        if place is not None and abs(place) > LARGEST:
-            place = None
+        file = pack_attachment(attachment) if attachment is not None else None
+        place = place_of(summary)
         signature = self._signatures.get(Level.INSTANCE)
         values = (
             place,
@@ -86,26 +94,45 @@ class Recorder:
             pack_metadata(metadata.of_instance(summary, origin, now, signature)),
         )
         group = self._group
-        lineage = self._lineages.get(ids.series)
-        if lineage is None:
-            lineage = find_series(self._db, ids.series)
-            if lineage is None:
+        lineage = self._lineages.get(ids.series) or find_series(self._db, ids.series)
+        if lineage is None or policy.is_limited or policy.overwriting is not Overwriting.NEVER:
+            known = self._db.one(FIND_RESOURCE, (digest, 4))
+            if known is not None:
                 # A UID with a "|" in it can put one instance into two series.
-                if self._db.one(FIND_RESOURCE, (digest, 4)):
+                if lineage is None or known[1] != lineage.series:
                     return self._leave(ids, attachment)
-                lineage = self._make_parents(ids, summary, origin)
-            self._remember(ids.series, lineage)
+                if not self._overwriter.wants(known[0], attachment, policy):
+                    return self._leave(ids, attachment)
+                return self._overwrite(
+                    known[0], lineage, ids, summary, attachment, origin, policy, now
+                )
+        plan = None
+        if lineage is None:
+            plan = plan_parents(self._db, ids, summary, origin, self._signatures)
+        recycled: tuple[ResourceId, ...] = ()
+        if policy.is_limited:
+            patient = lineage.patient if lineage else plan.known_patient if plan else None
+            size = attachment.compressed_size if attachment is not None else 0
+            recycled = self.recycler.make_room(policy, size, patient=patient, now=now)
+            if recycled:
+                self._lineages.clear()
+        if plan is not None:
+            lineage = self._make_parents(plan)
+        if lineage is None:
+            raise IndexFailed
+        self._remember(ids.series, lineage)
 
         number = group.last_instance + 1
         group.writing = True
         if not self._db.execute(INSERT_INSTANCE, (number, digest, lineage.series, *values)):
             return self._leave(ids, attachment)
         group.last_instance = number
-        group.attach(number, file)
         news = group.news_of(lineage)
         news.instances += 1
-        news.disk_size += attachment.compressed_size
-        news.uncompressed_size += attachment.uncompressed_size
+        if attachment is not None and file is not None:
+            group.attach(number, file)
+            news.disk_size += attachment.compressed_size
+            news.uncompressed_size += attachment.uncompressed_size
         news.activity = number
         news.at = now
         group.log(ChangeType.NEW_INSTANCE, number, now)
@@ -113,10 +140,37 @@ class Recorder:
             self._log_parents(lineage, now)
         if place is not None and lineage.expected is not None:
             self._log_completed(lineage, place, now)
-        return StoreReceipt(ids, StoreStatus.SUCCESS, activity=number)
+        return StoreReceipt(ids, StoreStatus.SUCCESS, activity=number, recycled=recycled)
 
-    def _leave(self, ids: ResourceIds, attachment: Attachment) -> StoreReceipt:
-        self._group.release(attachment)
+    def _overwrite(  # noqa: PLR0917 - what ``record`` has found out
+        self,
+        number: int,
+        lineage: Lineage,
+        ids: ResourceIds,
+        summary: Summary,
+        attachment: Attachment | None,
+        origin: Origin,
+        policy: StorePolicy,
+        now: float,
+    ) -> StoreReceipt:
+        recycled = self._overwriter.overwrite(
+            number, lineage, summary, attachment, origin, policy, now
+        )
+        self._lineages.clear()
+        self._remember(ids.series, lineage)
+        if summary.index_in_series is not None and lineage.expected is not None:
+            self._log_completed(lineage, summary.index_in_series, now)
+        return StoreReceipt(
+            ids,
+            StoreStatus.SUCCESS,
+            activity=self._group.last_instance,
+            recycled=recycled,
+            overwritten=True,
+        )
+
+    def _leave(self, ids: ResourceIds, attachment: Attachment | None) -> StoreReceipt:
+        if attachment is not None:
+            self._group.release(attachment)
         return StoreReceipt(ids, StoreStatus.ALREADY_STORED)
 
     def _remember(self, id_: ResourceId, lineage: Lineage) -> None:
@@ -124,9 +178,8 @@ class Recorder:
             self._lineages.clear()
         self._lineages[id_] = lineage
 
-    def _make_parents(self, ids: ResourceIds, summary: Summary, origin: Origin) -> Lineage:
+    def _make_parents(self, plan: NewParents) -> Lineage:
         group = self._group
-        plan = plan_parents(self._db, ids, summary, origin, self._signatures)
         group.writing = True
         lineage, group.last_parent = plan.insert(self._db, group.last_parent)
         news = group.news_of(lineage)

@@ -29,7 +29,8 @@ class SqliteEngine:
     survives a crash of the process). ``identifier`` names this server to others that would share
     the index; empty: the name that the index got when it was made. ``signatures`` are the lists
     of main DICOM tags that each level's resources are recorded with (metadata
-    MainDicomTagsSignature).
+    MainDicomTagsSignature). ``tag_names`` are the names of main DICOM tags that are not Orthanc's
+    own.
     """
 
     name = "SQLite"
@@ -41,12 +42,14 @@ class SqliteEngine:
         synchronous: str = "FULL",
         identifier: str = "",
         signatures: Mapping[Level, str] | None = None,
+        tag_names: Mapping[str, str] | None = None,
     ) -> None:
         self._path = folder / FILE_NAME
         self._lock = FolderLock(folder / LOCK_NAME)
         self._synchronous = synchronous
         self._identifier = identifier
         self._signatures = dict(signatures or {})
+        self._tag_names = dict(tag_names or {})
         self._open = False
         self._writer: DatabaseWriter | None = None
 
@@ -61,7 +64,10 @@ class SqliteEngine:
             self._path.touch()
         except OSError as error:
             self._lock.release()
-            raise CannotStart(f"The index cannot be opened: {error.strerror}.") from error
+            raise CannotStart(
+                f"The index cannot be opened ({error.strerror}): check the options StorageDirectory"
+                " and IndexDirectory."
+            ) from error
         try:
             self._prepare()
         except BaseException:
@@ -112,7 +118,11 @@ class SqliteEngine:
     def reader(self) -> DatabaseReader:
         """A reader, for the calling thread."""
         return DatabaseReader(
-            self._connect(readonly=True), engine=self.name, identifier=self._identifier
+            self._connect(readonly=True),
+            engine=self.name,
+            identifier=self._identifier,
+            signatures=self._signatures,
+            tag_names=self._tag_names,
         )
 
     def _connect(self, *, readonly: bool) -> SqliteDatabase:

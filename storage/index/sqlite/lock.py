@@ -26,7 +26,10 @@ class FolderLock:
         except OSError as error:
             os.close(descriptor)
             if error.errno in (errno.EAGAIN, errno.EACCES, errno.EDEADLK):
-                raise CannotStart("Another Repertory is using this index.") from error
+                raise CannotStart(
+                    "Another Repertory is using this index: check the options StorageDirectory and"
+                    " IndexDirectory."
+                ) from error
             raise CannotStart(f"The index cannot be locked: {error.strerror}.") from error
         self._descriptor = descriptor
 

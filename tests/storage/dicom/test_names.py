@@ -1,5 +1,5 @@
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from pydicom.datadict import DicomDictionary
 
@@ -58,6 +58,7 @@ def test_private_elements_are_known_by_their_creator():
 
 
 @given(st.integers(0, 0xFFFFFFFF))
+@example(0xFFFEE000)
 def test_every_number_has_an_entry(number):
     tag, name, vr, _ = ENTRIES[number]
 

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from repertory.errors import BadParameter, UnknownResource
-from repertory.model import Level, StoreStatus, Totals
+from repertory.model import ChangeType, Level, StoreStatus, Totals
 from repertory.storage.index import ENGINES
 
 UIDS = [
@@ -48,6 +48,8 @@ class Model:
     unstable: set[tuple[str, ...]] = field(default_factory=set)
     released: list[str] = field(default_factory=list)
     seq: int = 0
+    shown: int = 0
+    deletions: list[tuple[int, tuple[str, ...]]] = field(default_factory=list)
     changes: list[tuple[int, str, tuple[str, ...]]] = field(default_factory=list)
 
     def copy(self):
@@ -56,6 +58,8 @@ class Model:
             set(self.unstable),
             list(self.released),
             self.seq,
+            self.shown,
+            list(self.deletions),
             list(self.changes),
         )
 
@@ -67,6 +71,7 @@ class Model:
 
     def log(self, word, key):
         self.seq += 1
+        self.shown = self.seq
         self.changes.append((self.seq, word, key))
 
     def record(self, uids, file):
@@ -84,6 +89,10 @@ class Model:
         self.released += [self.instances[uids][0] for uids in self.instances if uids in gone]
         self.instances = {uids: file for uids, file in self.instances.items() if uids not in gone}
         kept = {uids[:level] for uids in self.instances for level in Level}
+        doomed = {uids[:level] for uids in gone for level in Level} - kept
+        for lost in sorted(doomed, key=len, reverse=True):
+            self.seq += 1
+            self.deletions.append((self.seq, lost))
         self.unstable &= kept
         self.changes = [change for change in self.changes if change[2] in kept]
         return next((key[:n] for n in range(len(key) - 1, 0, -1) if key[:n] in kept), None)
@@ -176,6 +185,7 @@ class Rig:
     def clear(self, model):
         self.writer.clear_changes()
         model.changes = []
+        model.deletions = []
 
     def run(self, group, end, model):
         self.activities = {(u.level, u.id): u.activity for u in self.reader.list_unstable()}
@@ -213,7 +223,16 @@ class Rig:
         page = reader.list_changes(0, None, 10_000, ())
         logged = [(change.seq, change.type.word, change.id) for change in page.changes]
         assert logged == [(seq, word, public_id(*key)) for seq, word, key in model.changes]
-        assert page.last == (model.changes[-1][0] if model.changes else model.seq)
+        assert page.last == (model.changes[-1][0] if model.changes else model.shown)
+        page = reader.list_changes(0, None, 10_000, (), deletions=True)
+        numbers = [number for number, *_ in (*model.changes, *model.deletions)]
+        assert [change.seq for change in page.changes] == sorted(numbers)
+        assert page.last == (max(numbers) if numbers else model.seq)
+        gone = [change for change in page.changes if change.type is ChangeType.DELETED]
+        assert [change.level for change in gone] == [len(key) for _, key in model.deletions]
+        assert sorted(change.id for change in gone) == sorted(
+            public_id(*key) for _, key in model.deletions
+        )
 
     def compare_one(self, model, level, key):
         kept = self.reader.describe_statistics(level, self.made_up.public_id(*key))

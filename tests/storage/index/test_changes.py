@@ -215,3 +215,98 @@ def test_a_series_is_completed_over_a_restart(engine, made_up):
     reader.close()
 
     assert types == [ChangeType.NEW_INSTANCE, ChangeType.COMPLETED_SERIES]
+
+
+def test_deletions_are_told_to_those_who_ask_from_the_instance_up(store, delete, reader, made_up):
+    ids = store(now=made_up.NOON).ids
+    delete(Level.STUDY, ids.study, now=made_up.NOON)
+
+    page = reader.list_changes(0, None, 100, (), deletions=True)
+    assert page == ChangePage(
+        tuple(
+            Change(seq, ChangeType.DELETED, level, ids.at(level), "20270115T080000")
+            for seq, level in zip(range(5, 9), reversed(Level), strict=True)
+        ),
+        done=True,
+        last=8,
+        first=5,
+    )
+    assert reader.describe_last_change(deletions=True).last == 8
+
+
+def test_who_does_not_ask_for_deletions_sees_nothing_of_them(store, delete, reader, made_up):
+    ids = store("P").ids
+    before = reader.list_changes(0, None, 100, ())
+    delete(Level.PATIENT, ids.patient)
+
+    assert before.last == 4
+    assert reader.list_changes(0, None, 100, ()) == ChangePage((), True, 4, None)
+    assert reader.list_changes(0, None, 100, {ChangeType.DELETED}) == ChangePage((), True, 4, None)
+    assert reader.describe_last_change() == ChangePage((), True, 4, None)
+    store("Q")
+    page = reader.list_changes(4, None, 100, ())
+    assert (seqs(page), page.last, page.done) == ([9, 10, 11, 12], 12, True)
+
+
+def test_the_log_with_deletions_is_read_page_by_page(store, delete, reader):
+    for patient in "PQR":
+        store(patient)
+    delete(Level.PATIENT, reader.list_resources(Level.PATIENT, 1, 1)[0])
+    store("S")
+
+    whole = reader.list_changes(0, None, 100, (), deletions=True)
+    found, since = [], 0
+    while True:
+        page = reader.list_changes(since, None, 3, (), deletions=True)
+        found += page.changes
+        since = page.last
+        if page.done:
+            break
+    assert tuple(found) == whole.changes
+    assert seqs(whole) == [1, 2, 3, 4, *range(9, 21)]
+    last = reader.list_changes(None, 15, 2, (), deletions=True)
+    assert (seqs(last), last.done) == ([14, 15], False)
+
+
+def test_deletions_are_filtered_by_type_like_changes(store, delete, reader):
+    delete(Level.PATIENT, store("P").ids.patient)
+    store("Q")
+
+    def types(*wanted):
+        return [c.type for c in reader.list_changes(0, None, 9, wanted, deletions=True).changes]
+
+    assert types(ChangeType.DELETED) == [ChangeType.DELETED] * 4
+    assert types(ChangeType.NEW_STUDY) == [ChangeType.NEW_STUDY]
+    assert types(ChangeType.NEW_STUDY, ChangeType.DELETED) == [
+        *[ChangeType.DELETED] * 4,
+        ChangeType.NEW_STUDY,
+    ]
+
+
+def test_a_parent_that_is_left_empty_is_told_as_deleted(store, delete, reader):
+    ids = store("P", "1", "1", "1").ids
+    store("P", "2", "2", "2")
+    delete(Level.INSTANCE, ids.instance)
+
+    gone = reader.list_changes(0, None, 100, {ChangeType.DELETED}, deletions=True).changes
+    assert [change.id for change in gone] == [ids.instance, ids.series, ids.study]
+
+
+def test_the_log_of_deletions_is_cleared_with_the_other(store, delete, reader, group):
+    delete(Level.PATIENT, store("P").ids.patient)
+    with group() as writer:
+        writer.clear_changes()
+
+    assert reader.list_changes(0, None, 100, (), deletions=True) == ChangePage((), True, 8, None)
+
+
+def test_deletions_of_long_ago_are_forgotten(store, delete, reader, monkeypatch):
+    monkeypatch.setattr("repertory.storage.index.operations.changes.KEPT", 10)
+    for patient in "PQR":
+        delete(Level.PATIENT, store(patient).ids.patient)
+
+    assert seqs(reader.list_changes(0, None, 100, (), deletions=True)) == [
+        15,
+        16,
+        *range(21, 25),
+    ]

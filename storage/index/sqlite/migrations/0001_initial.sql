@@ -52,7 +52,8 @@ CREATE INDEX resources_by_sop_uid ON resources (level, sop_uid) WHERE sop_uid IS
 -- that these small rows lie together and an ingest rewrites few pages.
 -- The counters do not count the resource itself; the sizes do include its own attachments.
 -- `activity` is the number of the last instance that came; `unstable_at` is when, and NULL once
--- the resource is stable.
+-- the resource is stable. `unprotected_at` is the number of the last instance that had come when a
+-- patient's protection was taken away; the later of the two tells which patient is recycled first.
 CREATE TABLE tallies (
     resource INTEGER PRIMARY KEY,
     studies INTEGER NOT NULL,
@@ -64,7 +65,8 @@ CREATE TABLE tallies (
     dicom_uncompressed_size INTEGER NOT NULL,
     last_update REAL NOT NULL,
     activity INTEGER NOT NULL,
-    unstable_at REAL
+    unstable_at REAL,
+    unprotected_at INTEGER NOT NULL DEFAULT 0
 ) STRICT;
 
 CREATE INDEX tallies_by_unstable_at ON tallies (unstable_at) WHERE unstable_at IS NOT NULL;
@@ -101,6 +103,29 @@ CREATE TABLE changes (
 
 CREATE INDEX changes_by_resource ON changes (resource);
 
+-- The deletions, numbered among the changes, for those who ask for them. There is no row of the
+-- resource any more, hence its identifier.
+CREATE TABLE deletions (
+    seq INTEGER PRIMARY KEY,
+    level INTEGER NOT NULL,
+    public_id BLOB NOT NULL,
+    date INTEGER NOT NULL
+) STRICT;
+
+-- The log of exports: what was sent to others. It outlives the resources; identifiers below the
+-- level are empty.
+CREATE TABLE exports (
+    seq INTEGER PRIMARY KEY AUTOINCREMENT,
+    level INTEGER NOT NULL,
+    public_id BLOB NOT NULL,
+    remote TEXT NOT NULL,
+    date INTEGER NOT NULL,
+    patient_id TEXT NOT NULL,
+    study_uid TEXT NOT NULL,
+    series_uid TEXT NOT NULL,
+    sop_uid TEXT NOT NULL
+) STRICT;
+
 -- Files that no resource owns any more, and that wait to be removed from their storage area.
 CREATE TABLE released (
     number INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -109,7 +134,8 @@ CREATE TABLE released (
     size INTEGER NOT NULL
 ) STRICT;
 
--- The whole archive in one row: what there is, and the last numbers given.
+-- The whole archive in one row: what there is, and the last numbers given. `last_change` is the
+-- last number given to a change or to a deletion, `last_shown` the last given to a change.
 CREATE TABLE totals (
     id INTEGER PRIMARY KEY CHECK (id = 1),
     patients INTEGER NOT NULL DEFAULT 0,
@@ -120,7 +146,8 @@ CREATE TABLE totals (
     uncompressed_size INTEGER NOT NULL DEFAULT 0,
     last_parent INTEGER NOT NULL DEFAULT 0,
     last_instance INTEGER NOT NULL DEFAULT 268435456,
-    last_change INTEGER NOT NULL DEFAULT 0
+    last_change INTEGER NOT NULL DEFAULT 0,
+    last_shown INTEGER NOT NULL DEFAULT 0
 ) STRICT;
 
 INSERT INTO totals (id) VALUES (1);

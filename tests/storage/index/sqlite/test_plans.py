@@ -5,13 +5,15 @@ import re
 import apsw
 import pytest
 
-from repertory.model import ChangeType, Level
+from repertory.model import ChangeType, Level, ResourceRef
 
 ALLOWED_SCANS = {
     "json_each",  # the list of numbers itself
     "doomed",  # what was found below
     "top",
     "released",  # in the order of its key, up to the limit
+    "exports",  # likewise
+    "used",  # the labels that were found so far
 }
 
 
@@ -82,6 +84,16 @@ READS = {
     "unstable": lambda r, ids: r.describe_unstable(Level.STUDY, ids.study),
     "all unstable": lambda r, ids: r.list_unstable(),
     "released": lambda r, ids: r.list_released(10),
+    "changes and deletions": lambda r, ids: r.list_changes(10, None, 10, (), deletions=True),
+    "last change or deletion": lambda r, ids: r.describe_last_change(deletions=True),
+    "metadata": lambda r, ids: r.list_metadata(Level.STUDY, ids.study),
+    "one metadata": lambda r, ids: r.describe_metadata(Level.INSTANCE, ids.instance, 1),
+    "labels": lambda r, ids: r.list_labels(Level.STUDY, ids.study),
+    "all labels": lambda r, ids: r.list_all_labels(),
+    "attachments": lambda r, ids: r.list_attachments(Level.INSTANCE, ids.instance),
+    "protection": lambda r, ids: r.describe_protection(ids.patient),
+    "exports": lambda r, ids: r.list_exports(10, 10),
+    "last export": lambda r, ids: r.describe_last_export(),
 }
 
 
@@ -103,6 +115,16 @@ def test_changes_are_written_by_an_index(plans, made_up):
         writer.record_instance(**made_up.an_instance("P", "1", "new", "new", place=1, expected=2))
         writer.record_instance(**made_up.an_instance("P", "1", "new", "newer", place=2))
         writer.declare_stable(unstable, made_up.NOON)
+        writer.set_metadata(Level.SERIES, ids.series, 1024, "a", expected=None, now=0.0)
+        writer.delete_metadata(Level.SERIES, ids.series, 1024, expected=None, now=0.0)
+        writer.add_label(Level.SERIES, ids.series, "a")
+        writer.remove_label(Level.SERIES, ids.series, "a")
+        for _ in range(2):
+            file = made_up.a_file(content_type=1024)
+            writer.replace_attachment(Level.SERIES, ids.series, file, expected=None, now=0.0)
+        writer.delete_attachment(Level.SERIES, ids.series, 1024, expected=None, now=0.0)
+        writer.set_protection(ids.patient, protected=True)
+        writer.record_exports([ResourceRef(Level.SERIES, ids.series)], "PACS", 0.0)
         writer.delete_resource(Level.SERIES, ids.series, made_up.NOON)
         writer.forget_released([1, 2, 3])
         writer.commit()

@@ -1,0 +1,134 @@
+"""The storage area's handlers for attachments: storing, reading as stored, verifying."""
+
+import hashlib
+from typing import TYPE_CHECKING
+
+import structlog
+
+from repertory.actors.base import handles
+from repertory.actors.crew import Crew
+from repertory.actors.messages.attachments import (
+    ReadStoredFile,
+    SetAttachment,
+    StoreAttachment,
+    VerifyFile,
+)
+from repertory.actors.messages.instances import Body
+from repertory.actors.reply import Reply
+from repertory.actors.uploads import Uploads
+from repertory.errors import FileCorrupted, Forbidden, Unsupported
+from repertory.items import is_user_number
+from repertory.model import Attachment
+from repertory.storage.areas.base import StorageArea
+from repertory.storage.files import Files
+
+if TYPE_CHECKING:
+    from typing import Any
+
+    from repertory.actors.switchboard import Switchboard
+
+log = structlog.get_logger(__name__)
+
+PIECE = 1 << 20
+STEP = 32 * PIECE
+"""How many bytes one piece of work of a verification reads: others wait no longer than that."""
+
+
+class StorageItems:
+    """A part of ``StorageActor``, apart from it for length only."""
+
+    board: "Switchboard"
+    _area: StorageArea
+    _crew: Crew
+    _uploads: Uploads
+    _files: Files
+
+    if TYPE_CHECKING:
+
+        def take_back(self, attachment: Attachment, reply: Reply[Any]) -> None:
+            """Remove a file once the index has refused it."""
+
+    @handles(StoreAttachment)
+    def store_attachment(self, command: StoreAttachment) -> Reply[Attachment]:
+        """Write a file, then let the index enter it and answer."""
+        if not is_user_number(command.content_type):
+            raise Forbidden("Only the users' own attachments can be written.")
+        return self._crew.do(lambda: self._store_attachment(command))
+
+    def _store_attachment(self, command: StoreAttachment) -> Reply[Attachment]:
+        attachment = self._write_attachment(command.content_type, command.content)
+        # As for instances: the file is there before its row, and goes if the row is refused.
+        reply = self.board.ask_soon(
+            SetAttachment(
+                level=command.level,
+                id=command.id,
+                attachment=attachment,
+                expected=command.expected,
+            )
+        )
+        self.take_back(attachment, reply)
+        return reply
+
+    def _write_attachment(self, content_type: int, content: Body) -> Attachment:
+        if isinstance(content, bytes):
+            return self._files.write(content, content_type)
+        upload = self._uploads.take(content)
+        try:
+            md5 = upload.md5.hexdigest() if self._files.options.keep_md5 else ""
+            return self._files.write_file(upload.path, upload.size, md5, content_type)
+        finally:
+            upload.path.unlink(missing_ok=True)
+
+    @handles(ReadStoredFile)
+    def read_stored_file(self, query: ReadStoredFile) -> Reply[bytes]:
+        """Read a file as it is."""
+        return self._crew.do(lambda: self._read_stored(query.attachment, query.start, query.length))
+
+    def _read_stored(self, attachment: Attachment, start: int, length: int) -> bytes:
+        length = max(0, min(length, attachment.compressed_size - start))
+        content = self._area.read(attachment.uuid, attachment.content_type, start, length)
+        if len(content) < length:
+            log.error("file_truncated", uuid=attachment.uuid)
+            raise FileCorrupted("A stored file is shorter than it was when it was stored.")
+        return content
+
+    @handles(VerifyFile)
+    def verify_file(self, query: VerifyFile) -> Reply[None]:
+        """Read a file from the medium, and compare."""
+        if not query.attachment.compressed_md5:
+            raise Unsupported("No MD5 sum of this file is kept.")
+        return Verification(self._area, self._crew, query.attachment).go_on()
+
+
+class Verification:
+    """Reads one file to its end, a step at a time, and compares its MD5 sum."""
+
+    def __init__(self, area: StorageArea, crew: Crew, attachment: Attachment) -> None:
+        self._area = area
+        self._crew = crew
+        self._attachment = attachment
+        self._position = 0
+        self._md5 = hashlib.md5(usedforsecurity=False)
+
+    def go_on(self) -> Reply[None]:
+        """Have the next step done; the reply is the outcome of the last one."""
+        return self._crew.do(self._step)
+
+    def _step(self) -> Reply[None] | None:
+        end = self._position + STEP
+        it = self._attachment
+        while self._position < end:
+            piece = self._area.read(it.uuid, it.content_type, self._position, PIECE)
+            if not piece:
+                self._compare()
+                return None
+            self._md5.update(piece)
+            self._position += len(piece)
+        return self.go_on()
+
+    def _compare(self) -> None:
+        it = self._attachment
+        if self._position == it.compressed_size and self._md5.hexdigest() == it.compressed_md5:
+            return
+        log.error("file_corrupted", uuid=it.uuid)
+        raise FileCorrupted

@@ -1,0 +1,311 @@
+"""Attachments in a storage area: written in the wanted form, read back whatever their form."""
+
+import hashlib
+import uuid as uuids
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+
+import structlog
+
+from repertory.errors import ArchiveFull, FileCorrupted, StorageFailed
+from repertory.model import Attachment, Compression
+from repertory.storage.areas.base import StorageArea
+from repertory.storage.areas.filesystem import NO_ROOM
+from repertory.storage.cache import FileCache
+from repertory.storage.compression import Read, compressed, decompressed, reader_of
+from repertory.storage.streams import OpenStreams, Stream
+
+log = structlog.get_logger(__name__)
+
+IN_MEMORY = 8 << 20
+"""Files up to this size are rewritten in memory, larger ones by way of the disk."""
+
+
+@dataclass(frozen=True, slots=True)
+class FileOptions:
+    """How files are kept.
+
+    ``compression`` is the form of new files, ``packed`` the one of files that somebody wants to
+    be compressed; ``level`` is the effort. ``keep_md5`` says whether to compute MD5 sums,
+    ``verify`` whether to check them when a file is read to its end. ``cache_size`` is in bytes.
+    """
+
+    compression: Compression = Compression.NONE
+    packed: Compression = Compression.ZSTANDARD
+    level: int = 3
+    keep_md5: bool = True
+    verify: bool = True
+    cache_size: int = 0
+
+
+class Files:
+    """The files of one storage area. Its methods may be called from several threads at once.
+
+    Raises (all methods that read):
+        FileLost: there is no such file.
+        FileCorrupted: it is not as it was when it was stored.
+        StorageFailed: it could not be read.
+
+    Raises (all methods that write):
+        ArchiveFull: there is no room left.
+        StorageFailed: the area refused it for another reason.
+    """
+
+    def __init__(self, area: StorageArea, options: FileOptions) -> None:
+        self.options = options
+        self._area = area
+        self._cache = FileCache(options.cache_size)
+        self._streams = OpenStreams()
+
+    # Writing
+
+    def write(self, content: bytes, content_type: int, *, head: int = 0) -> Attachment:
+        """Store a new file; its first ``head`` bytes will be asked for alone."""
+        size, md5 = len(content), self._sum(content)
+        form = self.options.compression
+        if form is not Compression.NONE:
+            return self._write(reader_of(content), size, md5, content_type, form=form, head=head)
+        new = _attachment(content_type, size, md5)
+        self._area.create(new.uuid, content_type, content)
+        return new
+
+    def write_file(
+        self, path: Path, size: int, md5: str, content_type: int, *, head: int = 0
+    ) -> Attachment:
+        """Store a local file as a new file; ``path`` is gone afterwards.
+
+        It lies at the area's ``staging_path`` of some UUID. ``md5`` is its sum, "" where none is
+        kept.
+        """
+        form = self.options.compression
+        if form is Compression.NONE:
+            # Under the same name: what is staged can then be told by the index's word for it.
+            new = _attachment(content_type, size, md5, path.name)
+            self._area.adopt(new.uuid, content_type, path)
+            return new
+        try:
+            with path.open("rb") as file:
+
+                def read(start: int, length: int) -> bytes:
+                    file.seek(start)
+                    return file.read(length)
+
+                return self._write(read, size, md5, content_type, form=form, head=head)
+        except OSError as error:
+            raise StorageFailed("The upload could not be read.") from error
+        finally:
+            with suppress(OSError):  # what stays is cleared away at the next start
+                path.unlink(missing_ok=True)
+
+    def rewrite(self, attachment: Attachment, form: Compression, *, head: int = 0) -> Attachment:
+        """Store an attachment's file once more in another form, under a new name.
+
+        The old file stays. What comes out of it is checked first: damage is not made to last.
+        """
+        size, md5 = attachment.uncompressed_size, attachment.uncompressed_md5
+        with _reported(attachment):
+            if not md5 and self.options.keep_md5:
+                md5 = self._md5_of(attachment)
+            stream = self._stream(attachment, md5)
+
+            def read(_: int, length: int) -> bytes:
+                # Whatever compresses it asks for its bytes in order.
+                return stream.read(length)
+
+            new = self._write(read, size, md5, attachment.content_type, form=form, head=head)
+        return replace(new, revision=attachment.revision + 1)
+
+    def _write(
+        self, read: Read, size: int, md5: str, content_type: int, *, form: Compression, head: int
+    ) -> Attachment:
+        uuid = str(uuids.uuid4())
+        pieces = compressed(read, size, form, level=self.options.level, head=head)
+        if size <= IN_MEMORY:
+            content = b"".join(pieces)
+            self._area.create(uuid, content_type, content)
+            stored, stored_md5 = len(content), self._sum(content)
+        else:
+            stored, stored_md5 = self._stage(uuid, content_type, pieces)
+        return Attachment(
+            uuid=uuid,
+            content_type=content_type,
+            uncompressed_size=size,
+            uncompressed_md5=md5,
+            compressed_size=stored,
+            compressed_md5=md5 if form is Compression.NONE else stored_md5,
+            compression=form,
+        )
+
+    def _stage(self, uuid: str, content_type: int, pieces: Iterator[bytes]) -> tuple[int, str]:
+        """Write the stored form beside the files, and take it in when it is whole."""
+        path = self._area.staging_path(uuid)
+        size = 0
+        digest = hashlib.md5(usedforsecurity=False)
+        try:
+            with path.open("xb", buffering=0) as file:
+                for piece in pieces:
+                    view = memoryview(piece)
+                    while view:
+                        view = view[file.write(view) :]
+                    size += len(piece)
+                    if self.options.keep_md5:
+                        digest.update(piece)
+            self._area.adopt(uuid, content_type, path)
+        except BaseException as error:
+            with suppress(OSError):  # what stays is cleared away at the next start
+                path.unlink(missing_ok=True)
+            if not isinstance(error, OSError):
+                raise
+            if error.errno in NO_ROOM:
+                raise ArchiveFull("The disk is full.") from error
+            raise StorageFailed("A file could not be written.") from error
+        return size, digest.hexdigest() if self.options.keep_md5 else ""
+
+    def remove(self, uuid: str, content_type: int) -> None:
+        """Remove a file; one that is not there is removed already."""
+        self._cache.remove(uuid)
+        self._streams.remove(uuid)
+        self._area.remove(uuid, content_type)
+
+    # Reading
+
+    def read(self, attachment: Attachment, start: int = 0, length: int | None = None) -> bytes:
+        """Bytes of the file as it was before it was compressed.
+
+        Whoever asks for the pieces one after the other, from the beginning to the end, learns
+        with the last one whether all of them were right, as does who asks for the whole.
+        """
+        size, uuid = attachment.uncompressed_size, attachment.uuid
+        length = size - start if length is None else min(length, size - start)
+        if length <= 0:
+            return b""
+        known = self._cache.get(uuid, start, length)
+        if known is not None:
+            return known
+        with _reported(attachment):
+            md5 = attachment.uncompressed_md5 if self.options.verify else ""
+            if attachment.compression is Compression.NONE and (
+                not md5 or (start == 0 and length == size)
+            ):
+                content = self._read_plain(attachment, start, length)
+                if md5 and _md5(content) != md5:
+                    raise FileCorrupted
+            else:
+                content = self._read_on(attachment, start, length, md5)
+        if length == size:
+            self._cache.put(uuid, content)
+        return content
+
+    def read_head(self, attachment: Attachment, length: int) -> bytes:
+        """The first bytes of the file; of its stored form, no more is read than it takes."""
+        length = min(length, attachment.uncompressed_size)
+        known = self._cache.get(attachment.uuid, 0, length)
+        if known is not None:
+            return known
+        with _reported(attachment):
+            if attachment.compression is Compression.NONE:
+                content = self._read_plain(attachment, 0, length)
+            else:
+                content = self._stream(attachment, "").read(length)
+        self._cache.put(attachment.uuid, content)
+        return content
+
+    def read_stored(self, attachment: Attachment, start: int = 0, length: int = -1) -> bytes:
+        """Bytes of the file as it is stored."""
+        left = attachment.compressed_size - start
+        length = left if length < 0 else min(length, left)
+        with _reported(attachment):
+            return self._read_plain(attachment, start, length)
+
+    def check(self, attachment: Attachment) -> None:
+        """Read the file anew, past the cache, and compare it with all that is known of it."""
+        with _reported(attachment):
+            self._check_size(attachment)
+            if attachment.compressed_md5 and attachment.compression is not Compression.NONE:
+                read = self._reader(attachment)
+                size = attachment.compressed_size
+                stored = Stream(
+                    decompressed(read, size, Compression.NONE), size, attachment.compressed_md5
+                )
+                stored.skip(size)
+            stream = self._stream(attachment, attachment.uncompressed_md5)
+            stream.skip(attachment.uncompressed_size)
+
+    def check_size(self, attachment: Attachment) -> None:
+        """Compare the length of the stored file with what it should be."""
+        with _reported(attachment):
+            self._check_size(attachment)
+
+    def _check_size(self, attachment: Attachment) -> None:
+        stored = self._area.size(attachment.uuid, attachment.content_type)
+        if stored != attachment.compressed_size:
+            raise FileCorrupted("A stored file has not the length that it had.")
+
+    def _read_plain(self, attachment: Attachment, start: int, length: int) -> bytes:
+        content = self._area.read(attachment.uuid, attachment.content_type, start, length)
+        if len(content) < length:
+            raise FileCorrupted("A stored file is shorter than it was when it was stored.")
+        return content
+
+    def _read_on(self, attachment: Attachment, start: int, length: int, md5: str) -> bytes:
+        """Read by the stream that stands there, or by a new one."""
+        stream = self._streams.take(attachment.uuid, start)
+        if stream is None:
+            if start and attachment.compression is Compression.NONE:
+                # Somewhere in the middle: what lies before need not be read.
+                return self._read_plain(attachment, start, length)
+            stream = self._stream(attachment, md5)
+            stream.skip(start)
+        content = stream.read(length)
+        if start + length < attachment.uncompressed_size:
+            self._streams.put(attachment.uuid, stream)
+        return content
+
+    def _stream(self, attachment: Attachment, md5: str) -> Stream:
+        size = attachment.uncompressed_size
+        pieces = decompressed(
+            self._reader(attachment), attachment.compressed_size, attachment.compression, size
+        )
+        return Stream(pieces, size, md5)
+
+    def _reader(self, attachment: Attachment) -> Read:
+        return partial(self._area.read, attachment.uuid, attachment.content_type)
+
+    def _md5_of(self, attachment: Attachment) -> str:
+        digest = hashlib.md5(usedforsecurity=False)
+        read = self._reader(attachment)
+        size, stored = attachment.uncompressed_size, attachment.compressed_size
+        for piece in decompressed(read, stored, attachment.compression, size):
+            digest.update(piece)
+        return digest.hexdigest()
+
+    def _sum(self, content: bytes) -> str:
+        return _md5(content) if self.options.keep_md5 else ""
+
+
+@contextmanager
+def _reported(attachment: Attachment) -> Iterator[None]:
+    """Log which file was found damaged."""
+    try:
+        yield
+    except FileCorrupted:
+        log.error("file_corrupted", uuid=attachment.uuid)  # noqa: TRY400 - no defect of ours
+        raise
+
+
+def _attachment(content_type: int, size: int, md5: str, uuid: str = "") -> Attachment:
+    return Attachment(
+        uuid=uuid or str(uuids.uuid4()),
+        content_type=content_type,
+        uncompressed_size=size,
+        uncompressed_md5=md5,
+        compressed_size=size,
+        compressed_md5=md5,
+    )
+
+
+def _md5(content: bytes) -> str:
+    return hashlib.md5(content, usedforsecurity=False).hexdigest()

@@ -1,0 +1,1 @@
+"""Searching: criteria become SQL."""

@@ -1,0 +1,146 @@
+"""Running a search: numbers and identifiers of what is found, in order."""
+
+from collections.abc import Sequence
+
+from repertory.errors import UnknownResource
+from repertory.model import Attachment, Level, ResourceId, ResourceRef
+from repertory.storage.index.database import Database, Row
+from repertory.storage.index.operations.finding.compiling import Anchor, compile_search
+from repertory.storage.index.operations.listing import find, find_above
+from repertory.storage.index.packing import (
+    ATTACHMENT_COLUMNS,
+    LARGEST,
+    unpack_attachment,
+    unpack_metadata,
+)
+from repertory.storage.searching import Search
+
+_GRANDCHILD = (
+    "(SELECT b.id FROM resources AS a JOIN resources AS b ON b.parent = a.id"
+    " WHERE a.parent = resources.id ORDER BY b.id LIMIT 1)"
+)
+_GREAT_GRANDCHILD = (
+    "(SELECT c.id FROM resources AS a JOIN resources AS b ON b.parent = a.id"
+    " JOIN resources AS c ON c.parent = b.id"
+    " WHERE a.parent = resources.id ORDER BY c.id LIMIT 1)"
+)
+_FIRST_BELOW = (
+    "resources.id",
+    "(SELECT a.id FROM resources AS a WHERE a.parent = resources.id ORDER BY a.id LIMIT 1)",
+    _GRANDCHILD,
+    _GREAT_GRANDCHILD,
+)
+"""The first instance of each resource, by the number of levels between."""
+
+
+def select(db: Database, search: Search) -> list[Row]:
+    """Number and digest of each resource that is found, in order.
+
+    Raises:
+        UnknownResource: the resource that it is to be within is not there.
+    """
+    anchors = _anchors(db, search)
+    if anchors is None:
+        return []
+    compiled = compile_search(search, anchors)
+    table = _target(search.level)
+    # What files have to be looked at for is counted after that.
+    limit = 0 if search.in_files else search.limit
+    return db.all(
+        f"SELECT {table}.id, {table}.public_id {compiled.source}"
+        f" ORDER BY {compiled.order} LIMIT ? OFFSET ?",
+        (
+            *compiled.values,
+            min(limit, LARGEST) if limit > 0 else LARGEST,
+            min(max(search.since, 0), LARGEST),
+        ),
+    )
+
+
+def count(db: Database, search: Search) -> int:
+    """How many resources a search finds, whatever its limit."""
+    anchors = _anchors(db, search)
+    if anchors is None:
+        return 0
+    compiled = compile_search(search, anchors)
+    row = db.one(f"SELECT count(*) {compiled.source}", compiled.values)
+    return int(row[0]) if row else 0
+
+
+def first_instances(
+    db: Database, level: Level, numbers: Sequence[int]
+) -> dict[int, tuple[Attachment | None, dict[int, str]]]:
+    """The file of each resource's first instance, and that instance's metadata."""
+    condition, value = db.among("resources.id", numbers)
+    columns = ", ".join(f"f.{name.strip()}" for name in ATTACHMENT_COLUMNS.split(","))
+    rows = db.all(
+        f"SELECT q.id, i.metadata, {columns} FROM (SELECT resources.id,"  # noqa: S608 - our own names
+        f" {_FIRST_BELOW[Level.INSTANCE - level]} AS first FROM resources WHERE {condition}) AS q"
+        " JOIN resources AS i ON i.id = q.first"
+        " LEFT JOIN attachments AS f ON f.resource = i.id AND f.content_type = 1",
+        (value,),
+    )
+    found: dict[int, tuple[Attachment | None, dict[int, str]]] = {}
+    for number, metadata, *attachment in rows:
+        found[number] = (
+            unpack_attachment(tuple(attachment)) if attachment[0] is not None else None,
+            unpack_metadata(metadata),
+        )
+    return found
+
+
+def resolve(
+    db: Database, ids: Sequence[ResourceId], at: Level | None
+) -> list[tuple[Level, list[int]]]:
+    """Numbers of resources of whatever level, in order and without the unknown, level by level.
+
+    Args:
+        db: the index.
+        ids: their identifiers.
+        at: the level that is wanted: what is above or below each of them; ``None``: theirs.
+    """
+    runs: list[tuple[Level, list[int]]] = []
+    seen: set[int] = set()
+    for id_ in dict.fromkeys(ids):
+        for level, number in _numbers(db, id_, at):
+            if number in seen:
+                continue
+            seen.add(number)
+            if not runs or runs[-1][0] is not level:
+                runs.append((level, []))
+            runs[-1][1].append(number)
+    return runs
+
+
+def _numbers(db: Database, id_: ResourceId, at: Level | None) -> list[tuple[Level, int]]:
+    for level in Level:
+        try:
+            row = find(db, level, id_)
+        except UnknownResource:
+            continue
+        if at is None:
+            return [(level, row[0])]
+        if at <= level:
+            return [(at, find_above(db, level, id_, at))]
+        below = Search(level=at, within=ResourceRef(level, id_))
+        return [(at, found[0]) for found in select(db, below)]
+    return []
+
+
+def _anchors(db: Database, search: Search) -> tuple[Anchor, ...] | None:
+    """The rows that the search is bound to; ``None`` where a parent is not there."""
+    anchors = []
+    within = search.within
+    if within is not None:
+        level = min(within.level, search.level)
+        anchors.append(Anchor(level, find_above(db, within.level, within.id, level)))
+    for parent in search.parents:
+        try:
+            anchors.append(Anchor(parent.level, find(db, parent.level, parent.id)[0]))
+        except UnknownResource:
+            return None
+    return tuple(anchors)
+
+
+def _target(level: Level) -> str:
+    return "psei"[level - 1]
