@@ -26,10 +26,10 @@ from repertory.errors import BadParameter, CannotStart, RepertoryError, Shutting
 from repertory.maintags import NAMES
 from repertory.model import Compression, Level
 from repertory.storage.areas import FilesystemArea
+from repertory.storage.backup.hold import HOLD_NAME, RemovalHold
 from repertory.storage.dicom import tag_name
 from repertory.storage.files import FileOptions
 from repertory.storage.index.policy import Overwriting, StorePolicy
-from repertory.storage.backup.hold import HOLD_NAME, RemovalHold
 from repertory.storage.index.sqlite.engine import SqliteEngine
 from repertory.storage.main_tags import MainDicomTags
 from repertory.storage.resolving import resolve_tag
@@ -217,8 +217,7 @@ class Repertory:
     def _start_cast(self, board: Switchboard) -> None:
         settings = self.settings
         files = Path(settings.storage_directory)
-        main_tags = MAIN_DICOM_TAGS
-        index = Path(settings.index_directory or settings.storage_directory)
+        main_tags = MainDicomTags.defaults(_extra_tags(settings))
         index = Path(settings.index_directory or settings.storage_directory)
         engine = SqliteEngine(
             index,

@@ -168,7 +168,7 @@ class _Maker:
             self._step("labels", sql.LABELS)
         known = ", ".join(str(int(kind)) for kind in ChangeType if kind < ChangeType.DELETED)
         self._step("changes", sql.CHANGES.format(types=known))
-        if self._has("main", "exports") and self._has("orthanc", "ExportedResources"):
+        if self._has("orthanc", "ExportedResources"):
             self._step("exports", sql.EXPORTS)
             db.execute(
                 "INSERT INTO main.sqlite_sequence (name, seq) SELECT 'exports', seq"
@@ -201,10 +201,7 @@ class _Maker:
             below = sql.BELOW.format(studies=studies, series=series, level=int(level))
         db.execute(sql.ARRIVALS)
         db.execute(sql.TOTALS)
-        if self._has("main", "totals", "last_shown"):
-            db.execute("UPDATE totals SET last_shown = last_change")
-        if self._has("main", "tallies", "unprotected_at"):
-            self._keep_recycling_order()
+        self._keep_recycling_order()
 
     def _keep_recycling_order(self) -> None:
         """Give each patient a place after the one before it in Orthanc's order."""

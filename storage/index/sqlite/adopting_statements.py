@@ -122,7 +122,8 @@ UPDATE totals SET
     last_parent = (SELECT ifnull(MAX(id), 0) FROM resources WHERE level < 4),
     last_instance = (SELECT ifnull(MAX(id), 268435456) FROM resources WHERE level = 4),
     last_change = max((SELECT ifnull(MAX(seq), 0) FROM orthanc.Changes),
-        ifnull((SELECT seq FROM orthanc.sqlite_sequence WHERE name = 'Changes'), 0))
+        ifnull((SELECT seq FROM orthanc.sqlite_sequence WHERE name = 'Changes'), 0));
+UPDATE totals SET last_shown = last_change;
 """
 READ_TOTALS = (
     "SELECT patients, studies, series, instances, disk_size, uncompressed_size FROM totals"

@@ -250,6 +250,54 @@ def test_a_patient_that_is_in_the_recycling_order_is_not_protected(folder, read)
     assert not read().describe_resource(Level.PATIENT, PATIENT).is_protected
 
 
+def test_exports_are_kept_and_their_numbering_goes_on(folder, read):
+    change(
+        folder,
+        f"INSERT INTO ExportedResources VALUES (4, 2, '{STUDY}', 'PACS', 'P1', '1.2', '', '',"
+        " '20240102T030405'); DELETE FROM sqlite_sequence WHERE name = 'ExportedResources';"
+        " INSERT INTO sqlite_sequence VALUES ('ExportedResources', 9)",
+    )
+
+    index = read()
+
+    page = index.list_exports(0, 10)
+    assert [(e.seq, e.level, e.id, e.remote) for e in page.exports] == [
+        (4, Level.STUDY, STUDY, "PACS")
+    ]
+    with closing(apsw.Connection(str(folder / "repertory.db"))) as db:
+        rows = db.execute("SELECT seq FROM sqlite_sequence WHERE name = 'exports'").fetchall()
+    assert rows == [(9,)]
+
+
+def test_patients_are_recycled_in_orthancs_order(folder):
+    with closing(apsw.Connection(str(folder / "index"))) as db:
+        for number, order in ((10, 30), (20, 20), (30, 40)):
+            words = [f"P{number}", "1", "2", "3"]
+            for level in (1, 2, 3, 4):
+                db.execute(
+                    "INSERT INTO Resources VALUES (?, ?, ?, ?)",
+                    (
+                        number + level,
+                        level,
+                        identifier(*words[:level]),
+                        number + level - 1 if level > 1 else None,
+                    ),
+                )
+            db.execute("INSERT INTO PatientRecyclingOrder VALUES (?, ?)", (order, number + 1))
+    take_over(folder)
+
+    with closing(apsw.Connection(str(folder / "repertory.db"))) as db:
+        rows = db.execute(
+            "SELECT hex(public_id), max(activity, unprotected_at) FROM resources JOIN tallies"
+            " ON resource = id WHERE level = 1 AND is_protected = 0 ORDER BY 2"
+        ).fetchall()
+        last = db.execute("SELECT last_instance FROM totals").fetchall()[0][0]
+    expected = [identifier(name).replace("-", "").upper() for name in ("P20", "P10", "P30")]
+    assert [row[0] for row in rows] == expected
+    assert len({row[1] for row in rows}) == 3
+    assert last >= rows[-1][1]
+
+
 def test_nothing_of_orthanc_is_changed(folder):
     before = contents(folder)
 
