@@ -67,7 +67,9 @@ async def describe_system(request: web.Request) -> web.Response:
             "HasLabels": True,
             "HttpPort": settings.http_port,
             "IngestTranscoding": "",
-            "IsHttpServerSecure": settings.ssl_enabled,
+            # Orthanc's meaning: others may come, and need not say who they are.
+            "IsHttpServerSecure": settings.authentication_required
+            or not settings.remote_access_allowed,
             "MainDicomTags": _MAIN_DICOM_TAGS
             | {level.word: tags for level, tags in index.signatures.items()},
             "MaximumPatientCount": settings.maximum_patient_count,

@@ -12,6 +12,7 @@ from itertools import islice
 from pathlib import Path
 
 from repertory.errors import ArchiveFull, StorageFailed
+from repertory.storage.areas.filesystem import STAGING
 from repertory.storage.backup.snapshot import Progress, StoredFile
 
 PIECE = 1 << 20
@@ -98,6 +99,10 @@ class Copier:
         if size_of(target) == file.size:
             return Fate.KEPT
         found = size_of(source)
+        if found is None:
+            # After a power cut, until the server starts again (docs/explanation/durability.md).
+            source = f"{self._source}/{STAGING}/{file.uuid}"
+            found = size_of(source)
         if found != file.size:
             return Fate.LOST if found is None else Fate.DAMAGED
         try:

@@ -16,12 +16,12 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from repertory.errors import CannotStart
+from repertory.storage.areas.filesystem import STAGING
 from repertory.storage.index.sqlite.lock import FolderLock
 
 MARKER = "repertory-backup.json"
 FORMAT = 1
 LOCK = "backup.lock"
-STAGING = ".staging"
 
 
 @dataclass(frozen=True, slots=True)

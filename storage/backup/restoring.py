@@ -8,6 +8,7 @@ from pathlib import Path
 import structlog
 
 from repertory.errors import CannotStart
+from repertory.storage.areas.filesystem import STAGING
 from repertory.storage.backup import snapshot
 from repertory.storage.backup.copying import Copier, Fate, for_all
 from repertory.storage.backup.depot import Depot, Manifest, sync
@@ -17,8 +18,6 @@ from repertory.storage.index.sqlite.engine import FILE_NAME, LOCK_NAME, RESTORIN
 from repertory.storage.index.sqlite.lock import FolderLock
 
 log = structlog.get_logger(__name__)
-
-STAGING = ".staging"
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,5 +1,7 @@
 """What the archive says of itself."""
 
+import pytest
+
 from repertory.actors.messages.system import DescribeIndex, DescribeTotals
 from repertory.model import IndexDescription, Totals
 
@@ -39,3 +41,19 @@ def test_statistics_give_sizes_as_strings_and_megabytes(archive, client):
         "TotalUncompressedSize": "6291456",
         "TotalUncompressedSizeMB": 6,
     }
+
+
+@pytest.mark.parametrize(
+    ("options", "secure"),
+    [
+        ({}, True),
+        ({"remote_access_allowed": True, "authentication_enabled": False}, False),
+        ({"authentication_enabled": False}, True),
+    ],
+)
+def test_a_server_is_not_secure_where_strangers_from_elsewhere_may_come(
+    archive, serve, options, secure
+):
+    archive.plays(DescribeIndex, IndexDescription(engine="SQLite", schema_version=1))
+
+    assert serve(**options).json("/system")["IsHttpServerSecure"] is secure

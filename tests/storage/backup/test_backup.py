@@ -232,6 +232,16 @@ def test_a_backup_of_an_archive_that_was_killed_has_what_was_acknowledged(folder
     assert len(read_all(tmp_path / "other")) == 5
 
 
+def test_a_file_that_a_power_cut_left_unnamed_is_found(folder, depot):
+    with open_archive(folder) as archive:
+        fill(archive, range(2))
+    name, path = next(iter(files_of(folder).items()))
+    path.rename(folder / ".staging" / name)
+
+    assert save(folder, depot).manifest.lost == ()
+    assert verify(depot).is_sound
+
+
 @pytest.fixture
 def saved(folder, depot):
     """A backup of three files; their paths in it."""
