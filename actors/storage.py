@@ -1,8 +1,7 @@
 """The storage area: its one owner, and the crew that reads and writes for it."""
 
 from collections.abc import Callable, Mapping
-from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 
 import structlog
 
@@ -42,6 +41,7 @@ from repertory.actors.zip_storing import ZipStoring
 from repertory.errors import (
     BadRange,
     FileCorrupted,
+    FileLost,
     IndexFailed,
     NotDicom,
 )
@@ -64,6 +64,8 @@ from repertory.storage.identifiers import resource_ids
 from repertory.storage.main_tags import MainDicomTags
 
 log = structlog.get_logger(__name__)
+
+R = TypeVar("R")
 
 
 class StorageActor(RepertoryActor):
@@ -260,8 +262,9 @@ class StorageActor(RepertoryActor):
     @handles(ReadAttachment)
     def read_attachment(self, query: ReadAttachment) -> Reply[AttachmentContent]:
         """Let the index say which file it is, then read it."""
-        described = self._describe(query.level, query.id, query.content_type)
-        return described.then(lambda found: self._crew.do(partial(self._read, found, query)))
+        return self._read_by(
+            query.level, query.id, query.content_type, lambda found: self._read(found, query)
+        )
 
     @handles(ReadFile)
     def read_file(self, query: ReadFile) -> Reply[bytes]:
@@ -271,29 +274,58 @@ class StorageActor(RepertoryActor):
     @handles(ReadTags)
     def read_tags(self, query: ReadTags) -> Reply[Mapping[str, Any]]:
         """Read an instance up to its pixels, and list its tags."""
-        return self._describe(Level.INSTANCE, query.id).then(
-            lambda found: self._crew.do(
-                lambda: _parse(
-                    lambda: dicom.tags(
-                        self._read_head(found), query.form, ignore_length=query.ignore_length
-                    )
+
+        def parse(found: AttachmentDescription) -> Mapping[str, Any]:
+            return _parse(
+                lambda: dicom.tags(
+                    self._read_head(found), query.form, ignore_length=query.ignore_length
                 )
             )
-        )
+
+        return self._read_by(Level.INSTANCE, query.id, ContentType.DICOM, parse)
 
     @handles(ReadHeader)
     def read_header(self, query: ReadHeader) -> Reply[Mapping[str, Any]]:
         """Read the file meta information of an instance."""
-        return self._describe(Level.INSTANCE, query.id).then(
-            lambda found: self._crew.do(
-                lambda: _parse(lambda: dicom.header(self._read_head(found), query.form))
-            )
-        )
+
+        def parse(found: AttachmentDescription) -> Mapping[str, Any]:
+            return _parse(lambda: dicom.header(self._read_head(found), query.form))
+
+        return self._read_by(Level.INSTANCE, query.id, ContentType.DICOM, parse)
 
     @handles(RemoveAttachment)
     def remove_attachment(self, command: RemoveAttachment) -> Reply[None]:
         """Remove a released file."""
         return self._crew.do(lambda: self._files.remove(command.uuid, command.content_type))
+
+    def _read_by(
+        self,
+        level: Level,
+        id_: ResourceId,
+        content_type: int,
+        work: Callable[[AttachmentDescription], R],
+        lost: str = "",
+    ) -> Reply[R]:
+        """Do ``work`` with an attachment, once more where its file was replaced meanwhile.
+
+        ``lost`` is the name of the file that was not there at the first attempt.
+        """
+
+        def attempt(found: AttachmentDescription) -> R | Reply[R]:
+            try:
+                return work(found)
+            except FileLost:
+                uuid = found.attachment.uuid
+                if lost:
+                    raise
+                return self._read_by(level, id_, content_type, work, lost=uuid)
+
+        def begin(found: AttachmentDescription) -> Reply[R]:
+            if found.attachment.uuid == lost:
+                raise FileLost
+            return self._crew.do(lambda: attempt(found))
+
+        return self._describe(level, id_, content_type).then(begin)
 
     def _describe(
         self, level: Level, id_: ResourceId, content_type: int = ContentType.DICOM
