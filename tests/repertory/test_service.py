@@ -8,12 +8,13 @@ from repertory import Repertory, Settings
 from repertory.actors.base import RepertoryActor
 from repertory.actors.deletion_queue import DeletionQueueActor
 from repertory.actors.index import IndexActor
+from repertory.actors.messages.attachments import DescribeAttachment
 from repertory.actors.messages.instances import StoreInstance
 from repertory.actors.messages.resources import DeleteResource, ListResources
 from repertory.actors.messages.system import CallIn, DescribeTotals
 from repertory.conf.settings import DelayedDeletionSettings
-from repertory.errors import CannotStart, ShuttingDown
-from repertory.model import Level
+from repertory.errors import CannotStart, Forbidden, ShuttingDown
+from repertory.model import Compression, Level
 from repertory.testing import ManualClock
 from repertory.testing.files import make_dicom, make_study
 
@@ -203,3 +204,41 @@ def test_without_delayed_deletion_the_files_are_gone_when_the_request_is_answere
 
         assert status == 200
         assert files_of(tmp_path) == []
+
+
+@pytest.mark.parametrize(
+    ("word", "form"),
+    [("Zstandard", Compression.ZSTANDARD), ("ZlibWithSize", Compression.ZLIB_WITH_SIZE)],
+)
+def test_files_are_compressed_as_the_settings_say(tmp_path, word, form):
+    settings = settings_for(tmp_path, storage_compression=True, storage_compression_format=word)
+    with Repertory(settings) as archive:
+        receipt = archive.ask(StoreInstance(content=make_dicom(size=50_000)))
+        question = DescribeAttachment(level=Level.INSTANCE, id=receipt.ids.instance)
+        attachment = archive.ask(question).attachment
+
+    assert attachment.compression is form
+    assert attachment.compressed_size < attachment.uncompressed_size
+
+
+def test_limits_and_overwriting_are_as_the_settings_say(tmp_path):
+    settings = settings_for(tmp_path, maximum_patient_count=1, overwrite_instances=True)
+    with Repertory(settings) as archive:
+        for _ in range(2):
+            receipt = archive.ask(StoreInstance(content=make_dicom(seed=1)))
+        assert receipt.overwritten
+        assert archive.ask(StoreInstance(content=make_dicom(patient_id="Q"))).recycled == (
+            receipt.ids.patient,
+        )
+
+
+def test_a_read_only_archive_answers_and_changes_nothing(tmp_path):
+    with Repertory(settings_for(tmp_path)) as archive:
+        receipt = archive.ask(StoreInstance(content=make_dicom()))
+        archive.ask(DeleteResource(level=Level.STUDY, id=receipt.ids.study))
+        archive.ask(StoreInstance(content=make_dicom()))
+    with Repertory(settings_for(tmp_path, read_only=True)) as archive:
+        assert archive.ask(DescribeTotals()).instances == 1
+        with pytest.raises(Forbidden):
+            archive.ask(StoreInstance(content=make_dicom()))
+        assert DeletionQueueActor not in [actor for actor, _ in archive._cast]
