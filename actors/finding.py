@@ -22,6 +22,7 @@ from repertory.actors.reply import Reply
 from repertory.actors.switchboard import Switchboard
 from repertory.errors import BadRequest
 from repertory.model import ResourceDescription, ResourceId
+from repertory.storage.dicom import tag_name
 from repertory.storage.index.base import IndexReader
 from repertory.storage.main_tags import MAIN_DICOM_TAGS, MainDicomTags
 from repertory.storage.resolving import Resolver
@@ -116,7 +117,7 @@ class Finder:
             level=search.level.word,
             files=len(candidates),
             searched=sorted(it.name for it in search.in_files),
-            shown=wanted.in_files,
+            shown=[tag_name(tag) for tag in wanted.in_files],
         )
         question = SiftFiles(
             files=tuple(FileToSift(id=it.id, file=_file(it)) for it in candidates),

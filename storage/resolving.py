@@ -179,7 +179,7 @@ def resolve_tag(name: str) -> str:
     tag = tag_of(name)
     if tag is not None:
         return tag
-    near = difflib.get_close_matches(name, keywords(), n=3, cutoff=0.75)
+    near = difflib.get_close_matches(name, keywords(), n=3, cutoff=0.8)
     hint = f" Did you mean {' or '.join(near)}?" if near else ""
     shown = name if len(name) <= 64 else f"{name[:61]}..."
     raise BadParameter(f"There is no DICOM tag named {shown}.{hint}")

@@ -78,6 +78,15 @@ def test_an_identifier_of_an_upper_level_is_searched_at_every_level(archive, fin
     assert found[INSTANCE] == [archive[name].instance for name in ("s1", "s1b", "s2")]
 
 
+def test_a_study_is_found_by_the_name_that_its_own_file_has(store, made_up, find):
+    store("P", "1", "1.1", "1", tags={PATIENT: {"0010,0010": "MAIDEN^NAME"}})
+    store("P", "2", "2.1", "2", tags={PATIENT: {"0010,0010": "MARRIED^NAME"}})
+
+    assert find(STUDY, PatientName="married*") == [made_up.ids_of("P", "2").study]
+    assert find(PATIENT, PatientName="married*") == []
+    assert find(STUDY, PatientName="MARRIED*", case_sensitive=True) == []
+
+
 def test_an_empty_query_finds_everything_in_order_of_arrival(archive, find):
     assert find(SERIES) == [it.series for it in archive.values()]
     assert find(SERIES, Modality="", PatientName="") == find(SERIES)

@@ -128,13 +128,14 @@ class _Compiler:
 
     def _identifier(self, constraint: TagConstraint) -> None:
         home, column = _COLUMNS[constraint.tag]
-        # A study repeats the identifiers of its patient.
-        level = Level.STUDY if home is Level.PATIENT and self._level > home else home
-        table = self._reach(level)
         needs_value = constraint.case_sensitive or any(
             not it.text.isascii() for it in constraint.patterns
         )
-        value = of_tag(self._reach(home) if needs_value else table, constraint.tag)
+        # A study repeats the identifiers of its patient, as they are searched only.
+        repeated = home is Level.PATIENT and self._level > home and not needs_value
+        level = Level.STUDY if repeated else home
+        table = self._reach(level)
+        value = of_tag(table, constraint.tag)
         matching = identifier_matches(
             f"{table}.{column}",
             value,

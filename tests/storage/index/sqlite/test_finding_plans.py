@@ -83,8 +83,14 @@ def test_ranges_are_found_by_their_index(plan):
 
 
 def test_an_exact_search_is_narrowed_down_by_the_index(plan):
-    assert "resources_by_patient_id " in plan(STUDY, True, PatientID="Abc")[0]
-    assert "resources_by_patient_name " in plan(STUDY, True, PatientName="Abc*d")[0]
+    for tag, value, column in [
+        ("PatientID", "Abc", "patient_id"),
+        ("PatientName", "Abc*d", "patient_name"),
+        ("AccessionNumber", "Abc", "accession_number"),
+    ]:
+        steps = plan(STUDY, True, **{tag: value})
+        assert f"resources_by_{column} " in steps[0]
+        assert all(step.startswith(("SEARCH", "USE TEMP B-TREE")) for step in steps)
 
 
 def test_a_wildcard_before_all_else_reads_the_index_and_not_the_rows(plan):
