@@ -236,6 +236,28 @@ def test_numbers_are_ordered_as_numbers_and_what_has_none_comes_last(store, made
     assert found("MetadataAsFloat", "1", True) == [ids[n] for n in ("10", "9", "1", "none")]
 
 
+@pytest.mark.parametrize("descending", [False, True])
+def test_a_page_of_dates_goes_on_with_those_that_have_none(group, made_up, find, descending):
+    dates = {"1": "20200101", "2": None, "3": "20220101", "4": "20210101", "5": None, "6": ""}
+    for study, date in dates.items():
+        record = made_up.an_instance("P", study, f"{study}.1", f"{study}.1.1")
+        tags = record["summary"].main_tags[STUDY]
+        tags["0008,0020"] = date
+        if date is None:
+            del tags["0008,0020"]
+        with group() as writer:
+            writer.record_instance(**record)
+    order = (Order(OrderKind.DICOM_TAG, "StudyDate", descending),)
+    whole = find(STUDY, order=order)
+    first = ["3", "4", "1", "6"] if descending else ["6", "1", "4", "3"]
+
+    assert whole == [made_up.ids_of("P", n).study for n in (*first, "2", "5")]
+    for since in range(7):
+        for limit in range(1, 7):
+            page = find(STUDY, order=order, since=since, limit=limit)
+            assert page == whole[since : since + limit]
+
+
 def test_pages_of_an_order_make_up_the_whole(archive, find):
     order = (Order(OrderKind.DICOM_TAG, "StudyDate", True),)
     pages = [find(STUDY, order=order, since=n, limit=1) for n in range(4)]

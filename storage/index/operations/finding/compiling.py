@@ -31,7 +31,7 @@ TABLES = {Level.PATIENT: "p", Level.STUDY: "s", Level.SERIES: "e", Level.INSTANC
 
 MODALITY = "0008,0060"
 
-_DATES = {"0008,0020": "study_date", "0010,0030": "patient_birth_date"}
+_DATES = frozenset({"0008,0020", "0010,0030"})
 """Identifiers whose column has the order of the values themselves."""
 
 _COLUMNS = {
@@ -49,11 +49,15 @@ class Anchor:
 
 @dataclass(frozen=True, slots=True)
 class Compiled:
-    """The parts of a SELECT: from FROM on, without ORDER BY; then what to order by."""
+    """The parts of a SELECT: from FROM on, without ORDER BY; then what to order by.
+
+    ``beginning`` finds, by an index in the order of a date, those that have one: they come first.
+    """
 
     source: str
     order: str
     values: tuple[Any, ...]
+    beginning: "Compiled | None" = None
 
 
 def compile_search(search: Search, anchors: tuple[Anchor, ...] = ()) -> Compiled:
@@ -213,9 +217,8 @@ class _Compiler:
                 self._with_tallies = True
                 return f"t.last_update {'DESC' if key.descending else 'ASC'}"
             value = of_metadata(self._table, key.number)
-        elif key.tag in _DATES and key.kind is OrderKind.DICOM_TAG:
-            home, column = _COLUMNS[key.tag]
-            level = Level.STUDY if home is Level.PATIENT and self._level > home else home
+        elif (date := self._date(key)) is not None:
+            level, column = date
             value = f"{self._reach(level)}.{column}"
         else:
             value = of_tag(self._reach(key.level), key.tag)
@@ -224,6 +227,13 @@ class _Compiler:
         elif key.kind in (OrderKind.DICOM_TAG_AS_FLOAT, OrderKind.METADATA_AS_FLOAT):
             value = f"CAST({value} AS REAL)"
         return f"{value} {'DESC' if key.descending else 'ASC'} NULLS LAST"
+
+    def _date(self, key: OrderKey) -> tuple[Level, str] | None:
+        """The column that has the order of a date, and whose it is."""
+        if key.tag not in _DATES or key.kind is not OrderKind.DICOM_TAG:
+            return None
+        home, column = _COLUMNS[key.tag]
+        return (Level.STUDY if home is Level.PATIENT and self._level > home else home, column)
 
     def finish(self, keys: list[str]) -> Compiled:
         """The whole statement."""
@@ -245,7 +255,15 @@ class _Compiler:
         values = tuple(value for it in conditions for value in it.values)
         # Another plus: or rows would be read in their order, to save the sorting of a few.
         order = ", ".join([*keys, f"{'+' if merit else ''}{self._table}.id"])
-        return Compiled(f"{source} WHERE {where}", order, values)
+        beginning = None
+        date = self._date(self._search.order[0]) if keys and not merit else None
+        if date is not None and date[0] is self._level:
+            column = f"{self._table}.{date[1]}"
+            by_date = order.replace(" NULLS LAST", "", 1)
+            beginning = Compiled(
+                f"{source} WHERE {where} AND {column} IS NOT NULL", by_date, values
+            )
+        return Compiled(f"{source} WHERE {where}", order, values, beginning)
 
 
 def _tag_matches(table: str, constraint: TagConstraint) -> Condition:
