@@ -360,3 +360,28 @@ def test_the_index_orders_by_what_it_keeps_alone():
 def test_since_counts_in_the_index_alone():
     with pytest.raises(BadRequest, match="PatientWeight"):
         RESOLVER.search(Criteria(level=STUDY, tags=(("PatientWeight", "70"),), since=1))
+
+
+@pytest.mark.parametrize("sensitive", [False, True])
+def test_long_lists_are_searched(archive, find, sensitive):
+    uids = "\\".join(f"9.{n}" for n in range(5_000))
+    wild = "\\".join(f"{n}*" for n in range(100, 3_000))
+    names = "\\".join(f"山{n}" for n in range(3_000))
+
+    assert find(STUDY, StudyInstanceUID=f"{uids}\\2", case_sensitive=sensitive) == [
+        archive["s2"].study
+    ]
+    assert find(STUDY, PatientName=f"{wild}\\DOE^B*", case_sensitive=sensitive) == [
+        archive["s3"].study
+    ]
+    assert find(STUDY, PatientName=f"{names}\\DOE^B", case_sensitive=sensitive) == [
+        archive["s3"].study
+    ]
+    assert find(STUDY, InstitutionName=names, case_sensitive=sensitive) == []
+
+
+def test_what_a_database_cannot_take_is_refused(archive, find):
+    with pytest.raises(BadParameter, match="too many values"):
+        find(STUDY, PatientID="\\".join(map(str, range(40_000))))
+    with pytest.raises(BadParameter, match="longer than"):
+        find(STUDY, PatientName="a*" * 2_000)

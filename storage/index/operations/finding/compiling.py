@@ -11,10 +11,12 @@ from itertools import pairwise
 from typing import Any
 
 from repertory.criteria import LabelsConstraint, OrderKind
+from repertory.errors import BadParameter
 from repertory.model import Level, Metadata
 from repertory.storage.index.normalization import SEARCHED
 from repertory.storage.index.operations.finding.matching import (
     Condition,
+    all_of,
     identifier_matches,
     is_selective,
     of_metadata,
@@ -30,6 +32,9 @@ TABLES = {Level.PATIENT: "p", Level.STUDY: "s", Level.SERIES: "e", Level.INSTANC
 """What each level's rows are called."""
 
 MODALITY = "0008,0060"
+
+MOST_VALUES = 30_000
+"""SQLite takes 32,766 in a statement."""
 
 _DATES = frozenset({"0008,0020", "0010,0030"})
 """Identifiers whose column has the order of the values themselves."""
@@ -251,8 +256,10 @@ class _Compiler:
             # which they are.
             plus = "+" if self._search.labels and merit == 2 else ""
             conditions.insert(0, Condition(f"{plus}{TABLES[first]}.level = ?", (int(first),)))
-        where = " AND ".join(f"({it.sql})" for it in conditions) or "1"
-        values = tuple(value for it in conditions for value in it.values)
+        whole = all_of(conditions)
+        where, values = whole.sql, whole.values
+        if len(values) > MOST_VALUES:
+            raise BadParameter("The search has too many values.")
         # Another plus: or rows would be read in their order, to save the sorting of a few.
         order = ", ".join([*keys, f"{'+' if merit else ''}{self._table}.id"])
         beginning = None

@@ -74,7 +74,7 @@ def _select(db: Database, search: Search, compiled: Compiled, limit: int) -> lis
         return rows
     condition, value = db.among("id", [row[0] for row in rows])
     found = db.all(f"SELECT id, public_id FROM resources WHERE {condition}", (value,))  # noqa: S608 - our own names
-    digests: dict[int, bytes] = {number: digest for number, digest in found}
+    digests: dict[int, bytes] = dict(found)
     return [(number, digests[number]) for (number,) in rows]
 
 
