@@ -112,6 +112,8 @@ class Finder:
     def _sift(
         self, search: Search, candidates: tuple[Candidate, ...], wanted: Wanted, limit: int
     ) -> Reply[tuple[Sifted, ...]]:
+        if not candidates:
+            return _done(())
         log.warning(
             "files_searched",
             level=search.level.word,
