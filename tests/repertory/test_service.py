@@ -198,3 +198,19 @@ def test_an_extra_main_tag_that_is_unknown_keeps_the_archive_from_starting(tmp_p
 
     with pytest.raises(CannotStart, match="Did you mean PatientWeight"):
         Repertory(settings).start()
+
+
+def test_a_tag_that_the_index_has_only_kept_since_is_read_from_older_files(tmp_path):
+    with Repertory(settings_for(tmp_path)) as archive:
+        archive.ask(StoreInstance(content=make_dicom(tags={"PatientWeight": "71"})))
+    options = {"Study": ["PatientWeight", "PatientComments"]}
+    with Repertory(settings_for(tmp_path, extra_main_dicom_tags=options)) as archive:
+        archive.ask(StoreInstance(content=make_dicom(tags={"PatientWeight": "72"})))
+        wanted = ("PatientWeight", "PatientComments", "PatientID")
+        criteria = Criteria(level=Level.STUDY)
+        found = archive.ask(DescribeFound(criteria=criteria, requested=wanted))
+
+    assert [it.requested for it in found] == [
+        {"PatientID": "TEST", "PatientWeight": "71"},
+        {"PatientID": "TEST", "PatientWeight": "72"},
+    ]
