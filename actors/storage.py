@@ -31,6 +31,7 @@ from repertory.actors.messages.instances import (
 )
 from repertory.actors.reply import Reply
 from repertory.actors.storage_items import StorageItems
+from repertory.actors.storage_tags import StorageTags
 from repertory.actors.switchboard import Switchboard
 from repertory.actors.uploads import Upload, Uploads
 from repertory.actors.zip_storing import ZipStoring
@@ -58,7 +59,7 @@ from repertory.storage.main_tags import MainDicomTags
 log = structlog.get_logger(__name__)
 
 
-class StorageActor(StorageItems, RepertoryActor):
+class StorageActor(StorageItems, StorageTags, RepertoryActor):
     """Owns one storage area: every file in it is written, read and removed by this actor's crew.
 
     The actor itself only hands out work, so its mailbox never waits for a disk. Files are written

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from repertory.errors import BadParameter
-from repertory.items import Export, ExportPage
+from repertory.items import Export, ExportPage, SliceOrder
 from repertory.maintags import NAMES, TAGS
 from repertory.model import (
     Attachment,
@@ -279,6 +279,17 @@ def export(it: Export) -> Object:
         "Seq": it.seq,
         "SeriesInstanceUID": it.identity.series_instance_uid,
         "StudyInstanceUID": it.identity.study_instance_uid,
+    }
+
+
+def slice_order(it: SliceOrder) -> Object:
+    """What ``/series/{id}/ordered-slices`` answers."""
+    paths = [(path_of(Level.INSTANCE, id_), frames) for id_, frames in it.slices]
+    return {
+        "Type": "Volume" if it.is_volume else "Sequence",
+        "Dicom": [f"{path}/file" for path, _ in paths],
+        "Slices": [f"{path}/frames/{n}" for path, frames in paths for n in range(frames)],
+        "SlicesShort": [[id_, 0, frames] for id_, frames in it.slices],
     }
 
 

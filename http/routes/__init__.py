@@ -14,6 +14,7 @@ from repertory.http.routes import (
     protection,
     resources,
     system,
+    tags,
     tools,
 )
 from repertory.http.routing import Routes
@@ -33,5 +34,6 @@ ALL: tuple[Routes, ...] = (
     protection.routes,
     changes_stream.routes,
     exports.routes,
+    tags.routes,
 )
 """Every topic, in the order of the reference."""
