@@ -4,7 +4,7 @@ from aiohttp import web
 
 from repertory.actors.messages.resources import OrderSlices
 from repertory.actors.messages.tags import ReadInstancesTags, ReadModule, ReadSharedTags
-from repertory.http import params, views
+from repertory.http import item_views, params
 from repertory.http.answers import answer
 from repertory.http.bridge import ask
 from repertory.http.routing import Routes
@@ -89,4 +89,4 @@ async def order_slices(request: web.Request) -> web.Response:
     `SlicesShort` are the instances, each with its first frame and the number of frames.
     """
     ordered = await ask(request, OrderSlices(id=params.resource_id(request)))
-    return answer(views.slice_order(ordered))
+    return answer(item_views.slice_order(ordered))

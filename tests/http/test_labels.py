@@ -29,16 +29,16 @@ def code_of(response):
 @pytest.mark.parametrize("level", list(Level))
 def test_labels_are_put_listed_asked_for_and_deleted(client, ids, level):
     path = f"/{level.plural}/{ids.at(level)}/labels"
-    for label in ("todo", "A-1", "todo"):
+    for label in ("urgent", "A-1", "urgent"):
         put = client("PUT", f"{path}/{label}", body=b"")
         assert (put.status, put.content, put.getheader("Content-Type")) == (200, b"", "text/plain")
 
-    assert client.json(path) == ["A-1", "todo"]
-    assert client.json("/tools/labels") == ["A-1", "todo"]
-    assert (client.get(f"{path}/todo").status, client.get(f"{path}/todo").content) == (200, b"")
+    assert client.json(path) == ["A-1", "urgent"]
+    assert client.json("/tools/labels") == ["A-1", "urgent"]
+    assert (client.get(f"{path}/urgent").status, client.get(f"{path}/urgent").content) == (200, b"")
     for _ in range(2):
-        assert client("DELETE", f"{path}/todo").status == 200
-    gone = client.get(f"{path}/todo")
+        assert client("DELETE", f"{path}/urgent").status == 200
+    gone = client.get(f"{path}/urgent")
     assert (gone.status, gone.content, gone.getheader("Content-Type")) == (404, b"", None)
     assert client.json(f"/{level.plural}/{ids.at(level)}")["Labels"] == ["A-1"]
 
