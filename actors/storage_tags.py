@@ -5,11 +5,19 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from repertory.actors.base import handles
-from repertory.actors.messages.attachments import ReadTags
+from repertory.actors.crew import Crew
+from repertory.actors.messages.attachments import AttachmentDescription, ReadTags
 from repertory.actors.messages.resources import ListChildren
-from repertory.actors.messages.tags import ReadInstancesTags, ReadModule, ReadSharedTags
+from repertory.actors.messages.tags import (
+    ReadContent,
+    ReadInstancesTags,
+    ReadModule,
+    ReadSharedTags,
+)
 from repertory.actors.reply import Reply, gather
-from repertory.model import Level, ResourceId
+from repertory.errors import FileCorrupted, NotDicom
+from repertory.model import Level, Metadata, ResourceId
+from repertory.storage.dicom.content import content
 from repertory.storage.dicom.modules import MODULES
 from repertory.storage.dicom.tags_json import in_form
 
@@ -26,8 +34,15 @@ class StorageTags:
     """A part of ``StorageActor``, apart from it for length only."""
 
     board: "Switchboard"
+    _crew: Crew
 
     if TYPE_CHECKING:
+
+        def _describe(self, level: Level, id_: ResourceId) -> Reply[AttachmentDescription]:
+            """See ``StorageActor``."""
+
+        def _read_head(self, found: AttachmentDescription) -> bytes:
+            """See ``StorageActor``."""
 
         def read_tags(self, query: ReadTags) -> Reply[Tags]:
             """See ``StorageActor``."""
@@ -76,6 +91,21 @@ class StorageTags:
             lambda ids: self._read_all(ids, question, found.__setitem__)
         )
         return done.then(lambda _: found)
+
+    @handles(ReadContent)
+    def read_content(self, query: ReadContent) -> Reply[bytes | tuple[str, ...]]:
+        """Read an instance up to its pixels, and follow the path."""
+
+        def read(found: AttachmentDescription) -> bytes | tuple[str, ...]:
+            offset = found.metadata.get(Metadata.PIXEL_DATA_OFFSET, "")
+            try:
+                return content(self._read_head(found), query.path, pixel_data=bool(offset))
+            except NotDicom as error:
+                raise FileCorrupted from error
+
+        return self._describe(Level.INSTANCE, query.id).then(
+            lambda found: self._crew.do(partial(read, found))
+        )
 
     def _list_instances(self, level: Level, id_: ResourceId) -> Reply[tuple[ResourceId, ...]]:
         return self.board.ask_soon(ListChildren(level=level, id=id_, at=Level.INSTANCE))

@@ -58,3 +58,22 @@ class ReadInstancesTags(Query[Mapping[ResourceId, Mapping[str, Any]]]):
     id: ResourceId
     form: TagForm = TagForm.FULL
     ignore_length: frozenset[str] = frozenset()
+
+
+@message
+class ReadContent(Query[bytes | tuple[str, ...]]):
+    """What lies at a path through an instance: tags, and numbers of items within sequences.
+
+    The answer is the raw value of an element, or the tags of a data set (``gggg-eeee``), or the
+    numbers of a sequence's items.
+
+    Raises:
+        UnknownResource: there is no such instance.
+        UnknownItem: the path leads nowhere.
+        Unsupported: it leads to the pixel data.
+        FileLost: its file is missing.
+        FileCorrupted: it cannot be read as DICOM any more.
+    """
+
+    id: ResourceId
+    path: tuple[str, ...] = ()

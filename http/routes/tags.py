@@ -3,9 +3,15 @@
 from aiohttp import web
 
 from repertory.actors.messages.resources import OrderSlices
-from repertory.actors.messages.tags import ReadInstancesTags, ReadModule, ReadSharedTags
+from repertory.actors.messages.tags import (
+    ReadContent,
+    ReadInstancesTags,
+    ReadModule,
+    ReadSharedTags,
+)
+from repertory.errors import UnknownItem
 from repertory.http import item_views, params
-from repertory.http.answers import answer
+from repertory.http.answers import answer, headers_for
 from repertory.http.bridge import ask
 from repertory.http.routing import Routes
 from repertory.maintags import TAGS
@@ -90,3 +96,26 @@ async def order_slices(request: web.Request) -> web.Response:
     """
     ordered = await ask(request, OrderSlices(id=params.resource_id(request)))
     return answer(item_views.slice_order(ordered))
+
+
+async def read_content(request: web.Request) -> web.Response:
+    """Give the raw value of an element of an instance.
+
+    The path names tags (`gggg-eeee`, or by keyword) and, within sequences, numbers of items in
+    turn. Where it ends at a data set, its tags are listed, and at a sequence the numbers of its
+    items. What is not there: 404, without a body.
+    """
+    steps = [request.match_info.get(f"step{n}") for n in range(1, _DEEPEST + 1)]
+    path = tuple(step for step in steps if step is not None)
+    found = await ask(request, ReadContent(id=params.resource_id(request), path=path))
+    if isinstance(found, bytes):
+        return web.Response(body=found, headers=headers_for("application/octet-stream"))
+    return answer(found)
+
+
+_DEEPEST = 7
+"""An element within three sequences."""
+
+for _depth in range(_DEEPEST + 1):
+    _steps = "".join(f"/{{step{n}}}" for n in range(1, _depth + 1))
+    routes.get(f"/instances/{{id}}/content{_steps}", bare=(UnknownItem,))(read_content)
