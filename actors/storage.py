@@ -32,6 +32,7 @@ from repertory.actors.reconstructing import Reconstructing
 from repertory.actors.reply import Reply
 from repertory.actors.storage_items import StorageItems
 from repertory.actors.storage_reading import StorageReading, head_length
+from repertory.actors.storage_tags import StorageTags
 from repertory.actors.switchboard import Switchboard
 from repertory.actors.uploads import Upload, Uploads
 from repertory.actors.zip_storing import ZipStoring
@@ -64,7 +65,7 @@ class UploadsDue(Event):
     """Some upload may have been forgotten; the storage tells it to itself."""
 
 
-class StorageActor(StorageReading, StorageItems, RepertoryActor):
+class StorageActor(StorageReading, StorageItems, StorageTags, RepertoryActor):
     """Owns one storage area: every file in it is written, read and removed by this actor's crew.
 
     The actor itself only hands out work, so its mailbox never waits for a disk. Files are written
