@@ -21,7 +21,8 @@ from repertory.actors.messages.finding import (
 from repertory.actors.reply import Reply
 from repertory.actors.switchboard import Switchboard
 from repertory.errors import BadRequest
-from repertory.model import ResourceDescription, ResourceId
+from repertory.model import Level, Metadata, ResourceDescription, ResourceId, TagForm
+from repertory.storage.dicom import tag_name
 from repertory.storage.index.base import IndexReader
 from repertory.storage.main_tags import MAIN_DICOM_TAGS, MainDicomTags
 from repertory.storage.resolving import Resolver
@@ -54,6 +55,7 @@ class Finder:
         self._board = board
         self._reader = reader
         self._rules = rules
+        self._signatures = {level: rules.main_tags.signature(level) for level in Level}
         self._resolver = Resolver(rules.main_tags, case_sensitive_pn=rules.case_sensitive_pn)
 
     def find(self, query: FindResources) -> Reply[tuple[ResourceId, ...]]:
@@ -75,19 +77,36 @@ class Finder:
         """What meets them, described, with the tags that were requested."""
         search = self._resolver.search(query.criteria)
         wanted = self._resolver.wanted(query.criteria.level, query.requested, query.form)
-        if self._rules.storage_access == "Never":
+        never = self._rules.storage_access == "Never"
+        if never:
             wanted = replace(wanted, in_files=())
         if not search.in_files and not wanted.in_files:
-            return _done(
-                tuple(
-                    FoundResource(description=description, requested=tags)
-                    for description, tags in self._reader.describe_found(search, wanted)
-                )
+            found = tuple(
+                FoundResource(description=description, requested=tags)
+                for description, tags in self._reader.describe_found(search, wanted)
             )
+            missing = set() if never else self._missing(found, wanted)
+            if not missing:
+                return _done(found)
+            kept = tuple(it for it in wanted.kept if it[0] not in missing)
+            wanted = replace(wanted, kept=kept, in_files=tuple(sorted(missing)))
         candidates = self._candidates(search, wanted)
         known = {it.id: it.known for it in candidates}
         sifted = self._sift(search, candidates, wanted, search.limit)
         return sifted.then(lambda found: self._describe_sifted(search, found, known))
+
+    def _missing(self, found: tuple[FoundResource, ...], wanted: Wanted) -> set[str]:
+        """Wanted tags that resources lack which came in when the index kept other ones."""
+        kept = [tag for tag, _ in wanted.kept]
+        names = {tag: tag_name(tag) if wanted.form is TagForm.SIMPLIFIED else tag for tag in kept}
+        missing: set[str] = set()
+        for it in found:
+            description = it.description
+            signature = description.metadata.get(Metadata.MAIN_DICOM_TAGS_SIGNATURE)
+            if signature is None or signature == self._signatures[description.level]:
+                continue
+            missing |= {tag for tag in kept if names[tag] not in it.requested}
+        return missing
 
     def _describe_sifted(
         self,
@@ -111,12 +130,14 @@ class Finder:
     def _sift(
         self, search: Search, candidates: tuple[Candidate, ...], wanted: Wanted, limit: int
     ) -> Reply[tuple[Sifted, ...]]:
+        if not candidates:
+            return _done(())
         log.warning(
             "files_searched",
             level=search.level.word,
             files=len(candidates),
             searched=sorted(it.name for it in search.in_files),
-            shown=wanted.in_files,
+            shown=[tag_name(tag) for tag in wanted.in_files],
         )
         question = SiftFiles(
             files=tuple(FileToSift(id=it.id, file=_file(it)) for it in candidates),

@@ -5,11 +5,12 @@ from repertory.actors.messages.attachments import CheckAttachment, ListAttachmen
 from repertory.actors.messages.exports import DescribeLastExport, ListExports
 from repertory.actors.messages.labels import ListAllLabels, ListLabels
 from repertory.actors.messages.metadata import DescribeMetadata, ListMetadata
-from repertory.actors.messages.resources import DescribeProtection
+from repertory.actors.messages.resources import DescribeProtection, OrderSlices
 from repertory.errors import Forbidden, UnknownItem, UnknownResource
-from repertory.items import ExportPage, MetadataValue, is_user_number
-from repertory.model import Attachment
+from repertory.items import ExportPage, MetadataValue, SliceOrder, is_user_number
+from repertory.model import Attachment, Level
 from repertory.storage.index.base import IndexReader
+from repertory.storage.slices import order_slices
 
 
 class IndexReaderItems:
@@ -56,6 +57,12 @@ class IndexReaderItems:
     def describe_protection(self, query: DescribeProtection) -> bool:
         """Whether a patient is protected."""
         return self._reader.describe_protection(query.id)
+
+    @handles(OrderSlices)
+    def order_slices(self, query: OrderSlices) -> SliceOrder:
+        """The slices of a series in order."""
+        found = self._reader.describe_children(Level.SERIES, query.id, Level.INSTANCE)
+        return order_slices(found)
 
     @handles(ListExports)
     def list_exports(self, query: ListExports) -> ExportPage:

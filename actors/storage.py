@@ -1,7 +1,5 @@
 """The storage area: its one owner, and the crew that reads and writes for it."""
 
-from collections.abc import Callable, Mapping
-from functools import partial
 from typing import Any
 
 import structlog
@@ -9,20 +7,13 @@ import structlog
 from repertory.actors.base import RepertoryActor, handles
 from repertory.actors.crew import Crew
 from repertory.actors.messages.attachments import (
-    AttachmentContent,
     AttachmentDescription,
-    DescribeAttachment,
     FindAttachments,
-    ReadAttachment,
-    ReadFile,
-    ReadHeader,
-    ReadTags,
     RecompressAttachment,
     RecordRecompression,
     RemoveAttachment,
 )
 from repertory.actors.messages.base import Event, message
-from repertory.actors.messages.finding import Sifted, SiftFiles
 from repertory.actors.messages.instances import (
     AbandonUpload,
     AppendToUpload,
@@ -39,25 +30,20 @@ from repertory.actors.messages.reconstruction import (
 )
 from repertory.actors.reconstructing import Reconstructing
 from repertory.actors.reply import Reply
-from repertory.actors.sifting import Sifting
 from repertory.actors.storage_items import StorageItems
+from repertory.actors.storage_reading import StorageReading, head_length
+from repertory.actors.storage_tags import StorageTags
 from repertory.actors.switchboard import Switchboard
 from repertory.actors.uploads import Upload, Uploads
 from repertory.actors.zip_storing import ZipStoring
 from repertory.errors import (
-    BadRange,
-    FileCorrupted,
     IndexFailed,
-    NotDicom,
 )
 from repertory.model import (
     Attachment,
     Compression,
     ContentType,
-    Level,
-    Metadata,
     Origin,
-    ResourceId,
     ResourceRef,
     StoreReceipt,
     Summary,
@@ -79,7 +65,7 @@ class UploadsDue(Event):
     """Some upload may have been forgotten; the storage tells it to itself."""
 
 
-class StorageActor(StorageItems, RepertoryActor):
+class StorageActor(StorageReading, StorageItems, StorageTags, RepertoryActor):
     """Owns one storage area: every file in it is written, read and removed by this actor's crew.
 
     The actor itself only hands out work, so its mailbox never waits for a disk. Files are written
@@ -260,7 +246,7 @@ class StorageActor(StorageItems, RepertoryActor):
             old = found.attachment
             if old.compression is form:
                 return old
-            new = self._files.rewrite(old, form, head=_head_length(found) or 0)
+            new = self._files.rewrite(old, form, head=head_length(found) or 0)
             reply = self.board.ask_soon(
                 RecordRecompression(
                     level=command.level, id=command.id, attachment=new, replaces=old.uuid
@@ -294,91 +280,9 @@ class StorageActor(StorageItems, RepertoryActor):
             rewrite=rewrite,
         )
 
-    # Files going out
-
-    @handles(ReadAttachment)
-    def read_attachment(self, query: ReadAttachment) -> Reply[AttachmentContent]:
-        """Let the index say which file it is, then read it."""
-        described = self._describe(query.level, query.id, query.content_type)
-        return described.then(lambda found: self._crew.do(partial(self._read, found, query)))
-
-    @handles(ReadFile)
-    def read_file(self, query: ReadFile) -> Reply[bytes]:
-        """Read more of a file."""
-        return self._crew.do(lambda: self._files.read(query.attachment, query.start, query.length))
-
-    @handles(ReadTags)
-    def read_tags(self, query: ReadTags) -> Reply[Mapping[str, Any]]:
-        """Read an instance up to its pixels, and list its tags."""
-        return self._describe(Level.INSTANCE, query.id).then(
-            lambda found: self._crew.do(
-                lambda: _parse(
-                    lambda: dicom.tags(
-                        self._read_head(found),
-                        query.form,
-                        ignore_length=query.ignore_length,
-                        pixel_data=_has_pixel_data(found),
-                    )
-                )
-            )
-        )
-
-    @handles(ReadHeader)
-    def read_header(self, query: ReadHeader) -> Reply[Mapping[str, Any]]:
-        """Read the file meta information of an instance."""
-        return self._describe(Level.INSTANCE, query.id).then(
-            lambda found: self._crew.do(
-                lambda: _parse(lambda: dicom.header(self._read_head(found), query.form))
-            )
-        )
-
-    @handles(SiftFiles)
-    def sift_files(self, query: SiftFiles) -> Reply[tuple[Sifted, ...]]:
-        """Look into files for what the index does not keep, some for each piece of work."""
-        return Sifting(crew=self._crew, read_head=self._read_head, query=query).begin()
+    # Files going away
 
     @handles(RemoveAttachment)
     def remove_attachment(self, command: RemoveAttachment) -> Reply[None]:
         """Remove a released file."""
         return self._crew.do(lambda: self._files.remove(command.uuid, command.content_type))
-
-    def _describe(
-        self, level: Level, id_: ResourceId, content_type: int = ContentType.DICOM
-    ) -> Reply[AttachmentDescription]:
-        return self.board.ask_soon(
-            DescribeAttachment(level=level, id=id_, content_type=content_type)
-        )
-
-    def _read(self, found: AttachmentDescription, query: ReadAttachment) -> AttachmentContent:
-        attachment = found.attachment
-        size = attachment.uncompressed_size
-        if query.start > size or (query.start == size and size > 0):
-            raise BadRange
-        content = self._files.read(attachment, query.start, query.length)
-        return AttachmentContent(attachment=attachment, start=query.start, content=content)
-
-    def _read_head(self, found: AttachmentDescription) -> bytes:
-        """An instance without its pixels, which may be large."""
-        length = _head_length(found)
-        if length is None:
-            return self._files.read(found.attachment)
-        return self._files.read_head(found.attachment, length)
-
-
-def _head_length(found: AttachmentDescription) -> int | None:
-    """How many bytes of an instance come before its pixels, if that is known."""
-    offset = found.metadata.get(Metadata.PIXEL_DATA_OFFSET, "")
-    is_dicom = found.attachment.content_type == ContentType.DICOM
-    return int(offset) if is_dicom and offset.isdigit() else None
-
-
-def _has_pixel_data(found: AttachmentDescription) -> bool:
-    return found.metadata.get(Metadata.PIXEL_DATA_OFFSET, "").isdigit()
-
-
-def _parse(read: Callable[[], Mapping[str, Any]]) -> Mapping[str, Any]:
-    """Read a stored file as DICOM; what was DICOM when it came in is damaged if it no longer is."""
-    try:
-        return read()
-    except NotDicom as error:
-        raise FileCorrupted from error

@@ -97,7 +97,7 @@ class StorageItems:
         """Read a file from the medium, and compare."""
         if not query.attachment.compressed_md5:
             raise Unsupported("No MD5 sum of this file is kept.")
-        return Verification(self._area, self._crew, query.attachment).go_on()
+        return Verification(self._area, self._crew, query.attachment).begin()
 
 
 class Verification:
@@ -110,21 +110,33 @@ class Verification:
         self._position = 0
         self._md5 = hashlib.md5(usedforsecurity=False)
 
-    def go_on(self) -> Reply[None]:
-        """Have the next step done; the reply is the outcome of the last one."""
-        return self._crew.do(self._step)
+    def begin(self) -> Reply[None]:
+        """Have step after step done; the reply is the outcome."""
+        whole: Reply[None] = Reply()
 
-    def _step(self) -> Reply[None] | None:
+        def judge(step: Reply[bool]) -> None:
+            if step.error is not None:
+                whole.refuse(step.error)
+            elif step.get():
+                self._crew.do(self._step).on_done(judge)
+            else:
+                whole.set()
+
+        self._crew.do(self._step).on_done(judge)
+        return whole
+
+    def _step(self) -> bool:
+        """Read on; whether there is more."""
         end = self._position + STEP
         it = self._attachment
         while self._position < end:
             piece = self._area.read(it.uuid, it.content_type, self._position, PIECE)
             if not piece:
                 self._compare()
-                return None
+                return False
             self._md5.update(piece)
             self._position += len(piece)
-        return self.go_on()
+        return True
 
     def _compare(self) -> None:
         it = self._attachment

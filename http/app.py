@@ -12,6 +12,7 @@ from repertory.http.doorbell import DOORBELL, Doorbell
 from repertory.http.names import VOCABULARY, Vocabulary
 from repertory.http.read_only import is_there
 from repertory.http.routes import ALL
+from repertory.http.routes.changes_stream import PAGES, Pages
 from repertory.http.routing import TREE, RouteTree
 
 DISPATCHER = web.AppKey("dispatcher", Dispatcher)
@@ -42,6 +43,7 @@ def make_app(
     app[CONTROL] = control
     app[TREE] = tree
     app[VOCABULARY] = Vocabulary(settings)
+    app[PAGES] = Pages()
     bell = app[DOORBELL] = Doorbell(board)
     app.on_shutdown.append(partial(_end_visits, bell))
     app[DISPATCHER] = dispatcher

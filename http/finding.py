@@ -62,10 +62,10 @@ class Fields:
         return tuple(_pairs(self.get(name, {}), name))
 
     def number(self, name: str) -> int:
-        """A number that is 0 or more; 0 where it is not there."""
+        """A number that is 0 or more, or else ``BadParameter``; 0 where it is not there."""
         value = self.get(name, 0)
         if value < 0:
-            raise BadRequest(f"The field {name} must be 0 or more.")
+            raise BadParameter(f"The field {name} must be 0 or more.")
         return value
 
     def _get(self, name: str, kind: type[T]) -> T:

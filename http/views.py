@@ -5,7 +5,6 @@ from typing import Any
 
 from repertory.actors.messages.finding import FoundResource
 from repertory.errors import BadParameter
-from repertory.items import Export, ExportPage
 from repertory.maintags import NAMES
 from repertory.model import (
     Attachment,
@@ -249,34 +248,6 @@ def change(it: Change) -> Object:
         "Path": path_of(it.level, it.id),
         "ResourceType": it.level.word,
         "Seq": it.seq,
-    }
-
-
-def export_page(it: ExportPage) -> Object:
-    """What ``/exports`` answers."""
-    view: Object = {
-        "Exports": [export(line) for line in it.exports],
-        "Done": it.done,
-        "Last": it.last,
-    }
-    if it.first is not None:
-        view["First"] = it.first
-    return view
-
-
-def export(it: Export) -> Object:
-    """One export."""
-    return {
-        "Date": it.date,
-        "ID": it.id,
-        "Path": path_of(it.level, it.id),
-        "PatientID": it.identity.patient_id,
-        "RemoteModality": it.remote,
-        "ResourceType": it.level.word,
-        "SOPInstanceUID": it.identity.sop_instance_uid,
-        "Seq": it.seq,
-        "SeriesInstanceUID": it.identity.series_instance_uid,
-        "StudyInstanceUID": it.identity.study_instance_uid,
     }
 
 

@@ -65,3 +65,14 @@ class ExportPage:
     done: bool
     last: int
     first: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class SliceOrder:
+    """The instances of a series in order, each with the number of its frames.
+
+    ``is_volume`` says that they are parallel slices, ordered along their normal.
+    """
+
+    is_volume: bool
+    slices: tuple[tuple[ResourceId, int], ...]

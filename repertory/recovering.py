@@ -93,6 +93,7 @@ def form_of(file: BinaryIO) -> Compression:
     file.seek(0)
     if not beginning:
         return Compression.NONE
+    # The preamble of a DICOM file may look like anything, that of a TIFF file for example.
     is_dicom = beginning[_PREAMBLE:] == b"DICM"
     if not is_dicom and beginning.startswith(_ZSTANDARD_MAGIC):
         return Compression.ZSTANDARD

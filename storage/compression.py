@@ -4,15 +4,16 @@
 - ``ZLIB_WITH_SIZE``, as Orthanc writes it: eight bytes with the size of the file, little-endian,
   then one zlib stream (RFC 1950), which ends with an Adler-32 sum of the whole.
 - ``ZSTANDARD``: frames (RFC 8878) of at most ``FRAME`` bytes of the file, each with its size and
-  a checksum of its own. The first frame is the header of a DICOM file, so that to read the tags is
-  to read that frame. ``zstd -d`` unpacks such a file, too.
+  a checksum of its own, then a table of them as in Zstandard's seekable format. The first frame is
+  the header of a DICOM file, so that to read the tags is to read that frame. ``zstd -d`` unpacks
+  such a file, too.
 
 An empty file is stored as an empty file in every form.
 """
 
 import struct
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 import zstandard
 
@@ -34,6 +35,13 @@ LARGEST_FRAME = 16 * FRAME
 
 _FRAME_HEADER = 18
 """What the header of a frame has at most (RFC 8878 section 3.1.1.1)."""
+
+_TABLE_MAGIC = b"\x5e\x2a\x4d\x18"
+_TABLE_HEADER = struct.Struct("<4sI")
+_TABLE_ENTRY = struct.Struct("<II")
+_TABLE_FOOTER = struct.Struct("<IBI")
+_SEEKABLE_MAGIC = 0x8F92EAB1
+"""Of the table at the end: contrib/seekable_format in the sources of Zstandard."""
 
 _SIZE = struct.Struct("<Q")
 
@@ -80,9 +88,14 @@ def compressed(
         press = zstandard.ZstdCompressor(level=level, write_checksum=True)
         head = min(max(head, 0), FRAME)
         start, length = 0, head or FRAME
+        frames = []
         while start < size:
-            yield press.compress(_exactly(read, start, min(length, size - start)))
+            length = min(length, size - start)
+            frame = press.compress(_exactly(read, start, length))
+            frames.append((len(frame), length))
+            yield frame
             start, length = start + length, FRAME
+        yield _table_of(frames)
 
 
 def decompress(content: bytes, form: Compression, size: int | None = None) -> bytes:
@@ -90,8 +103,45 @@ def decompress(content: bytes, form: Compression, size: int | None = None) -> by
     return b"".join(decompressed(reader_of(content), len(content), form, size))
 
 
+def locate(read: Read, stored: int, size: int, start: int) -> tuple[int, int]:
+    """Where to begin to read a file in Zstandard for its bytes from ``start`` on.
+
+    Returns:
+        Where the frame that holds them begins, in the stored form and in the file.
+
+    Raises:
+        FileCorrupted: the table of frames is damaged.
+    """
+    footer = _exactly(read, stored - _TABLE_FOOTER.size, _TABLE_FOOTER.size)
+    count, _, _ = _TABLE_FOOTER.unpack(footer)
+    length = _TABLE_HEADER.size + count * _TABLE_ENTRY.size + _TABLE_FOOTER.size
+    if length > stored:
+        raise FileCorrupted
+    table = _exactly(read, stored - length, length)
+    entries = table[_TABLE_HEADER.size : -_TABLE_FOOTER.size]
+    frames = list(_TABLE_ENTRY.iter_unpack(entries))
+    # Were one of the sizes wrong, the bytes would be those of another place.
+    if (
+        table != _table_of(frames)
+        or sum(frame[0] for frame in frames) != stored - length
+        or sum(frame[1] for frame in frames) != size
+        or any(frame[1] != FRAME for frame in frames[1:-1])
+    ):
+        raise FileCorrupted
+    place = position = 0
+    for packed, unpacked in frames:
+        if start < position + unpacked:
+            break
+        place, position = place + packed, position + unpacked
+    return place, position
+
+
 def decompressed(
-    read: Read, stored: int, form: Compression, size: int | None = None
+    read: Read,
+    stored: int,
+    form: Compression,
+    size: int | None = None,
+    begin: tuple[int, int] = (0, 0),
 ) -> Iterator[bytes]:
     """The file of which a stored form is read, piece by piece and in bounded memory.
 
@@ -103,6 +153,7 @@ def decompressed(
         stored: how many bytes that has.
         form: which form it is.
         size: how many bytes the file must have; ``None``: what the stored form says.
+        begin: what ``locate`` says, to begin in the middle.
 
     Raises:
         FileCorrupted: the stored form is damaged, has not ``stored`` bytes, or is not of a file
@@ -115,8 +166,8 @@ def decompressed(
     elif form is Compression.ZLIB_WITH_SIZE:
         pieces = _inflated(read, stored, size)
     else:
-        pieces = _unpacked(read, stored, size)
-    total = 0
+        pieces = _unpacked(read, stored, size, begin[0])
+    total = begin[1]
     for piece in pieces:
         total += len(piece)
         if size is not None and total > size:
@@ -177,10 +228,12 @@ def _inflated(read: Read, stored: int, size: int | None) -> Iterator[bytes]:
         yield held
 
 
-def _unpacked(read: Read, stored: int, size: int | None) -> Iterator[bytes]:
+def _unpacked(read: Read, stored: int, size: int | None, place: int) -> Iterator[bytes]:
     left = LARGEST_FRAME if size is None else min(size, LARGEST_FRAME)
     unpack = zstandard.ZstdDecompressor(max_window_size=LARGEST_FRAME)
-    packed = _stored_pieces(read, 0, stored)
+    packed = _stored_pieces(read, place, stored)
+    is_whole = not place
+    frames: list[tuple[int, int]] = []
     fed = b""
     while True:
         while len(fed) < _FRAME_HEADER:
@@ -188,21 +241,41 @@ def _unpacked(read: Read, stored: int, size: int | None) -> Iterator[bytes]:
             if not more:
                 break
             fed += more
-        if not fed:
+        if fed.startswith(_TABLE_MAGIC):
+            # The table says that no frame is missing, and is what it was.
+            if is_whole and fed + b"".join(packed) != _table_of(frames):
+                raise FileCorrupted
             return
+        length = len(fed)
         try:
             _check_frame(fed, left)
             frame = unpack.decompressobj()
             pieces = [frame.decompress(fed)]
             while not frame.eof:
                 fed = next(packed, b"")
+                length += len(fed)
                 if not fed:
                     raise FileCorrupted
                 pieces.append(frame.decompress(fed))
         except zstandard.ZstdError as error:
             raise FileCorrupted from error
-        yield b"".join(pieces)
         fed = frame.unused_data
+        piece = b"".join(pieces)
+        pieces.clear()
+        frames.append((length - len(fed), len(piece)))
+        yield piece
+
+
+def _table_of(frames: Sequence[tuple[int, int]]) -> bytes:
+    """The table of frames, each by its size and that of what it unpacks to."""
+    length = len(frames) * _TABLE_ENTRY.size + _TABLE_FOOTER.size
+    return b"".join(
+        (
+            _TABLE_HEADER.pack(_TABLE_MAGIC, length),
+            *(_TABLE_ENTRY.pack(*frame) for frame in frames),
+            _TABLE_FOOTER.pack(len(frames), 0, _SEEKABLE_MAGIC),
+        )
+    )
 
 
 def _check_frame(beginning: bytes, limit: int) -> None:

@@ -15,7 +15,7 @@ from repertory.model import Attachment, Compression
 from repertory.storage.areas.base import StorageArea
 from repertory.storage.areas.filesystem import NO_ROOM
 from repertory.storage.cache import FileCache
-from repertory.storage.compression import Read, compressed, decompressed, reader_of
+from repertory.storage.compression import Read, compressed, decompressed, locate, reader_of
 from repertory.storage.streams import OpenStreams, Stream
 
 log = structlog.get_logger(__name__)
@@ -257,19 +257,22 @@ class Files:
             if start and attachment.compression is Compression.NONE:
                 # Somewhere in the middle: what lies before need not be read.
                 return self._read_plain(attachment, start, length)
-            stream = self._stream(attachment, md5)
-            stream.skip(start)
+            stream = self._stream(attachment, md5, start)
+            stream.skip(start - stream.position)
         content = stream.read(length)
         if start + length < attachment.uncompressed_size:
             self._streams.put(attachment.uuid, stream)
         return content
 
-    def _stream(self, attachment: Attachment, md5: str) -> Stream:
-        size = attachment.uncompressed_size
-        pieces = decompressed(
-            self._reader(attachment), attachment.compressed_size, attachment.compression, size
-        )
-        return Stream(pieces, size, md5)
+    def _stream(self, attachment: Attachment, md5: str, start: int = 0) -> Stream:
+        """A stream that stands at ``start``, or not far before it where that can be."""
+        read, form = self._reader(attachment), attachment.compression
+        size, stored = attachment.uncompressed_size, attachment.compressed_size
+        begin = (0, 0)
+        if start and form is Compression.ZSTANDARD:
+            begin = locate(read, stored, size, start)
+            md5 = ""
+        return Stream(decompressed(read, stored, form, size, begin), size, md5, begin[1])
 
     def _reader(self, attachment: Attachment) -> Read:
         return partial(self._area.read, attachment.uuid, attachment.content_type)

@@ -7,7 +7,6 @@ letter. ``*`` alone is any value, but there must be one.
 import re
 from dataclasses import dataclass
 from enum import Enum, auto
-from functools import lru_cache
 
 RANGED = frozenset({"DA", "TM", "DT"})
 """Value representations that can be asked for by ranges."""
@@ -83,11 +82,37 @@ def _matches(pattern: Pattern, text: str, case_sensitive: bool) -> bool:
     if pattern.kind is Kind.RANGE:
         high = pattern.high + AFTER_ANY_DIGIT
         return text != "" and pattern.low <= text and (not pattern.high or text < high)
-    return _expression(pattern, case_sensitive).fullmatch(text) is not None
+    wildcards = pattern.kind is Kind.WILDCARD
+    return _resembles(text, pattern.text, wildcards=wildcards, case_sensitive=case_sensitive)
 
 
-@lru_cache(maxsize=256)
-def _expression(pattern: Pattern, case_sensitive: bool) -> re.Pattern[str]:
-    wildcards = {"*": ".*", "?": "."} if pattern.kind is Kind.WILDCARD else {}
-    source = "".join(wildcards.get(letter) or re.escape(letter) for letter in pattern.text)
-    return re.compile(source, re.DOTALL if case_sensitive else re.DOTALL | re.IGNORECASE)
+def _resembles(text: str, pattern: str, *, wildcards: bool, case_sensitive: bool) -> bool:
+    """Whether a text has the form of a pattern; in time that grows with their lengths alone."""
+    position = place = 0
+    star = -1  # the place of the last star, and where in the text it has been tried
+    tried = 0
+    while position < len(text):
+        letter = pattern[place] if place < len(pattern) else ""
+        if wildcards and letter == "*":
+            star, tried = place, position
+            place += 1
+        elif letter and (
+            (wildcards and letter == "?") or _same(letter, text[position], case_sensitive)
+        ):
+            position += 1
+            place += 1
+        elif star >= 0:
+            tried += 1
+            position, place = tried, star + 1
+        else:
+            return False
+    rest = pattern[place:]
+    return not rest or (wildcards and not rest.strip("*"))
+
+
+def _same(letter: str, other: str, case_sensitive: bool) -> bool:
+    if letter == other:
+        return True
+    if case_sensitive:
+        return False
+    return letter.lower() == other.lower() or letter.upper() == other.upper()

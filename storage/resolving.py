@@ -9,7 +9,7 @@ from repertory.model import Level, Metadata, TagForm
 from repertory.storage.dicom.names import ENTRIES, keywords, parse_tag, tag_of
 from repertory.storage.index.normalization import SEARCHED
 from repertory.storage.main_tags import MainDicomTags
-from repertory.storage.patterns import RANGED, parse_patterns
+from repertory.storage.patterns import RANGED, Kind, Pattern, parse_patterns
 from repertory.storage.searching import (
     MetadataConstraint,
     OrderKey,
@@ -34,6 +34,9 @@ COMPUTED: dict[str, Level] = {
     "0020,1209": Level.SERIES,  # NumberOfSeriesRelatedInstances
 }
 """Tags that are worked out, with the highest level that has them."""
+
+LONGEST = 2_000
+"""Letters of a text with wildcards: SQLite takes no longer ones than 50,000 bytes."""
 
 _DATES = frozenset({int(Metadata.RECEPTION_DATE), int(Metadata.LAST_UPDATE)})
 _IDENTIFIERS = {tag: level for level, columns in SEARCHED.items() for tag in columns}
@@ -131,6 +134,7 @@ class Resolver:
         )
         if patterns:
             _check(level, constraint)
+            _check_lengths(entry.name, patterns)
         return constraint
 
     def _order_key(self, level: Level, order: Order) -> OrderKey:
@@ -163,10 +167,16 @@ def _check(level: Level, constraint: TagConstraint) -> None:
         raise BadParameter(f"{constraint.name} is computed, and cannot be searched at this level.")
 
 
+def _check_lengths(name: str, patterns: Iterable[Pattern]) -> None:
+    if any(len(it.text) > LONGEST for it in patterns if it.kind is Kind.WILDCARD):
+        raise BadParameter(f"What {name} shall match is longer than {LONGEST} letters.")
+
+
 def _metadata(criteria: Criteria) -> Iterable[MetadataConstraint]:
     for number, value in criteria.metadata:
         patterns = parse_patterns(value, ranged=number in _DATES)
         if patterns:
+            _check_lengths(f"the metadata {number}", patterns)
             yield MetadataConstraint(number, patterns, criteria.case_sensitive or False)
 
 
@@ -179,7 +189,7 @@ def resolve_tag(name: str) -> str:
     tag = tag_of(name)
     if tag is not None:
         return tag
-    near = difflib.get_close_matches(name, keywords(), n=3, cutoff=0.75)
+    near = difflib.get_close_matches(name, keywords(), n=3, cutoff=0.8)
     hint = f" Did you mean {' or '.join(near)}?" if near else ""
     shown = name if len(name) <= 64 else f"{name[:61]}..."
     raise BadParameter(f"There is no DICOM tag named {shown}.{hint}")

@@ -12,18 +12,18 @@ OPEN = 16
 
 
 class Stream:
-    """Reads a file from its beginning; the MD5 sum, where one is known, is checked at its end.
+    """Reads a file to its end; the MD5 sum, where one is given, is checked there.
 
-    ``pieces`` are those of the file, ``size`` is how many bytes they must have together.
+    ``pieces`` are those of the file from ``position`` on, ``size`` is how many bytes it has.
     """
 
-    def __init__(self, pieces: Iterator[bytes], size: int, md5: str) -> None:
+    def __init__(self, pieces: Iterator[bytes], size: int, md5: str, position: int = 0) -> None:
         self._pieces = pieces
         self._size = size
         self._md5 = md5
         self._sum = hashlib.md5(usedforsecurity=False)
         self._left = memoryview(b"")
-        self.position = 0
+        self.position = position
 
     def skip(self, length: int) -> None:
         """Leave bytes out; they count for the sum."""

@@ -1,6 +1,7 @@
 """Patients, studies, series and instances: list, describe, delete."""
 
 from repertory.actors.messages.base import Command, Event, Query, message
+from repertory.items import SliceOrder
 from repertory.model import (
     DeletionReceipt,
     Level,
@@ -144,3 +145,14 @@ class SetProtection(Command[None]):
 
     id: ResourceId
     protected: bool
+
+
+@message
+class OrderSlices(Query[SliceOrder]):
+    """The instances of a series in the order of their slices.
+
+    Raises:
+        UnknownResource: there is no such series.
+    """
+
+    id: ResourceId

@@ -16,6 +16,7 @@ from repertory.http.routes import (
     reconstruction,
     resources,
     system,
+    tags,
     tools,
 )
 from repertory.http.routing import Routes
@@ -37,5 +38,6 @@ ALL: tuple[Routes, ...] = (
     exports.routes,
     reconstruction.routes,
     find.routes,
+    tags.routes,
 )
 """Every topic, in the order of the reference."""

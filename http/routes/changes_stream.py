@@ -3,6 +3,7 @@
 import asyncio
 import json
 from contextlib import suppress
+from dataclasses import dataclass
 
 import structlog
 from aiohttp import hdrs, web
@@ -20,9 +21,9 @@ log = structlog.get_logger(__name__)
 routes = Routes()
 
 PAGE = 500
-PACE = 0.1
-"""Seconds between two looks at a log that grows all the time: a hundred streams of a busy archive
-ask a thousand questions a second at most."""
+PACE = 0.25
+"""Seconds between two looks at a log that grows all the time. What comes after a silence is told at
+once; streams that are up to date look at the same moment, and share what one of them asked."""
 
 
 @routes.get("/changes/stream")
@@ -59,6 +60,7 @@ class ChangesStream:
         self._types = params.change_types(request)
         self._deletions = params.flag(request, "deletions")
         self._heartbeat = request.app[SETTINGS].changes_stream_heartbeat
+        self._pages = request.app[PAGES]
         self._position = 0
 
     async def locate(self) -> None:
@@ -83,7 +85,8 @@ class ChangesStream:
             transport = self._request.transport
             if transport is not None and transport.get_write_buffer_size():
                 transport.abort()
-        with suppress(asyncio.CancelledError):
+        # A client that went away ended it in the usual way.
+        with suppress(asyncio.CancelledError, ConnectionError):
             try:
                 await sending
             except RepertoryError as error:
@@ -101,20 +104,59 @@ class ChangesStream:
                 continue
             if not await visitor.wait(self._heartbeat):
                 await response.write(b": heartbeat\nid: %d\n\n" % self._position)
-            await asyncio.sleep(max(0.0, began + PACE - clock()))
+            if clock() < began + PACE:
+                await asyncio.sleep(PACE - clock() % PACE)
 
     async def _send_page(self, response: web.StreamResponse) -> bool:
         """Send what is new, a page at most; whether there is more."""
         question = ListChanges(
             since=self._position, limit=PAGE, types=self._types, deletions=self._deletions
         )
-        page = await ask(self._request, question)
-        lines = [
-            f"id: {change.seq}\ndata: {json.dumps(views.change(change), sort_keys=True)}\n\n"
-            for change in page.changes
-        ]
+        page = await self._pages.ask(self._request, question)
         # An empty page ends at the newest number: what was passed over is not looked at again.
         self._position = max(self._position, page.last)
-        if lines:
-            await response.write("".join(lines).encode())
+        if page.events:
+            await response.write(page.events)
         return not page.done
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Some changes, written as events."""
+
+    events: bytes
+    last: int
+    done: bool
+
+
+class Pages:
+    """Reads the log for all streams: those that ask the same at the same time get one answer."""
+
+    def __init__(self) -> None:
+        self._asked: dict[ListChanges, asyncio.Task[Page]] = {}
+
+    async def ask(self, request: web.Request, question: ListChanges) -> Page:
+        """A page of the log."""
+        task = self._asked.get(question)
+        if task is None:
+            task = self._asked[question] = asyncio.create_task(_read_page(request, question))
+            task.add_done_callback(lambda done: self._forget(question, done))
+        # A stream that ends must not end the others' reading.
+        return await asyncio.shield(task)
+
+    def _forget(self, question: ListChanges, task: "asyncio.Task[Page]") -> None:
+        del self._asked[question]
+        if not task.cancelled():
+            task.exception()  # who asked has heard of it, or is gone
+
+
+PAGES = web.AppKey("pages", Pages)
+
+
+async def _read_page(request: web.Request, question: ListChanges) -> Page:
+    page = await ask(request, question)
+    lines = [
+        f"id: {change.seq}\ndata: {json.dumps(views.change(change), sort_keys=True)}\n\n"
+        for change in page.changes
+    ]
+    return Page(events="".join(lines).encode(), last=page.last, done=page.done)

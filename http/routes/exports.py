@@ -3,7 +3,7 @@
 from aiohttp import web
 
 from repertory.actors.messages.exports import ClearExports, DescribeLastExport, ListExports
-from repertory.http import params, views
+from repertory.http import item_views, params
 from repertory.http.answers import answer, done
 from repertory.http.bridge import ask
 from repertory.http.routing import Routes
@@ -20,12 +20,12 @@ async def list_exports(request: web.Request) -> web.Response:
     - `last`: only the newest.
     """
     if "last" in request.query:
-        return answer(views.export_page(await ask(request, DescribeLastExport())))
+        return answer(item_views.export_page(await ask(request, DescribeLastExport())))
     limit = params.whole_number(request, "limit")
     question = ListExports(
         since=params.whole_number(request, "since") or 0, limit=100 if limit is None else limit
     )
-    return answer(views.export_page(await ask(request, question)))
+    return answer(item_views.export_page(await ask(request, question)))
 
 
 @routes.delete("/exports")

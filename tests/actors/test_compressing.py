@@ -18,7 +18,7 @@ from repertory.actors.messages.attachments import (
 from repertory.actors.messages.instances import AppendToUpload, BeginUpload, StoreInstance
 from repertory.actors.messages.resources import DeleteResource, DescribeResource
 from repertory.actors.storage import StorageActor
-from repertory.errors import FileCorrupted, RevisionConflict, UnknownItem
+from repertory.errors import FileCorrupted, FileLost, RevisionConflict, UnknownItem
 from repertory.model import Compression, Level, TagForm
 from repertory.storage.areas import MemoryArea
 from repertory.storage.compression import FRAME, decompress
@@ -167,6 +167,28 @@ def test_a_file_that_is_another_one_by_now_is_left_and_the_new_one_taken_back(ar
     with pytest.raises(RevisionConflict):
         stage.ask(RecompressAttachment(level=Level.INSTANCE, id=id_, compressed=True))
     assert archive.files() == [attachment.uuid]
+
+
+def test_who_reads_while_the_file_is_replaced_gets_the_new_one(archive):
+    stage = archive.stage
+    content = make_dicom()
+    id_ = store(stage, content)
+    old = stage.ask(DescribeAttachment(level=Level.INSTANCE, id=id_))
+    stage.ask(RecompressAttachment(level=Level.INSTANCE, id=id_, compressed=True))
+    stage.ask(RemoveReleased())
+    new = stage.ask(DescribeAttachment(level=Level.INSTANCE, id=id_))
+    answers = iter([old, new])
+    stage.understudy(DescribeAttachment, answer=lambda _: next(answers))
+
+    assert stage.ask(ReadAttachment(level=Level.INSTANCE, id=id_)).content == content
+
+
+def test_a_lost_file_is_not_looked_for_for_ever(archive):
+    id_ = store(archive.stage, make_dicom())
+    archive.area.remove(describe(archive.stage, id_).uuid, 1)
+
+    with pytest.raises(FileLost):
+        archive.stage.ask(ReadTags(id=id_))
 
 
 def test_orthancs_own_compressed_files_are_read(archive):

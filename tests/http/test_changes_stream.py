@@ -207,3 +207,16 @@ def test_the_way_in_may_be_looked_at(client):
     head = client("HEAD", "/changes/stream")
 
     assert (head.status, head.getheader("Content-Type")) == (200, "text/event-stream")
+
+
+def test_a_client_that_goes_is_forgotten_without_a_word_in_the_log(client, store, caplog):
+    connection = socket.create_connection(("127.0.0.1", client.port))
+    connection.sendall(b"GET /changes/stream?since=0 HTTP/1.1\r\nHost: x\r\n\r\n")
+    assert connection.recv(1) == b"H"
+    connection.close()
+    follower = Stream(client)
+    for patient in "ABCDE":
+        store(patient)
+        assert follower.types(4) == NEW
+
+    assert [record for record in caplog.records if record.levelname == "ERROR"] == []

@@ -172,7 +172,7 @@ FIND = {"Level": "Study", "Query": {}}
         (FIND | {"CaseSensitive": "no"}, 8),
         (FIND | {"Limit": "5"}, 8),
         (FIND | {"Limit": True}, 8),
-        (FIND | {"Since": -1}, 8),
+        (FIND | {"Since": -1}, 3),
         (FIND | {"Labels": "a"}, 8),
         (FIND | {"Labels": [1]}, 8),
         (FIND | {"LabelsConstraint": "Some"}, 3),

@@ -20,6 +20,28 @@ def test_the_system_names_the_contract_and_the_archive(archive, serve):
     assert system["MainDicomTags"]["Patient"] == "0010,0010;0010,0020;0010,0030;0010,0040;0010,1000"
 
 
+def test_the_system_says_what_the_storage_does(archive, serve):
+    archive.plays(DescribeIndex, IndexDescription(engine="sqlite", schema_version=1))
+
+    system = serve(
+        maximum_patient_count=3,
+        maximum_storage_size=40,
+        maximum_storage_mode="Reject",
+        overwrite_instances="IfChanged",
+        read_only=True,
+        storage_compression=True,
+    ).json("/system")
+
+    assert system["MaximumPatientCount"] == 3
+    assert system["MaximumStorageSize"] == 40
+    assert system["MaximumStorageMode"] == "Reject"
+    assert system["OverwriteInstances"] is True
+    assert system["OverwriteInstancesMode"] == "IfChanged"
+    assert system["PatientLevelEnabled"] is True
+    assert system["ReadOnly"] is True
+    assert system["StorageCompression"] is True
+
+
 def test_the_system_is_unavailable_once_an_actor_died(archive, client):
     archive.board.dead = "IndexActor"
 

@@ -178,21 +178,26 @@ def test_protected_patients_are_protected(adopted):
         assert archive.ask(DescribeResource(level=Level.PATIENT, id=id_)).is_protected == expected
 
 
-def test_files_that_are_not_compressed_have_the_same_bytes_and_tags(adopted):
+def test_every_file_has_the_same_bytes_and_tags_compressed_or_not(adopted):
     theirs, ours, _ = adopted
-    packed = {
-        path.removesuffix("/is-compressed").removesuffix("/attachments/dicom")
-        for path, answer in theirs.items()
-        if path.endswith("/is-compressed") and answer[2] == b"1"
-    }
-    plain = [p for p in theirs if p.endswith("/file") and p.removesuffix("/file") not in packed]
+    compressed = [p for p, answer in theirs.items() if "is-compressed" in p and answer[2] == b"1"]
+    files = [path for path in theirs if path.endswith("/file")]
 
-    assert len(packed) == 2
-    assert len(plain) == 14
-    for path in plain:
+    assert (len(compressed), len(files)) == (2, 16)
+    for path in files:
         assert ours[path][2] == theirs[path][2]
         tags = path.removesuffix("/file") + "/tags"
         assert body(ours[tags]) == body(theirs[tags])
+
+
+def test_what_the_routes_of_attachments_and_protection_answer_is_alike(adopted):
+    theirs, ours, _ = adopted
+
+    def wanted(path):
+        return "/attachments" in path or path.endswith("/protected")
+
+    assert any("/1025/data" in path and theirs[path][0] == 200 for path in theirs)
+    assert differences(theirs, ours, wanted) == []
 
 
 def test_the_archive_goes_on_where_orthanc_stopped(adopted):

@@ -8,12 +8,15 @@ from repertory import Repertory, Settings
 from repertory.actors.base import RepertoryActor
 from repertory.actors.deletion_queue import DeletionQueueActor
 from repertory.actors.index import IndexActor
+from repertory.actors.messages.attachments import DescribeAttachment
+from repertory.actors.messages.finding import DescribeFound
 from repertory.actors.messages.instances import StoreInstance
 from repertory.actors.messages.resources import DeleteResource, ListResources
-from repertory.actors.messages.system import CallIn, DescribeTotals
+from repertory.actors.messages.system import CallIn, DescribeIndex, DescribeTotals
 from repertory.conf.settings import DelayedDeletionSettings
-from repertory.errors import CannotStart, ShuttingDown
-from repertory.model import Level
+from repertory.criteria import Criteria
+from repertory.errors import CannotStart, Forbidden, ShuttingDown
+from repertory.model import Compression, Level
 from repertory.testing import ManualClock
 from repertory.testing.files import make_dicom, make_study
 
@@ -203,3 +206,83 @@ def test_without_delayed_deletion_the_files_are_gone_when_the_request_is_answere
 
         assert status == 200
         assert files_of(tmp_path) == []
+
+
+@pytest.mark.parametrize(
+    ("word", "form"),
+    [("Zstandard", Compression.ZSTANDARD), ("ZlibWithSize", Compression.ZLIB_WITH_SIZE)],
+)
+def test_files_are_compressed_as_the_settings_say(tmp_path, word, form):
+    settings = settings_for(tmp_path, storage_compression=True, storage_compression_format=word)
+    with Repertory(settings) as archive:
+        receipt = archive.ask(StoreInstance(content=make_dicom(size=50_000)))
+        question = DescribeAttachment(level=Level.INSTANCE, id=receipt.ids.instance)
+        attachment = archive.ask(question).attachment
+
+    assert attachment.compression is form
+    assert attachment.compressed_size < attachment.uncompressed_size
+
+
+def test_limits_and_overwriting_are_as_the_settings_say(tmp_path):
+    settings = settings_for(tmp_path, maximum_patient_count=1, overwrite_instances=True)
+    with Repertory(settings) as archive:
+        for _ in range(2):
+            receipt = archive.ask(StoreInstance(content=make_dicom(seed=1)))
+        assert receipt.overwritten
+        assert archive.ask(StoreInstance(content=make_dicom(patient_id="Q"))).recycled == (
+            receipt.ids.patient,
+        )
+
+
+def test_a_read_only_archive_answers_and_changes_nothing(tmp_path):
+    with Repertory(settings_for(tmp_path)) as archive:
+        receipt = archive.ask(StoreInstance(content=make_dicom()))
+        archive.ask(DeleteResource(level=Level.STUDY, id=receipt.ids.study))
+        archive.ask(StoreInstance(content=make_dicom()))
+    with Repertory(settings_for(tmp_path, read_only=True)) as archive:
+        assert archive.ask(DescribeTotals()).instances == 1
+        with pytest.raises(Forbidden):
+            archive.ask(StoreInstance(content=make_dicom()))
+        assert DeletionQueueActor not in [actor for actor, _ in archive._cast]
+
+
+def test_extra_main_tags_are_kept_searched_and_shown(tmp_path):
+    options = {"Study": ["PatientWeight"], "Series": ["0018,0050"]}
+    settings = settings_for(tmp_path, extra_main_dicom_tags=options, storage_access_on_find="Never")
+    with Repertory(settings) as archive:
+        archive.ask(StoreInstance(content=make_dicom(tags={"PatientWeight": "71"})))
+        criteria = Criteria(level=Level.STUDY, tags=(("PatientWeight", "7?"),))
+        (found,) = archive.ask(DescribeFound(criteria=criteria, requested=("PatientWeight",)))
+        signatures = archive.ask(DescribeIndex()).signatures
+
+    assert found.description.main_tags["0010,1030"] == "71"
+    assert found.description.tag_names == {
+        "0010,1030": "PatientWeight",
+        "0018,0050": "SliceThickness",
+    }
+    assert found.requested == {"PatientWeight": "71"}
+    assert "0010,1030" in signatures[Level.STUDY]
+    assert "0018,0050" in signatures[Level.SERIES]
+
+
+def test_an_extra_main_tag_that_is_unknown_keeps_the_archive_from_starting(tmp_path):
+    settings = settings_for(tmp_path, extra_main_dicom_tags={"Study": ["PatientWeigth"]})
+
+    with pytest.raises(CannotStart, match="Did you mean PatientWeight"):
+        Repertory(settings).start()
+
+
+def test_a_tag_that_the_index_has_only_kept_since_is_read_from_older_files(tmp_path):
+    with Repertory(settings_for(tmp_path)) as archive:
+        archive.ask(StoreInstance(content=make_dicom(tags={"PatientWeight": "71"})))
+    options = {"Study": ["PatientWeight", "PatientComments"]}
+    with Repertory(settings_for(tmp_path, extra_main_dicom_tags=options)) as archive:
+        archive.ask(StoreInstance(content=make_dicom(tags={"PatientWeight": "72"})))
+        wanted = ("PatientWeight", "PatientComments", "PatientID")
+        criteria = Criteria(level=Level.STUDY)
+        found = archive.ask(DescribeFound(criteria=criteria, requested=wanted))
+
+    assert [it.requested for it in found] == [
+        {"PatientID": "TEST", "PatientWeight": "71"},
+        {"PatientID": "TEST", "PatientWeight": "72"},
+    ]

@@ -1,6 +1,8 @@
 import io
+import re
 import struct
 import zlib
+from random import Random
 
 import pytest
 import zstandard
@@ -16,6 +18,7 @@ from repertory.storage.compression import (
     compressed,
     decompress,
     decompressed,
+    locate,
     reader_of,
 )
 
@@ -61,7 +64,7 @@ def test_a_truncated_file_is_refused(content, form, data):
 
 @given(contents.filter(bool), packed_forms, st.data())
 def test_a_truncated_file_of_unknown_size_never_comes_out_wrong(content, form, data):
-    stored = compress(content, form, level=3)
+    stored = compress(content, form, level=3, head=data.draw(st.integers(0, 100)))
     cut = data.draw(st.integers(1, len(stored) - 1))
 
     with pytest.raises(FileCorrupted):
@@ -160,6 +163,54 @@ def test_a_header_is_read_without_the_rest_of_the_file():
     next(decompressed(read, len(stored), Compression.ZSTANDARD, len(content)))
 
     assert max(asked) <= 16 << 10
+
+
+def framed(frames=5, head=700):
+    content = Random(2).randbytes(1000) * (frames * FRAME // 1000)
+    return content, compress(content, Compression.ZSTANDARD, level=1, head=head)
+
+
+@pytest.mark.parametrize("kept", [1, 2])
+def test_a_file_whose_last_frames_are_missing_is_refused(kept):
+    _, stored = framed(3)
+    ends = [match.start() for match in re.finditer(rb"\x28\xb5\x2f\xfd", stored)]
+
+    assert len(ends) == 4
+    with pytest.raises(FileCorrupted):
+        decompress(stored[: ends[kept]], Compression.ZSTANDARD)
+
+
+def test_a_file_is_read_from_the_middle_by_its_table_of_frames():
+    content, stored = framed()
+    read, asked = reader_of(stored), []
+
+    def noted(start, length):
+        asked.append(length)
+        return read(start, length)
+
+    for start in (0, 699, 700, 700 + FRAME - 1, 700 + FRAME, 3 * FRAME, len(content) - 1):
+        begin = locate(noted, len(stored), len(content), start)
+        assert start - FRAME < begin[1] <= start
+        pieces = decompressed(read, len(stored), Compression.ZSTANDARD, len(content), begin)
+        assert b"".join(pieces) == content[begin[1] :]
+    assert max(asked) < 200
+
+
+FRAMED = framed(2)
+
+
+@given(st.data())
+@settings(max_examples=40)
+def test_a_damaged_table_of_frames_leads_nowhere_wrong(data):
+    content, stored = FRAMED
+    place = data.draw(st.integers(8 * (len(stored) - 41), 8 * len(stored) - 1))
+    damaged = bytearray(stored)
+    damaged[place // 8] ^= 1 << place % 8
+
+    with pytest.raises(FileCorrupted):
+        locate(reader_of(bytes(damaged)), len(stored), len(content), 2 * FRAME)
+    with pytest.raises(FileCorrupted):
+        decompress(bytes(damaged), Compression.ZSTANDARD)
 
 
 @pytest.mark.parametrize("claims", ["no checksum", "no size", "too much"])

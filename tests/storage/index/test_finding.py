@@ -78,6 +78,15 @@ def test_an_identifier_of_an_upper_level_is_searched_at_every_level(archive, fin
     assert found[INSTANCE] == [archive[name].instance for name in ("s1", "s1b", "s2")]
 
 
+def test_a_study_is_found_by_the_name_that_its_own_file_has(store, made_up, find):
+    store("P", "1", "1.1", "1", tags={PATIENT: {"0010,0010": "MAIDEN^NAME"}})
+    store("P", "2", "2.1", "2", tags={PATIENT: {"0010,0010": "MARRIED^NAME"}})
+
+    assert find(STUDY, PatientName="married*") == [made_up.ids_of("P", "2").study]
+    assert find(PATIENT, PatientName="married*") == []
+    assert find(STUDY, PatientName="MARRIED*", case_sensitive=True) == []
+
+
 def test_an_empty_query_finds_everything_in_order_of_arrival(archive, find):
     assert find(SERIES) == [it.series for it in archive.values()]
     assert find(SERIES, Modality="", PatientName="") == find(SERIES)
@@ -227,6 +236,28 @@ def test_numbers_are_ordered_as_numbers_and_what_has_none_comes_last(store, made
     assert found("MetadataAsFloat", "1", True) == [ids[n] for n in ("10", "9", "1", "none")]
 
 
+@pytest.mark.parametrize("descending", [False, True])
+def test_a_page_of_dates_goes_on_with_those_that_have_none(group, made_up, find, descending):
+    dates = {"1": "20200101", "2": None, "3": "20220101", "4": "20210101", "5": None, "6": ""}
+    for study, date in dates.items():
+        record = made_up.an_instance("P", study, f"{study}.1", f"{study}.1.1")
+        tags = record["summary"].main_tags[STUDY]
+        tags["0008,0020"] = date
+        if date is None:
+            del tags["0008,0020"]
+        with group() as writer:
+            writer.record_instance(**record)
+    order = (Order(OrderKind.DICOM_TAG, "StudyDate", descending),)
+    whole = find(STUDY, order=order)
+    first = ["3", "4", "1", "6"] if descending else ["6", "1", "4", "3"]
+
+    assert whole == [made_up.ids_of("P", n).study for n in (*first, "2", "5")]
+    for since in range(7):
+        for limit in range(1, 7):
+            page = find(STUDY, order=order, since=since, limit=limit)
+            assert page == whole[since : since + limit]
+
+
 def test_pages_of_an_order_make_up_the_whole(archive, find):
     order = (Order(OrderKind.DICOM_TAG, "StudyDate", True),)
     pages = [find(STUDY, order=order, since=n, limit=1) for n in range(4)]
@@ -329,3 +360,28 @@ def test_the_index_orders_by_what_it_keeps_alone():
 def test_since_counts_in_the_index_alone():
     with pytest.raises(BadRequest, match="PatientWeight"):
         RESOLVER.search(Criteria(level=STUDY, tags=(("PatientWeight", "70"),), since=1))
+
+
+@pytest.mark.parametrize("sensitive", [False, True])
+def test_long_lists_are_searched(archive, find, sensitive):
+    uids = "\\".join(f"9.{n}" for n in range(5_000))
+    wild = "\\".join(f"{n}*" for n in range(100, 3_000))
+    names = "\\".join(f"山{n}" for n in range(3_000))
+
+    assert find(STUDY, StudyInstanceUID=f"{uids}\\2", case_sensitive=sensitive) == [
+        archive["s2"].study
+    ]
+    assert find(STUDY, PatientName=f"{wild}\\DOE^B*", case_sensitive=sensitive) == [
+        archive["s3"].study
+    ]
+    assert find(STUDY, PatientName=f"{names}\\DOE^B", case_sensitive=sensitive) == [
+        archive["s3"].study
+    ]
+    assert find(STUDY, InstitutionName=names, case_sensitive=sensitive) == []
+
+
+def test_what_a_database_cannot_take_is_refused(archive, find):
+    with pytest.raises(BadParameter, match="too many values"):
+        find(STUDY, PatientID="\\".join(map(str, range(40_000))))
+    with pytest.raises(BadParameter, match="longer than"):
+        find(STUDY, PatientName="a*" * 2_000)

@@ -112,7 +112,10 @@ def filled(made_up, population):
         engine.open()
         writer, reader = engine.writer(), engine.reader()
         writer.begin()
-        for number, made in enumerate(population):
+        for number, drawn in enumerate(population):
+            # A study is searched by what its own file says of the patient: here, all say the same.
+            same_patient = next(it for it in population if it["patient"] == drawn["patient"])
+            made = drawn | {n: same_patient[n] for n in ("PatientName", "PatientSex")}
             uids = (made["patient"], made["study"], made["series"], str(number))
             record = made_up.an_instance(*uids)
             main_tags = record["summary"].main_tags

@@ -11,10 +11,12 @@ from itertools import pairwise
 from typing import Any
 
 from repertory.criteria import LabelsConstraint, OrderKind
+from repertory.errors import BadParameter
 from repertory.model import Level, Metadata
 from repertory.storage.index.normalization import SEARCHED
 from repertory.storage.index.operations.finding.matching import (
     Condition,
+    all_of,
     identifier_matches,
     is_selective,
     of_metadata,
@@ -31,7 +33,10 @@ TABLES = {Level.PATIENT: "p", Level.STUDY: "s", Level.SERIES: "e", Level.INSTANC
 
 MODALITY = "0008,0060"
 
-_DATES = {"0008,0020": "study_date", "0010,0030": "patient_birth_date"}
+MOST_VALUES = 30_000
+"""SQLite takes 32,766 in a statement."""
+
+_DATES = frozenset({"0008,0020", "0010,0030"})
 """Identifiers whose column has the order of the values themselves."""
 
 _COLUMNS = {
@@ -49,11 +54,15 @@ class Anchor:
 
 @dataclass(frozen=True, slots=True)
 class Compiled:
-    """The parts of a SELECT: from FROM on, without ORDER BY; then what to order by."""
+    """The parts of a SELECT: from FROM on, without ORDER BY; then what to order by.
+
+    ``beginning`` finds, by an index in the order of a date, those that have one: they come first.
+    """
 
     source: str
     order: str
     values: tuple[Any, ...]
+    beginning: "Compiled | None" = None
 
 
 def compile_search(search: Search, anchors: tuple[Anchor, ...] = ()) -> Compiled:
@@ -128,13 +137,14 @@ class _Compiler:
 
     def _identifier(self, constraint: TagConstraint) -> None:
         home, column = _COLUMNS[constraint.tag]
-        # A study repeats the identifiers of its patient.
-        level = Level.STUDY if home is Level.PATIENT and self._level > home else home
-        table = self._reach(level)
         needs_value = constraint.case_sensitive or any(
             not it.text.isascii() for it in constraint.patterns
         )
-        value = of_tag(self._reach(home) if needs_value else table, constraint.tag)
+        # A study repeats the identifiers of its patient, as they are searched only.
+        repeated = home is Level.PATIENT and self._level > home and not needs_value
+        level = Level.STUDY if repeated else home
+        table = self._reach(level)
+        value = of_tag(table, constraint.tag)
         matching = identifier_matches(
             f"{table}.{column}",
             value,
@@ -212,9 +222,8 @@ class _Compiler:
                 self._with_tallies = True
                 return f"t.last_update {'DESC' if key.descending else 'ASC'}"
             value = of_metadata(self._table, key.number)
-        elif key.tag in _DATES and key.kind is OrderKind.DICOM_TAG:
-            home, column = _COLUMNS[key.tag]
-            level = Level.STUDY if home is Level.PATIENT and self._level > home else home
+        elif (date := self._date(key)) is not None:
+            level, column = date
             value = f"{self._reach(level)}.{column}"
         else:
             value = of_tag(self._reach(key.level), key.tag)
@@ -223,6 +232,13 @@ class _Compiler:
         elif key.kind in (OrderKind.DICOM_TAG_AS_FLOAT, OrderKind.METADATA_AS_FLOAT):
             value = f"CAST({value} AS REAL)"
         return f"{value} {'DESC' if key.descending else 'ASC'} NULLS LAST"
+
+    def _date(self, key: OrderKey) -> tuple[Level, str] | None:
+        """The column that has the order of a date, and whose it is."""
+        if key.tag not in _DATES or key.kind is not OrderKind.DICOM_TAG:
+            return None
+        home, column = _COLUMNS[key.tag]
+        return (Level.STUDY if home is Level.PATIENT and self._level > home else home, column)
 
     def finish(self, keys: list[str]) -> Compiled:
         """The whole statement."""
@@ -240,11 +256,21 @@ class _Compiler:
             # which they are.
             plus = "+" if self._search.labels and merit == 2 else ""
             conditions.insert(0, Condition(f"{plus}{TABLES[first]}.level = ?", (int(first),)))
-        where = " AND ".join(f"({it.sql})" for it in conditions) or "1"
-        values = tuple(value for it in conditions for value in it.values)
+        whole = all_of(conditions)
+        where, values = whole.sql, whole.values
+        if len(values) > MOST_VALUES:
+            raise BadParameter("The search has too many values.")
         # Another plus: or rows would be read in their order, to save the sorting of a few.
         order = ", ".join([*keys, f"{'+' if merit else ''}{self._table}.id"])
-        return Compiled(f"{source} WHERE {where}", order, values)
+        beginning = None
+        date = self._date(self._search.order[0]) if keys and not merit else None
+        if date is not None and date[0] is self._level:
+            column = f"{self._table}.{date[1]}"
+            by_date = order.replace(" NULLS LAST", "", 1)
+            beginning = Compiled(
+                f"{source} WHERE {where} AND {column} IS NOT NULL", by_date, values
+            )
+        return Compiled(f"{source} WHERE {where}", order, values, beginning)
 
 
 def _tag_matches(table: str, constraint: TagConstraint) -> Condition:

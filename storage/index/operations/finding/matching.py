@@ -13,6 +13,9 @@ from repertory.storage.patterns import AFTER_ANY_DIGIT, Kind, Pattern
 
 ANY_LETTER = "*?"
 
+AT_ONCE = 64
+"""Conditions in one chain of AND or OR."""
+
 
 @dataclass(frozen=True, slots=True)
 class Condition:
@@ -35,6 +38,11 @@ def any_of(conditions: list[Condition]) -> Condition:
 def _joined(word: str, conditions: list[Condition]) -> Condition:
     if len(conditions) == 1:
         return conditions[0]
+    if len(conditions) > AT_ONCE:
+        # Databases bound how deep an expression is, and a chain is as deep as it is long.
+        size = AT_ONCE * -(-len(conditions) // AT_ONCE**2)
+        starts = range(0, len(conditions), size)
+        return _joined(word, [_joined(word, conditions[n : n + size]) for n in starts])
     sql = word.join(f"({it.sql})" for it in conditions)
     return Condition(sql, tuple(value for it in conditions for value in it.values))
 
@@ -98,7 +106,13 @@ def identifier_matches(
             alternatives.append(in_range(column, pattern))
         elif pattern.kind is Kind.WILDCARD:
             alternatives.append(_identifier_resembles(column, normalized(pattern.text)))
+    if equals := tuple(it for it in exact if it.kind is Kind.EQUAL):
+        value = value_matches(expression, equals, case_sensitive=case_sensitive)
+        narrowed = among(column, [normalized(it.text) for it in equals])
+        alternatives.append(all_of([narrowed, value]))
     for pattern in exact:
+        if pattern.kind is Kind.EQUAL:
+            continue
         value = value_matches(expression, (pattern,), case_sensitive=case_sensitive)
         alternatives.append(all_of([*_narrowed(column, pattern), value]))
     return any_of(alternatives)
@@ -137,10 +151,8 @@ def _loses_letters(pattern: Pattern) -> bool:
 
 
 def _narrowed(column: str, pattern: Pattern) -> list[Condition]:
-    """What must be true of the column where the value itself matches."""
-    if pattern.kind is Kind.EQUAL:
-        return [Condition(f"{column} = ?", (normalized(pattern.text),))]
-    prefix = normalized(pattern.prefix) if pattern.kind is Kind.WILDCARD else ""
+    """What must be true of the column where the value itself has the form of a pattern."""
+    prefix = normalized(pattern.prefix)
     return [_begins(column, prefix)] if prefix else []
 
 

@@ -5,7 +5,12 @@ from collections.abc import Sequence
 from repertory.errors import UnknownResource
 from repertory.model import Attachment, Level, ResourceId, ResourceRef
 from repertory.storage.index.database import Database, Row
-from repertory.storage.index.operations.finding.compiling import Anchor, compile_search
+from repertory.storage.index.operations.finding.compiling import (
+    TABLES,
+    Anchor,
+    Compiled,
+    compile_search,
+)
 from repertory.storage.index.operations.listing import find, find_above
 from repertory.storage.index.packing import (
     ATTACHMENT_COLUMNS,
@@ -43,18 +48,34 @@ def select(db: Database, search: Search) -> list[Row]:
     if anchors is None:
         return []
     compiled = compile_search(search, anchors)
-    table = _target(search.level)
     # What files have to be looked at for is counted after that.
     limit = 0 if search.in_files else search.limit
-    return db.all(
-        f"SELECT {table}.id, {table}.public_id {compiled.source}"
-        f" ORDER BY {compiled.order} LIMIT ? OFFSET ?",
+    if limit and compiled.beginning is not None:
+        rows = _select(db, search, compiled.beginning, limit)
+        if len(rows) == limit:
+            return rows
+    return _select(db, search, compiled, limit)
+
+
+def _select(db: Database, search: Search, compiled: Compiled, limit: int) -> list[Row]:
+    table = TABLES[search.level]
+    # Of many that are ordered and few that are taken, numbers alone are read from indexes.
+    in_two_steps = bool(search.order and limit)
+    columns = f"{table}.id" if in_two_steps else f"{table}.id, {table}.public_id"
+    rows = db.all(
+        f"SELECT {columns} {compiled.source} ORDER BY {compiled.order} LIMIT ? OFFSET ?",
         (
             *compiled.values,
             min(limit, LARGEST) if limit > 0 else LARGEST,
             min(max(search.since, 0), LARGEST),
         ),
     )
+    if not in_two_steps:
+        return rows
+    condition, value = db.among("id", [row[0] for row in rows])
+    found = db.all(f"SELECT id, public_id FROM resources WHERE {condition}", (value,))  # noqa: S608 - our own names
+    digests: dict[int, bytes] = dict(found)
+    return [(number, digests[number]) for (number,) in rows]
 
 
 def count(db: Database, search: Search) -> int:
@@ -140,7 +161,3 @@ def _anchors(db: Database, search: Search) -> tuple[Anchor, ...] | None:
         except UnknownResource:
             return None
     return tuple(anchors)
-
-
-def _target(level: Level) -> str:
-    return "psei"[level - 1]

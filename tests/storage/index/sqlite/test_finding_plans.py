@@ -83,8 +83,14 @@ def test_ranges_are_found_by_their_index(plan):
 
 
 def test_an_exact_search_is_narrowed_down_by_the_index(plan):
-    assert "resources_by_patient_id " in plan(STUDY, True, PatientID="Abc")[0]
-    assert "resources_by_patient_name " in plan(STUDY, True, PatientName="Abc*d")[0]
+    for tag, value, column in [
+        ("PatientID", "Abc", "patient_id"),
+        ("PatientName", "Abc*d", "patient_name"),
+        ("AccessionNumber", "Abc", "accession_number"),
+    ]:
+        steps = plan(STUDY, True, **{tag: value})
+        assert f"resources_by_{column} " in steps[0]
+        assert all(step.startswith(("SEARCH", "USE TEMP B-TREE")) for step in steps)
 
 
 def test_a_wildcard_before_all_else_reads_the_index_and_not_the_rows(plan):
@@ -125,9 +131,22 @@ def test_a_page_of_everything_is_not_sorted(plan):
 
 
 def test_an_order_costs_one_pass_and_a_sort(plan):
-    steps = plan(STUDY, order=(Order(OrderKind.DICOM_TAG, "StudyDate", True),), limit=10)
+    steps = plan(STUDY, order=(Order(OrderKind.DICOM_TAG, "PatientName", True),), limit=10)
 
-    assert steps == [
-        "SEARCH s USING INDEX resources_by_level (level=?)",
-        "USE TEMP B-TREE FOR ORDER BY",
-    ]
+    assert steps[0] == "SEARCH s USING INDEX resources_by_level (level=?)"
+    assert steps[-1] == "USE TEMP B-TREE FOR ORDER BY"
+    assert all(step.startswith(("SEARCH", "USE TEMP B-TREE")) for step in steps)
+
+
+@pytest.mark.parametrize("descending", [False, True])
+def test_the_newest_and_the_oldest_are_found_by_their_date(plan, descending):
+    steps = plan(STUDY, order=(Order(OrderKind.DICOM_TAG, "StudyDate", descending),), limit=3)
+
+    assert "resources_by_study_date " in steps[0]
+    assert "USE TEMP B-TREE FOR ORDER BY" not in steps
+
+
+def test_the_last_to_change_are_found_without_reading_all_rows(plan):
+    steps = plan(STUDY, order=(Order(OrderKind.METADATA, "7", True),), limit=3)
+
+    assert steps[0] == "SEARCH s USING COVERING INDEX resources_by_level (level=?)"

@@ -1,0 +1,148 @@
+"""The storage area's handlers for files going out: their bytes, their tags."""
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from repertory.actors.base import handles
+from repertory.actors.crew import Crew
+from repertory.actors.messages.attachments import (
+    AttachmentContent,
+    AttachmentDescription,
+    DescribeAttachment,
+    ReadAttachment,
+    ReadFile,
+    ReadHeader,
+    ReadTags,
+)
+from repertory.actors.messages.finding import Sifted, SiftFiles
+from repertory.actors.reply import Reply
+from repertory.actors.sifting import Sifting
+from repertory.errors import BadRange, FileCorrupted, FileLost, NotDicom
+from repertory.model import ContentType, Level, Metadata, ResourceId
+from repertory.storage import dicom
+from repertory.storage.files import Files
+
+if TYPE_CHECKING:
+    from repertory.actors.switchboard import Switchboard
+
+R = TypeVar("R")
+
+
+class StorageReading:
+    """A part of ``StorageActor``, apart from it for length only."""
+
+    board: "Switchboard"
+    _crew: Crew
+    _files: Files
+
+    @handles(ReadAttachment)
+    def read_attachment(self, query: ReadAttachment) -> Reply[AttachmentContent]:
+        """Let the index say which file it is, then read it."""
+        return self._read_by(
+            query.level, query.id, query.content_type, lambda found: self._read(found, query)
+        )
+
+    @handles(ReadFile)
+    def read_file(self, query: ReadFile) -> Reply[bytes]:
+        """Read more of a file."""
+        return self._crew.do(lambda: self._files.read(query.attachment, query.start, query.length))
+
+    @handles(ReadTags)
+    def read_tags(self, query: ReadTags) -> Reply[Mapping[str, Any]]:
+        """Read an instance up to its pixels, and list its tags."""
+
+        def parse(found: AttachmentDescription) -> Mapping[str, Any]:
+            return _parse(
+                lambda: dicom.tags(
+                    self._read_head(found),
+                    query.form,
+                    ignore_length=query.ignore_length,
+                    pixel_data=_has_pixel_data(found),
+                )
+            )
+
+        return self._read_by(Level.INSTANCE, query.id, ContentType.DICOM, parse)
+
+    @handles(ReadHeader)
+    def read_header(self, query: ReadHeader) -> Reply[Mapping[str, Any]]:
+        """Read the file meta information of an instance."""
+
+        def parse(found: AttachmentDescription) -> Mapping[str, Any]:
+            return _parse(lambda: dicom.header(self._read_head(found), query.form))
+
+        return self._read_by(Level.INSTANCE, query.id, ContentType.DICOM, parse)
+
+    @handles(SiftFiles)
+    def sift_files(self, query: SiftFiles) -> Reply[tuple[Sifted, ...]]:
+        """Look into files for what the index does not keep, some for each piece of work."""
+        return Sifting(crew=self._crew, read_head=self._read_head, query=query).begin()
+
+    def _read_by(
+        self,
+        level: Level,
+        id_: ResourceId,
+        content_type: int,
+        work: Callable[[AttachmentDescription], R],
+        lost: str = "",
+    ) -> Reply[R]:
+        """Do ``work`` with an attachment, once more where its file was replaced meanwhile.
+
+        ``lost`` is the name of the file that was not there at the first attempt.
+        """
+
+        def attempt(found: AttachmentDescription) -> R | Reply[R]:
+            try:
+                return work(found)
+            except FileLost:
+                uuid = found.attachment.uuid
+                if lost:
+                    raise
+                return self._read_by(level, id_, content_type, work, lost=uuid)
+
+        def begin(found: AttachmentDescription) -> Reply[R]:
+            if found.attachment.uuid == lost:
+                raise FileLost
+            return self._crew.do(lambda: attempt(found))
+
+        return self._describe(level, id_, content_type).then(begin)
+
+    def _describe(
+        self, level: Level, id_: ResourceId, content_type: int = ContentType.DICOM
+    ) -> Reply[AttachmentDescription]:
+        return self.board.ask_soon(
+            DescribeAttachment(level=level, id=id_, content_type=content_type)
+        )
+
+    def _read(self, found: AttachmentDescription, query: ReadAttachment) -> AttachmentContent:
+        attachment = found.attachment
+        size = attachment.uncompressed_size
+        if query.start > size or (query.start == size and size > 0):
+            raise BadRange
+        content = self._files.read(attachment, query.start, query.length)
+        return AttachmentContent(attachment=attachment, start=query.start, content=content)
+
+    def _read_head(self, found: AttachmentDescription) -> bytes:
+        """An instance without its pixels, which may be large."""
+        length = head_length(found)
+        if length is None:
+            return self._files.read(found.attachment)
+        return self._files.read_head(found.attachment, length)
+
+
+def head_length(found: AttachmentDescription) -> int | None:
+    """How many bytes of an instance come before its pixels, if that is known."""
+    offset = found.metadata.get(Metadata.PIXEL_DATA_OFFSET, "")
+    is_dicom = found.attachment.content_type == ContentType.DICOM
+    return int(offset) if is_dicom and offset.isdigit() else None
+
+
+def _has_pixel_data(found: AttachmentDescription) -> bool:
+    return found.metadata.get(Metadata.PIXEL_DATA_OFFSET, "").isdigit()
+
+
+def _parse(read: Callable[[], Mapping[str, Any]]) -> Mapping[str, Any]:
+    """Read a stored file as DICOM; what was DICOM when it came in is damaged if it no longer is."""
+    try:
+        return read()
+    except NotDicom as error:
+        raise FileCorrupted from error
