@@ -19,7 +19,7 @@ NEWER = "Fields and names that Orthanc got after 1.10"
 ORDER = (
     "Lists are in the order of arrival, so that pages are stable; Orthanc's order is its database's"
 )
-MISTAKES = "A client's mistake is answered by 400, not by 500, and says what is wrong"
+MISTAKES = "A client's mistake is answered by 400 or 404, not by 500, and says what is wrong"
 TO_COME = "Routes of Orthanc that Repertory does not have (yet)"
 MORE = "Routes and plugins that each of the two has, and the other has not"
 OWN_NAMES = "What is made up or counted on the spot"
@@ -33,13 +33,14 @@ UNIVERSAL = (
 
 _ABSENT_ROUTES = (
     r"GET /(jobs|modalities|peers|queries|tools/default-encoding|tools/metrics)"
-    r"|/(module|module-patient|shared-tags|instances-tags|content|frames)\b"
+    r"|/frames\b"
 )
 
 REASONS: tuple[tuple[str, str, str], ...] = (
     (_ABSENT_ROUTES, r"^(status|body)$", TO_COME),
     (r".", r"^(Content-Type|Details)$", ERRORS),
     (r".", r"\(order\)$", ORDER),
+    (r"GET /instances/.*/content/nonsense", r"^status$", MISTAKES),
     (r"POST /tools/find .*(Nonsense|nonsense|Query)", r"^status$", MISTAKES),
     (r"GET /system", r"^HttpPort$", OWN_NAMES),
     (r"GET /system", r".", NEWER),
