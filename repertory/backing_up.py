@@ -53,7 +53,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="hard links where DEST is on the same disk: quick, small, no help if the disk breaks",
     )
-    add("--jobs", type=int, default=2, metavar="N", help="files to copy at once (%(default)s)")
+    add("--jobs", type=int, default=1, metavar="N", help="files to read at once (%(default)s)")
     add("--quiet", action="store_true", help="say nothing unless something is wrong")
 
 

@@ -42,7 +42,7 @@ def back_up(
     to: Path,
     link: bool = False,
     keep: int = 0,
-    threads: int = 2,
+    threads: int = 1,
     progress: Progress = lambda _what, _done, _all: None,
 ) -> BackupReport:
     """Add a snapshot to a backup.
