@@ -19,7 +19,8 @@ STAGING = ".staging"
 NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 """The errors of the operating system that mean that the disk, or one's share of it, is full."""
 
-_TRIES = 3
+_TRIES = 100
+"""Each needs another thread that took the folder away just then."""
 
 
 class FilesystemArea:
@@ -188,7 +189,9 @@ class FilesystemArea:
                 # The folder is new, or `remove` took it away between two of our steps.
                 if attempt == _TRIES:
                     raise
-                self._make_folder(path.parent)
+                # Taken away while it was made, or between mkdir's failure and its second look.
+                with suppress(FileNotFoundError, FileExistsError):
+                    self._make_folder(path.parent)
         if self._synchronize:
             _synchronize_folder(path.parent)
 
