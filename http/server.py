@@ -24,6 +24,8 @@ READ_BUFFER = 1 << 20
 
 _BACKLOG = 1024
 _LONGEST_HEADER = 1 << 16
+_TURNS = 10
+"""Turns of the loop within which an accepted connection waits for its request; three will do."""
 
 
 class HttpServer:
@@ -139,12 +141,16 @@ class HttpServer:
         if runner is None or runner.server is None or self._listening is None:
             return
         self._listening.close()
+        # A connection that was accepted just now is not known yet: let the loop turn.
+        for _ in range(_TURNS):
+            await asyncio.sleep(0)
         # aiohttp's own way would also stop the bodies that are still coming in; so first let go
         # of the connections that are idle, and wait for those that are not.
         dispatcher = runner.app[DISPATCHER]
         for connection in runner.server.connections:
             if connection not in dispatcher.busy:
-                connection.close()
+                # Not `close`, which cancels the task that would close it. What is written goes out.
+                connection.force_close()
         deadline = asyncio.get_running_loop().time() + grace
         await dispatcher.finish(grace)
         if dispatcher.busy:
