@@ -5,6 +5,7 @@ import socket
 import ssl
 import threading
 from concurrent.futures import Future
+from contextlib import suppress
 from functools import partial
 
 import structlog
@@ -140,10 +141,14 @@ class HttpServer:
         runner = self._runner
         if runner is None or runner.server is None or self._listening is None:
             return
-        self._listening.close()
-        # A connection that was accepted just now is not known yet: let the loop turn.
+        # Accept no more, and let those that were accepted just now become known, before closing:
+        # asyncio of Python 3.11 would forget them, and their clients would wait for ever.
+        for socket_ in self._listening.sockets:
+            with suppress(NotImplementedError):  # Windows
+                asyncio.get_running_loop().remove_reader(socket_.fileno())
         for _ in range(_TURNS):
             await asyncio.sleep(0)
+        self._listening.close()
         # aiohttp's own way would also stop the bodies that are still coming in; so first let go
         # of the connections that are idle, and wait for those that are not.
         dispatcher = runner.app[DISPATCHER]
