@@ -79,6 +79,8 @@ def summarize(
             layout, scanned = _scan(window, plan)
         except (Damaged, zlib.error) as error:
             raise NotDicom from error
+        if layout.start == window.size:
+            raise NotDicom("The file ends before its data set.")
     return _summary(layout, scanned, plan, default_encoding)
 
 

@@ -9,7 +9,7 @@ orthanc_api_client = pytest.importorskip(
     "orthanc_api_client", reason="orthanc-api-client is not installed (extra: compat)"
 )
 exceptions = orthanc_api_client.exceptions
-pytestmark = pytest.mark.filterwarnings("default")
+pytestmark = pytest.mark.filterwarnings("ignore")
 
 
 @pytest.fixture

@@ -1,6 +1,7 @@
 import shutil
 import subprocess
 import uuid
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -98,3 +99,21 @@ def test_a_full_disk_is_said_to_be_full_and_takes_files_again_when_there_is_room
     area.create(FILE, 1, b"z" * 600_000)
 
     assert area.size(FILE, 1) == 600_000
+
+
+@pytest.mark.parametrize("synchronize", [False, True])
+def test_files_come_and_go_in_one_folder_at_once(tmp_path, synchronize):
+    area = FilesystemArea(tmp_path, synchronize=synchronize)
+    area.open()
+
+    def come_and_go(number):
+        for turn in range(100):
+            name = f"abcd0000-0000-4000-8000-{number:06}{turn:06}"
+            area.create(name, 1, b"content")
+            assert area.read(name, 1) == b"content"
+            area.remove(name, 1)
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(come_and_go, range(8)))
+
+    assert list(area.names()) == []
