@@ -123,4 +123,5 @@ def tag_name(tag: str) -> str:
 
 def keywords() -> Collection[str]:
     """The keywords of the dictionary."""
-    return _dictionary().keyword_dict.keys()
+    names: Collection[str] = _dictionary().keyword_dict.keys()
+    return names
