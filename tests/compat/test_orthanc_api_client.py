@@ -24,7 +24,7 @@ def test_it_sees_an_orthanc(client):
     assert client.get_system()["ApiVersion"] == 31
     assert not client.has_loaded_plugin("dicom-web")
     assert client.capabilities.has_extended_changes
-    assert not client.capabilities.has_extended_find
+    assert client.capabilities.has_extended_find
 
 
 def test_it_uploads_and_navigates(client, files, tmp_path):
