@@ -30,7 +30,9 @@ from repertory.actors.messages.instances import (
     StoreZip,
     UploadId,
 )
-from repertory.actors.reply import Reply
+from repertory.actors.messages.integrity import ExamineFiles, SetAside, SurveyFiles
+from repertory.actors.mending import Mending
+from repertory.actors.reply import Reply, gather
 from repertory.actors.switchboard import Switchboard
 from repertory.actors.uploads import Upload, Uploads
 from repertory.actors.zip_storing import ZipStoring
@@ -40,6 +42,7 @@ from repertory.errors import (
     IndexFailed,
     NotDicom,
 )
+from repertory.integrity import Finding, IndexedFile, Survey
 from repertory.model import (
     Attachment,
     ContentType,
@@ -52,6 +55,7 @@ from repertory.model import (
 )
 from repertory.storage import dicom
 from repertory.storage.areas.base import StorageArea
+from repertory.storage.examining import examine
 from repertory.storage.identifiers import resource_ids
 from repertory.storage.main_tags import MainDicomTags
 
@@ -94,6 +98,7 @@ class StorageActor(RepertoryActor):
         self._keep_md5 = keep_md5
         self._unpacking_limit = unpacking_limit
         self._uploads = Uploads(area)
+        self._mending = Mending(board=board, area=area, crew=crew)
 
     def open(self) -> None:
         """Make the area ready, and settle what the last run was writing when it ended."""
@@ -175,17 +180,19 @@ class StorageActor(RepertoryActor):
     def _record(
         self, summary: Summary, attachment: Attachment, origin: Origin
     ) -> Reply[StoreReceipt]:
-        # The index answers the asker itself; a file that it has already, it lists as released.
+        # The index answers the asker itself, unless it has the instance already: then the better
+        # one of two files is kept.
         reply = self.board.ask_soon(
             RecordInstance(
                 ids=resource_ids(summary.identity),
                 summary=summary,
                 attachment=attachment,
                 origin=origin,
+                release_duplicate=False,
             )
         )
         reply.on_done(partial(self._take_back, attachment))
-        return reply
+        return reply.then(lambda receipt: self._mending.settle(receipt, attachment, summary))
 
     def _take_back(self, attachment: Attachment, reply: Reply[StoreReceipt]) -> None:
         """Remove a file that the index refused.
@@ -202,7 +209,13 @@ class StorageActor(RepertoryActor):
     def read_attachment(self, query: ReadAttachment) -> Reply[AttachmentContent]:
         """Let the index say which file it is, then read it."""
         described = self._describe(query.level, query.id, query.content_type)
-        return described.then(lambda found: self._crew.do(partial(self._read, found, query)))
+
+
+        def read(found: AttachmentDescription) -> AttachmentContent:
+            with self._mending.watching(query.level, query.id, found.attachment):
+                return self._read(found, query)
+
+        return described.then(lambda found: self._crew.do(lambda: read(found)))
 
     @handles(ReadFile)
     def read_file(self, query: ReadFile) -> Reply[bytes]:
@@ -212,32 +225,67 @@ class StorageActor(RepertoryActor):
     @handles(ReadTags)
     def read_tags(self, query: ReadTags) -> Reply[Mapping[str, Any]]:
         """Read an instance up to its pixels, and list its tags."""
-        return self._describe(Level.INSTANCE, query.id).then(
-            lambda found: self._crew.do(
-                lambda: _parse(
-                    lambda: dicom.tags(
-                        self._read_head(found),
-                        query.form,
-                        ignore_length=query.ignore_length,
-                        pixel_data=_has_pixel_data(found),
-                    )
-                )
-            )
+        return self._parse(
+            query.id,
+            lambda found: dicom.tags(
+                self._read_head(found),
+                query.form,
+                ignore_length=query.ignore_length,
+                pixel_data=_has_pixel_data(found),
+            ),
         )
 
     @handles(ReadHeader)
     def read_header(self, query: ReadHeader) -> Reply[Mapping[str, Any]]:
         """Read the file meta information of an instance."""
-        return self._describe(Level.INSTANCE, query.id).then(
-            lambda found: self._crew.do(
-                lambda: _parse(lambda: dicom.header(self._read_head(found), query.form))
-            )
+        return self._parse(
+            query.id, lambda found: dicom.header(self._read_head(found), query.form)
         )
 
     @handles(RemoveAttachment)
     def remove_attachment(self, command: RemoveAttachment) -> Reply[None]:
         """Remove a released file."""
         return self._crew.do(lambda: self._area.remove(command.uuid, command.content_type))
+
+    # Looking after files
+
+    @handles(SurveyFiles)
+    def survey_files(self, query: SurveyFiles) -> Reply[Survey]:
+        """List a part of the area."""
+        return self._crew.do(lambda: self._area.survey(query.folder))
+
+    @handles(ExamineFiles)
+    def examine_files(self, query: ExamineFiles) -> Reply[tuple[Finding, ...]]:
+        """Look at files: at many in one piece of work, but read each in one of its own."""
+
+        def look(file: IndexedFile) -> Finding:
+            return examine(self._area, file, checksums=query.checksums)
+
+        if query.checksums:
+            return gather([self._crew.do(partial(look, file)) for file in query.files])
+        return self._crew.do(lambda: tuple(look(file) for file in query.files))
+
+    @handles(SetAside)
+    def set_aside(self, command: SetAside) -> Reply[bool]:
+        """Move a file to the lost-and-found folder."""
+        return self._crew.do(lambda: self._area.set_aside(command.uuid))
+
+    def _parse(
+        self,
+        id_: ResourceId,
+        read: Callable[[AttachmentDescription], Mapping[str, Any]],
+    ) -> Reply[Mapping[str, Any]]:
+        """Read an instance; what was DICOM when it came in is damaged if it no longer is."""
+
+        def parse(found: AttachmentDescription) -> Mapping[str, Any]:
+            with self._mending.watching(Level.INSTANCE, id_, found.attachment):
+                try:
+                    return read(found)
+                except NotDicom as error:
+                    raise FileCorrupted from error
+
+        described = self._describe(Level.INSTANCE, id_)
+        return described.then(lambda found: self._crew.do(lambda: parse(found)))
 
     def _describe(
         self, level: Level, id_: ResourceId, content_type: int = ContentType.DICOM
@@ -285,10 +333,3 @@ def _new_attachment(size: int, md5: str, uuid: str = "") -> Attachment:
 def _has_pixel_data(found: AttachmentDescription) -> bool:
     return found.metadata.get(Metadata.PIXEL_DATA_OFFSET, "").isdigit()
 
-
-def _parse(read: Callable[[], Mapping[str, Any]]) -> Mapping[str, Any]:
-    """Read a stored file as DICOM; what was DICOM when it came in is damaged if it no longer is."""
-    try:
-        return read()
-    except NotDicom as error:
-        raise FileCorrupted from error

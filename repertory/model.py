@@ -112,6 +112,8 @@ class Attachment:
     compressed_md5: str
     compression: Compression = Compression.NONE
     revision: int = 0
+    damage: str = ""
+    """What a check or a reader found wrong with it (``integrity.Damage``); "" for nothing."""
 
 
 class ChangeType(IntEnum):
@@ -254,6 +256,10 @@ class StoreReceipt:
     status: StoreStatus
     activity: int = 0
     """The number of a new instance's arrival: it grows with each; 0 for others."""
+    stored: Attachment | None = None
+    """The file that an instance has which was there already."""
+    repaired: bool = False
+    """Whether that file was damaged, and the one that came has taken its place."""
 
 
 @dataclass(frozen=True, slots=True)

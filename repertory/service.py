@@ -14,6 +14,7 @@ from repertory.actors.crew import ThreadCrew
 from repertory.actors.deletion_queue import DeletionQueueActor
 from repertory.actors.index import IndexActor
 from repertory.actors.index_reader import IndexReaderActor
+from repertory.actors.integrity import IntegrityActor
 from repertory.actors.messages.base import Event, Question
 from repertory.actors.messages.system import ActorDied, CallIn
 from repertory.actors.reply import Reply
@@ -236,6 +237,7 @@ class Repertory:
             throttle=settings.delayed_deletion.throttle_delay_ms / 1000,
         )
         self._put_on(board, StabilityMonitorActor, stable_age=settings.stable_age)
+        self._put_on(board, IntegrityActor)
 
     def _put_on(self, board: Switchboard, actor: type[RepertoryActor], **parts: Any) -> None:
         ref = actor.start(board=board, **parts)

@@ -74,13 +74,15 @@ class AbandonUpload(Command[None]):
 class RecordInstance(Command[StoreReceipt]):
     """Enter a file that lies in the storage area into the index.
 
-    An instance that is there already, and one that is refused, releases the file.
+    One that is refused releases the file. So does an instance that is there already, unless
+    ``release_duplicate`` is false: then whoever asks looks after the file that came.
     """
 
     ids: ResourceIds
     summary: Summary
     attachment: Attachment
     origin: Origin
+    release_duplicate: bool = True
 
 
 @message

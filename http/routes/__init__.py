@@ -5,6 +5,7 @@ from repertory.http.routes import (
     explorer,
     files,
     instances,
+    integrity,
     plugins,
     resources,
     system,
@@ -21,5 +22,6 @@ ALL: tuple[Routes, ...] = (
     tools.routes,
     plugins.routes,
     explorer.routes,
+    integrity.routes,
 )
 """Every topic, in the order of the reference."""

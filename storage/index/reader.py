@@ -3,6 +3,7 @@
 from collections.abc import Collection, Sequence
 from types import TracebackType
 
+from repertory.integrity import Damage, DamageMark, IndexedFile, Recount, WrongCounter
 from repertory.model import (
     Attachment,
     ChangePage,
@@ -20,8 +21,10 @@ from repertory.model import (
 from repertory.storage.index.database import Database
 from repertory.storage.index.operations import (
     changes,
+    checking,
     describing,
     listing,
+    recounting,
     releasing,
     stability,
     statistics,
@@ -171,3 +174,37 @@ class DatabaseReader:
                 identifier=self._identifier or kept[0],
                 totals=statistics.describe_totals(db),
             )
+
+    def count_files(self) -> int:
+        """How many files there are."""
+        with self._state as db:
+            return checking.count_files(db)
+
+    def list_files(
+        self, after: tuple[int, int], first: int, last: int, limit: int
+    ) -> tuple[IndexedFile, ...]:
+        """Some files, packed."""
+        with self._state as db:
+            return checking.list_files(db, after, first, last, limit)
+
+    def list_owners(
+        self, files: Sequence[tuple[IndexedFile, Damage]]
+    ) -> tuple[DamageMark | None, ...]:
+        """To whom files belong."""
+        with self._state as db:
+            return checking.list_owners(db, files)
+
+    def list_damaged(self) -> tuple[DamageMark, ...]:
+        """The files that are marked as damaged."""
+        with self._state as db:
+            return checking.list_damaged(db)
+
+    def recount_tallies(self, after: int, limit: int) -> Recount:
+        """Count some patients anew."""
+        with self._state as db:
+            return recounting.recount_tallies(db, after, limit)
+
+    def recount_totals(self) -> tuple[WrongCounter, ...]:
+        """Count the whole archive anew."""
+        with self._state as db:
+            return recounting.recount_totals(db)

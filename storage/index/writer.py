@@ -6,6 +6,7 @@ from typing import TypeVar
 import structlog
 
 from repertory.errors import ArchiveFull, Failed, IndexFailed
+from repertory.integrity import Damage, IndexedFile
 from repertory.model import (
     Attachment,
     DeletionReceipt,
@@ -18,7 +19,15 @@ from repertory.model import (
     Unstable,
 )
 from repertory.storage.index.database import Database
-from repertory.storage.index.operations import changes, deleting, releasing, stability
+from repertory.storage.index.operations import (
+    changes,
+    checking,
+    deleting,
+    mending,
+    recounting,
+    releasing,
+    stability,
+)
 from repertory.storage.index.operations.group import Group
 from repertory.storage.index.operations.recording import Recorder
 
@@ -86,9 +95,12 @@ class DatabaseWriter:
         attachment: Attachment,
         origin: Origin,
         now: float,
+        release_duplicate: bool = True,
     ) -> StoreReceipt:
         """Enter an instance with the parents that it lacks, its attachment and its changes."""
-        return self._change(self._recorder.record, ids, summary, attachment, origin, now)
+        return self._change(
+            self._recorder.record, ids, summary, attachment, origin, now, release_duplicate
+        )
 
     def delete_resource(self, level: Level, id_: ResourceId, now: float) -> DeletionReceipt:
         """Delete a resource, all below it, and parents left empty; release all their files."""
@@ -111,6 +123,36 @@ class DatabaseWriter:
     def clear_changes(self) -> None:
         """Empty the log; numbering goes on."""
         self._change(changes.clear_changes, self._db, self._group)
+
+    def mark_files(
+        self, damaged: Sequence[tuple[IndexedFile, Damage]], sound: Sequence[IndexedFile]
+    ) -> int:
+        """Mark files as damaged, and take the marks off others."""
+        return self._change(checking.mark_files, self._db, self._group, damaged, sound)
+
+    def note_damage(
+        self, level: Level, id_: ResourceId, content_type: int, uuid: str, damage: Damage
+    ) -> bool:
+        """Mark the file of a resource as damaged, unless it is marked."""
+        return self._change(
+            checking.note_damage, self._db, self._group, level, id_, content_type, uuid, damage
+        )
+
+    def correct_tallies(self, patients: Sequence[int]) -> int:
+        """Correct the counters of patients and of all below them."""
+        return self._change(recounting.correct_tallies, self._db, self._group, patients)
+
+    def correct_totals(self) -> int:
+        """Correct the counters of the whole archive."""
+        return self._change(recounting.correct_totals, self._db, self._group)
+
+    def mend_instance(
+        self, id_: ResourceId, replaces: str, attachment: Attachment, summary: Summary
+    ) -> bool:
+        """Give an instance a good file in the place of a damaged one."""
+        return self._change(
+            mending.mend_instance, self._db, self._group, id_, replaces, attachment, summary
+        )
 
     def _change(self, operation: Callable[..., T], *values: object) -> T:
         if not self._is_open:

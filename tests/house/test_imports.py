@@ -8,16 +8,17 @@ import pytest
 
 # The table of docs/explanation/layout.md: a package, and what of ours it may import besides itself.
 # The first line that a module's name begins with is the one that holds.
-WORDS = ("repertory.maintags", "repertory.version")
+WORDS = ("repertory.maintags", "repertory.version", "repertory.integrity")
 EVERYTHING = ("repertory",)
 MAY_IMPORT = {
     "repertory.model": (),
     "repertory.errors": (),
     "repertory.version": (),
     "repertory.maintags": (),
+    "repertory.integrity": ("repertory.model",),
     "repertory.conf": (),
     "repertory.storage": ("repertory.model", "repertory.errors", "repertory.conf.fields", *WORDS),
-    "repertory.actors.messages": ("repertory.model",),
+    "repertory.actors.messages": ("repertory.model", "repertory.integrity"),
     "repertory.actors": (
         "repertory.storage",
         "repertory.conf",

@@ -17,6 +17,7 @@ from repertory.storage.index.database import Database
 from repertory.storage.index.normalization import normalized
 from repertory.storage.index.operations import metadata
 from repertory.storage.index.operations.group import Group, Lineage
+from repertory.storage.index.operations.mending import file_of
 from repertory.storage.index.operations.parents import (
     FIND_RESOURCE,
     find_series,
@@ -66,8 +67,11 @@ class Recorder:
         attachment: Attachment,
         origin: Origin,
         now: float,
+        release_duplicate: bool = True,  # noqa: FBT001, FBT002 - handed through by place
     ) -> StoreReceipt:
         """Enter an instance, with the parents that it lacks.
+
+        The file of one that is there already is released, unless the caller looks after it.
 
         Raises:
             BadParameter: something cannot be kept as it is; nothing was written.
@@ -92,14 +96,14 @@ class Recorder:
             if lineage is None:
                 # A UID with a "|" in it can put one instance into two series.
                 if self._db.one(FIND_RESOURCE, (digest, 4)):
-                    return self._leave(ids, attachment)
+                    return self._leave(ids, digest, attachment, release_duplicate)
                 lineage = self._make_parents(ids, summary, origin)
             self._remember(ids.series, lineage)
 
         number = group.last_instance + 1
         group.writing = True
         if not self._db.execute(INSERT_INSTANCE, (number, digest, lineage.series, *values)):
-            return self._leave(ids, attachment)
+            return self._leave(ids, digest, attachment, release_duplicate)
         group.last_instance = number
         group.attach(number, file)
         news = group.news_of(lineage)
@@ -115,9 +119,13 @@ class Recorder:
             self._log_completed(lineage, place, now)
         return StoreReceipt(ids, StoreStatus.SUCCESS, activity=number)
 
-    def _leave(self, ids: ResourceIds, attachment: Attachment) -> StoreReceipt:
-        self._group.release(attachment)
-        return StoreReceipt(ids, StoreStatus.ALREADY_STORED)
+    def _leave(
+        self, ids: ResourceIds, digest: bytes, attachment: Attachment, release: bool
+    ) -> StoreReceipt:
+        if release:
+            self._group.release(attachment)
+        self._group.flush_files()
+        return StoreReceipt(ids, StoreStatus.ALREADY_STORED, stored=file_of(self._db, digest))
 
     def _remember(self, id_: ResourceId, lineage: Lineage) -> None:
         if len(self._lineages) >= REMEMBERED:
