@@ -10,6 +10,7 @@ import structlog
 
 from repertory.actors.base import RepertoryActor, handles
 from repertory.actors.crew import Crew
+from repertory.actors.mending import Mending
 from repertory.actors.messages.attachments import (
     AttachmentContent,
     AttachmentDescription,
@@ -31,7 +32,6 @@ from repertory.actors.messages.instances import (
     UploadId,
 )
 from repertory.actors.messages.integrity import ExamineFiles, SetAside, SurveyFiles
-from repertory.actors.mending import Mending
 from repertory.actors.reply import Reply, gather
 from repertory.actors.switchboard import Switchboard
 from repertory.actors.uploads import Upload, Uploads
@@ -210,7 +210,6 @@ class StorageActor(RepertoryActor):
         """Let the index say which file it is, then read it."""
         described = self._describe(query.level, query.id, query.content_type)
 
-
         def read(found: AttachmentDescription) -> AttachmentContent:
             with self._mending.watching(query.level, query.id, found.attachment):
                 return self._read(found, query)
@@ -238,9 +237,7 @@ class StorageActor(RepertoryActor):
     @handles(ReadHeader)
     def read_header(self, query: ReadHeader) -> Reply[Mapping[str, Any]]:
         """Read the file meta information of an instance."""
-        return self._parse(
-            query.id, lambda found: dicom.header(self._read_head(found), query.form)
-        )
+        return self._parse(query.id, lambda found: dicom.header(self._read_head(found), query.form))
 
     @handles(RemoveAttachment)
     def remove_attachment(self, command: RemoveAttachment) -> Reply[None]:
@@ -332,4 +329,3 @@ def _new_attachment(size: int, md5: str, uuid: str = "") -> Attachment:
 
 def _has_pixel_data(found: AttachmentDescription) -> bool:
     return found.metadata.get(Metadata.PIXEL_DATA_OFFSET, "").isdigit()
-

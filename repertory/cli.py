@@ -34,6 +34,8 @@ commands:
   serve          what happens without a command
   check-config   read the configuration and say what is wrong with it
   import         bring DICOM files of this computer into the archive
+  fsck           compare files and index, and mend what can be mended
+  rebuild        make the index anew from the files
 
 signals:  TERM and INT stop in good order; HUP reads a changed configuration and starts anew;
           USR1 shows what every thread is doing.
@@ -245,25 +247,40 @@ def _check_config(words: Sequence[str]) -> int:
     return CANNOT if loaded.problems else GOOD
 
 
-def _import(words: Sequence[str]) -> int:
-    importing = import_module("repertory.importing")
-    parser = _Parser(prog="repertory import", conflict_handler="resolve", allow_abbrev=False)
+def _run_module(name: str, module: str, words: Sequence[str]) -> int:
+    """Run a command that has a module of its own, loaded only now."""
+    command = import_module(module)
+    parser = _Parser(prog=f"repertory {name}", conflict_handler="resolve", allow_abbrev=False)
     _add_log_options(parser)
-    importing.add_arguments(parser)
+    command.add_arguments(parser)
     arguments = parser.parse(words)
     try:
         _set_logs_up(arguments)
     except OSError as error:
         _say(f"repertory: the log cannot be written: {error.strerror}.")
         return CANNOT
-    code: int = importing.run(arguments)
+    code: int = command.run(arguments)
     return code
+
+
+def _import(words: Sequence[str]) -> int:
+    return _run_module("import", "repertory.importing", words)
+
+
+def _fsck(words: Sequence[str]) -> int:
+    return _run_module("fsck", "repertory.checking", words)
+
+
+def _rebuild(words: Sequence[str]) -> int:
+    return _run_module("rebuild", "repertory.rebuilding", words)
 
 
 _COMMANDS: dict[str, Callable[[Sequence[str]], int]] = {
     "serve": _serve,
     "check-config": _check_config,
     "import": _import,
+    "fsck": _fsck,
+    "rebuild": _rebuild,
 }
 
 

@@ -62,9 +62,7 @@ async def repair(request: web.Request) -> web.Response:
 
 async def _begin(request: web.Request, *, repair: bool) -> web.Response:
     options = _options(await read_text(request))
-    state = await ask(
-        request, BeginCheck(checksums=options.get("Checksums", False), repair=repair)
-    )
+    state = await ask(request, BeginCheck(checksums=options.get("Checksums", False), repair=repair))
     if options.get("Synchronous", False):
         state = await ask(request, AwaitCheck())
     return answer(reports.integrity_state(state))

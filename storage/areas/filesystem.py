@@ -12,7 +12,7 @@ from repertory.integrity import Survey
 from repertory.storage.areas.surveying import survey_folder
 
 LOST_AND_FOUND = "lost-and-found"
-"""The folder of files that nobody owns: laid out like the storage, so that they can be moved back."""
+"""The folder of files that nobody owns; laid out like the area, so that they can be moved back."""
 
 STAGING = ".staging"
 """The folder of files that are still being written; on the same disk, to be renamed."""

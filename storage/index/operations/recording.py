@@ -60,14 +60,14 @@ class Recorder:
         """Look every series up again: some may be gone."""
         self._lineages.clear()
 
-    def record(
+    def record(  # noqa: PLR0917 - handed through by place
         self,
         ids: ResourceIds,
         summary: Summary,
         attachment: Attachment,
         origin: Origin,
         now: float,
-        release_duplicate: bool = True,  # noqa: FBT001, FBT002 - handed through by place
+        release_duplicate: bool = True,
     ) -> StoreReceipt:
         """Enter an instance, with the parents that it lacks.
 

@@ -152,7 +152,7 @@ def correct_tallies(db: Database, group: Group, patients: Sequence[int]) -> int:
 def recount_totals(db: Database) -> tuple[WrongCounter, ...]:
     """The counters of the whole archive that are wrong."""
     kept = db.one(f"SELECT {', '.join(TOTALS)} FROM totals") or (0,) * len(TOTALS)  # noqa: S608
-    levels = dict(db.all("SELECT level, COUNT(*) FROM resources GROUP BY level"))
+    levels: dict[int, int] = dict(db.all("SELECT level, COUNT(*) FROM resources GROUP BY level"))
     sizes = db.one(
         "SELECT COALESCE(SUM(compressed_size), 0), COALESCE(SUM(uncompressed_size), 0)"
         " FROM attachments"
