@@ -79,12 +79,13 @@ class IntegrityActor(RepertoryActor):
         return self._state()
 
     @handles(AwaitCheck)
-    def await_check(self, _query: AwaitCheck) -> IntegrityState | Reply[IntegrityState]:
+    def await_check(self, _query: AwaitCheck) -> Reply[IntegrityState]:
         """Answer when no check runs."""
-        if self._check is None:
-            return self._state()
         reply: Reply[IntegrityState] = Reply()
-        self._waiting.append(reply)
+        if self._check is None:
+            reply.set(self._state())
+        else:
+            self._waiting.append(reply)
         return reply
 
     @handles(CheckDue)

@@ -257,7 +257,7 @@ class StoreReceipt:
     activity: int = 0
     """The number of a new instance's arrival: it grows with each; 0 for others."""
     stored: Attachment | None = None
-    """The file that an instance has which was there already."""
+    """The file of an instance that was there already, if whoever recorded it chooses."""
     repaired: bool = False
     """Whether that file was damaged, and the one that came has taken its place."""
 

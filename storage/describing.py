@@ -1,9 +1,9 @@
 """What the index would record of a file that lies in the storage area, from the file alone."""
 
 import hashlib
-import io
 import struct
 import zlib
+from collections.abc import Iterator
 from pathlib import Path
 
 import zstandard
@@ -86,9 +86,7 @@ def _claims_to_be_dicom(path: Path) -> bool:
 def _unpack(content: bytes, form: Compression) -> bytes:
     try:
         if form is Compression.ZSTANDARD:
-            press = zstandard.ZstdDecompressor()
-            with press.stream_reader(io.BytesIO(content), read_across_frames=True) as reader:
-                plain = reader.read(_LARGEST)
+            plain = b"".join(_frames(content))
         else:
             (size,) = _SIZE.unpack_from(content)
             inflate = zlib.decompressobj()
@@ -98,6 +96,17 @@ def _unpack(content: bytes, form: Compression) -> bytes:
     except (zlib.error, zstandard.ZstdError) as error:
         raise FileCorrupted from error
     return plain
+
+
+def _frames(content: bytes) -> Iterator[bytes]:
+    """What the frames of a Zstandard file hold; a file may have several."""
+    rest = content
+    while rest:
+        frame = zstandard.ZstdDecompressor().decompressobj()
+        yield frame.decompress(rest)
+        if not frame.eof:
+            raise FileCorrupted
+        rest = frame.unused_data
 
 
 def _md5(content: bytes) -> str:

@@ -175,7 +175,7 @@ class IndexWriter(Protocol):
         """Enter an instance with the parents that it lacks, its attachment and its changes.
 
         An instance that is there already is left as it is, and ``attachment`` is released unless
-        ``release_duplicate`` is false; the receipt tells which file it has (``stored``).
+        ``release_duplicate`` is false: then the receipt tells which file it has (``stored``).
         Marks the parents unstable and brings their LastUpdate up to date. Logs NewInstance,
         NewSeries, NewStudy, NewPatient as they apply, and CompletedSeries.
         """

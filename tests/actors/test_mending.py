@@ -136,7 +136,9 @@ def test_a_file_that_was_replaced_in_the_meantime_is_not_replaced_again(archive)
     receipt = store(archive, make_dicom())
     content = make_dicom()
     heard = []
-    archive.stage.understudy(RecordInstance, answer=lambda command: heard.append(command) or receipt)
+    archive.stage.understudy(
+        RecordInstance, answer=lambda command: heard.append(command) or receipt
+    )
     archive.stage.ask(StoreInstance(content=content))
     command = heard[0]
     mended = archive.stage.ask(

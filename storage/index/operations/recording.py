@@ -124,6 +124,8 @@ class Recorder:
     ) -> StoreReceipt:
         if release:
             self._group.release(attachment)
+            return StoreReceipt(ids, StoreStatus.ALREADY_STORED)
+        # The file may have come in this very group.
         self._group.flush_files()
         return StoreReceipt(ids, StoreStatus.ALREADY_STORED, stored=file_of(self._db, digest))
 
