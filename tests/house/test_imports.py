@@ -147,6 +147,5 @@ def test_the_libraries_that_are_imported_are_the_ones_that_are_required(root, sh
         if line
     }
     imported = {target.split(".")[0] for tree in shipped.values() for target in imports(tree)}
-    kept_for_later = {"zstandard"}  # attachments can be marked as compressed by it
 
-    assert imported - set(sys.stdlib_module_names) - {"repertory"} == required - kept_for_later
+    assert imported - set(sys.stdlib_module_names) - {"repertory"} == required
