@@ -23,7 +23,8 @@ from collections.abc import Iterator
 from hashlib import md5
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parents[1]))
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT))
 
 from repertory.model import Attachment, ContentType, Level, Origin
 from repertory.storage.dicom import summarize
@@ -101,6 +102,7 @@ def run(config: Path, *words: str) -> tuple[float, str, int]:
     done = subprocess.run(
         [sys.executable, "-m", "repertory", *words, str(config)],
         check=False,
+        cwd=ROOT,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )
@@ -115,7 +117,7 @@ def main() -> None:
     parser.add_argument("--folder", type=Path, help="where; kept (default: temporary)")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="fsck-") as temporary:
-        folder = arguments.folder or Path(temporary)
+        folder = (arguments.folder or Path(temporary)).resolve()
         measure(folder, arguments.files, arguments.size)
 
 

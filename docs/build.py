@@ -138,13 +138,14 @@ def messages_page() -> str:
 
 def words_page() -> str:
     """What messages are made of."""
-    tree = parse(ROOT / "repertory" / "model.py")
     lines = [
         NOTICE,
         "# Words\n",
-        "What [messages](messages.md) are made of: `repertory.model`.\n",
+        "What [messages](messages.md) are made of: `repertory.model` and `repertory.integrity`.\n",
     ]
-    for node, after in zip(tree.body, [*tree.body[1:], None], strict=True):
+    modules = [parse(ROOT / "repertory" / f"{name}.py") for name in ("model", "integrity")]
+    body = [node for tree in modules for node in tree.body]
+    for node, after in zip(body, [*body[1:], None], strict=True):
         if isinstance(node, ast.ClassDef):
             lines += [f"## {node.name}\n", words(node), *fields(node), *members(node)]
         else:

@@ -11,6 +11,7 @@ from repertory.actors.crew import ThreadCrew
 from repertory.actors.index import IndexActor
 from repertory.actors.index_reader import IndexReaderActor
 from repertory.actors.integrity import IntegrityActor
+from repertory.actors.messages.attachments import FindAttachments
 from repertory.actors.messages.system import CallIn
 from repertory.actors.storage import StorageActor
 from repertory.actors.switchboard import Ref, Switchboard
@@ -19,6 +20,7 @@ from repertory.errors import CannotStart
 from repertory.model import Level
 from repertory.storage.areas import FilesystemArea
 from repertory.storage.areas.filesystem import STAGING
+from repertory.storage.index.packing import pack_uuid_or_none
 from repertory.storage.index.sqlite.engine import FILE_NAME, SqliteEngine
 from repertory.storage.main_tags import MAIN_DICOM_TAGS
 
@@ -57,10 +59,12 @@ class UntouchedArea(FilesystemArea):
 
     def staged(self) -> tuple[str, ...]:
         """The files that were being written when the last run ended."""
-        return super().leftovers() if (self._folder / STAGING).is_dir() else ()
+        if not (self._folder / STAGING).is_dir():
+            return ()
+        return tuple(name for name in super().leftovers() if pack_uuid_or_none(name))
 
     def leftovers(self) -> tuple[str, ...]:
-        """None: the next start of the server settles them."""
+        """None that may be removed: the next start of the server settles them."""
         return ()
 
 
@@ -90,6 +94,11 @@ class OfflineArchive:
         try:
             self._put_on(IndexActor, engine=engine)
             self._put_on(IndexReaderActor, engine=engine)
+            # What a power cut put back is not lost: a start of the server would do this, too.
+            staged = area.staged()
+            known = self.board.ask(FindAttachments(uuids=staged)) if staged else frozenset()
+            for uuid in known:
+                area.finish(uuid)
             self._put_on(
                 StorageActor,
                 area=area,

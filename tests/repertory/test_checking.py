@@ -90,6 +90,14 @@ def test_a_check_does_not_touch_what_a_server_was_writing(config):
     assert staged.exists()
 
 
+def test_a_file_that_a_power_cut_put_back_is_not_lost(config):
+    file = files_of(config)[0]
+    file.rename(config.with_name("files") / ".staging" / file.name)
+
+    assert cli.main(["fsck", "--checksums", str(config)]) == 0
+    assert file.exists()
+
+
 def test_a_long_list_is_cut_short_in_words():
     damaged = [
         {"ResourceType": "Instance", "ID": "i", "Uuid": str(n), "Damage": "Lost"} for n in range(50)
