@@ -23,8 +23,7 @@ from collections.abc import Iterator
 from hashlib import md5
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(ROOT))
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from repertory.model import Attachment, ContentType, Level, Origin
 from repertory.storage.dicom import summarize
@@ -33,6 +32,7 @@ from repertory.storage.index.sqlite.engine import FILE_NAME, SqliteEngine
 from repertory.storage.main_tags import MAIN_DICOM_TAGS
 from repertory.testing.files import make_dicom
 
+ROOT = Path(__file__).resolve().parents[1]
 GROUP = 2_000
 PER_SERIES = 100
 CACHES = Path("/proc/sys/vm/drop_caches")
