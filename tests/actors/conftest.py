@@ -68,3 +68,9 @@ def archive(tmp_path):
     archive = Archive(tmp_path)
     yield archive
     archive.stage.close()
+
+
+@pytest.fixture(scope="session")
+def archive_class():
+    """The archive on a stage, for tests that need several."""
+    return Archive
