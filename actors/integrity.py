@@ -8,7 +8,7 @@ from repertory.actors.messages.base import Event, message
 from repertory.actors.messages.integrity import AwaitCheck, BeginCheck, DescribeIntegrity
 from repertory.actors.reply import Reply
 from repertory.actors.switchboard import Switchboard
-from repertory.errors import IndexBusy, RepertoryError, ShuttingDown
+from repertory.errors import Forbidden, IndexBusy, RepertoryError, ShuttingDown
 from repertory.integrity import IntegrityReport, IntegrityState
 
 log = structlog.get_logger(__name__)
@@ -30,16 +30,20 @@ class IntegrityActor(RepertoryActor):
 
     rank = 5
 
-    def __init__(self, *, board: Switchboard, young: float = YOUNG) -> None:
+    def __init__(
+        self, *, board: Switchboard, young: float = YOUNG, read_only: bool = False
+    ) -> None:
         """Take what the actor works with.
 
         Args:
         board: the switchboard.
         young: a file without a row that was written less than so many seconds ago is let be: its
             row may come.
+        read_only: whether to refuse repairs (``ReadOnly``).
         """
         super().__init__(board=board)
         self._young = young
+        self._read_only = read_only
         self._check: Check | None = None
         self._steps: Steps
         self._report: IntegrityReport | None = None
@@ -59,6 +63,8 @@ class IntegrityActor(RepertoryActor):
         """Begin a check, unless one runs."""
         if self._check is not None:
             raise IndexBusy("The archive is being checked already: nothing was done.")
+        if command.repair and self._read_only:
+            raise Forbidden("The archive is read-only.")
         self._check = Check(
             now=self.clock.now,
             checksums=command.checksums,

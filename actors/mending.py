@@ -1,7 +1,8 @@
 """What the storage does when a file is found to be damaged, and when a good copy comes in."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import structlog
 
@@ -22,10 +23,19 @@ log = structlog.get_logger(__name__)
 class Mending:
     """Marks files that cannot be read, and replaces them when their instances come in again."""
 
-    def __init__(self, *, board: Switchboard, area: StorageArea, crew: Crew) -> None:
+    def __init__(
+        self,
+        *,
+        board: Switchboard,
+        area: StorageArea,
+        crew: Crew,
+        take_back: Callable[[Attachment, Reply[Any]], None],
+    ) -> None:
+        """Take what it works with; ``take_back`` removes a file once the index has refused it."""
         self._board = board
         self._area = area
         self._crew = crew
+        self._take_back = take_back
 
     @contextmanager
     def watching(self, level: Level, id_: ResourceId, attachment: Attachment) -> Iterator[None]:
@@ -84,7 +94,9 @@ class Mending:
         mending = MendInstance(
             id=receipt.ids.instance, replaces=stored.uuid, attachment=attachment, summary=summary
         )
-        return self._board.ask_soon(mending).then(tell)
+        reply = self._board.ask_soon(mending)
+        self._take_back(attachment, reply)
+        return reply.then(tell)
 
     def _damage_of(self, stored: Attachment) -> Damage | None:
         """What is wrong with a file; what was marked is read again: it may be well by now."""

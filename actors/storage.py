@@ -107,7 +107,7 @@ class StorageActor(StorageReading, StorageItems, StorageTags, StorageIntegrity, 
         self._unpacking_limit = unpacking_limit
         self._uploads = Uploads(area, self.clock.monotonic)
         self._looks_after_uploads = False
-        self._mending = Mending(board=board, area=area, crew=crew)
+        self._mending = Mending(board=board, area=area, crew=crew, take_back=self.take_back)
 
     def open(self) -> None:
         """Make the area ready, and settle what the last run was writing when it ended."""
@@ -252,7 +252,8 @@ class StorageActor(StorageReading, StorageItems, StorageTags, StorageIntegrity, 
             old = found.attachment
             if old.compression is form:
                 return old
-            new = self._files.rewrite(old, form, head=head_length(found) or 0)
+            with self._mending.watching(command.level, command.id, old):
+                new = self._files.rewrite(old, form, head=head_length(found) or 0)
             reply = self.board.ask_soon(
                 RecordRecompression(
                     level=command.level, id=command.id, attachment=new, replaces=old.uuid

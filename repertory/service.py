@@ -245,8 +245,8 @@ class Repertory:
             store_dicom=settings.store_dicom,
             unpacking_limit=settings.maximum_request_body_size_mb << 20,
         )
-        self._put_on(board, IntegrityActor)
         if settings.read_only:
+            self._put_on(board, IntegrityActor, read_only=True)
             return  # nobody works in the background: what waits, waits for a run that may write
         self._put_on(
             board,
@@ -255,6 +255,7 @@ class Repertory:
             hold=RemovalHold(index_folder(settings) / HOLD_NAME),
         )
         self._put_on(board, StabilityMonitorActor, stable_age=settings.stable_age)
+        self._put_on(board, IntegrityActor)
 
     def _put_on(self, board: Switchboard, actor: type[RepertoryActor], **parts: Any) -> None:
         ref = actor.start(board=board, **parts)

@@ -1,4 +1,4 @@
-"""What a check, and whoever mends, asks of an index; parts of ``IndexReader`` and ``IndexWriter``."""
+"""What a check, and whoever mends, asks of an index: parts of ``IndexReader``, ``IndexWriter``."""
 
 from collections.abc import Sequence
 from typing import Protocol

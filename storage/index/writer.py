@@ -288,9 +288,18 @@ class DatabaseWriter:
         self, id_: ResourceId, replaces: str, attachment: Attachment, summary: Summary
     ) -> bool:
         """Give an instance a good file in the place of a damaged one."""
-        return self._change(
-            mending.mend_instance, self._db, self._group, id_, replaces, attachment, summary
+        mended = self._change(
+            mending.mend_instance,
+            self._db,
+            self._group,
+            self._signatures,
+            id_,
+            replaces,
+            attachment,
+            summary,
         )
+        self._recorder.forget()  # its place in the series may be another one
+        return mended
 
     def _change(self, operation: Callable[..., T], *values: object) -> T:
         if not self._is_open:

@@ -25,6 +25,7 @@ class Archive:
         self.policy = StorePolicy()
         self.options = FileOptions()
         self.log_exports = False
+        self.store_dicom = True
         self.stage = None
         self.restart()
 
@@ -47,6 +48,7 @@ class Archive:
                     "crew": InlineCrew(),
                     "main_tags": MAIN_DICOM_TAGS,
                     "options": self.options,
+                    "store_dicom": self.store_dicom,
                 },
             ),
             (DeletionQueueActor, {}),

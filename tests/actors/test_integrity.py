@@ -10,7 +10,13 @@ from hypothesis import strategies as st
 from repertory.actors.checking import Check
 from repertory.actors.deletion_queue import DeletionQueueActor
 from repertory.actors.integrity import IntegrityActor
-from repertory.actors.messages.attachments import ReadAttachment, ReadTags, RemoveReleased
+from repertory.actors.messages.attachments import (
+    ReadAttachment,
+    ReadTags,
+    RecompressAttachment,
+    RemoveReleased,
+    StoreAttachment,
+)
 from repertory.actors.messages.instances import StoreInstance
 from repertory.actors.messages.integrity import (
     AwaitCheck,
@@ -26,8 +32,10 @@ from repertory.actors.messages.system import DescribeTotals
 from repertory.actors.reply import Reply
 from repertory.errors import FileCorrupted, FileLost, IndexBusy, ShuttingDown, StorageFailed
 from repertory.integrity import Damage
-from repertory.model import Level
+from repertory.model import Compression, Level
 from repertory.storage.areas.filesystem import LOST_AND_FOUND
+from repertory.storage.files import FileOptions
+from repertory.storage.index.policy import Overwriting, StorePolicy
 from repertory.testing.files import make_dicom, make_study
 
 ORPHAN = "0f0f0f0f-0000-4000-8000-000000000000"
@@ -418,3 +426,32 @@ def test_any_damage_is_found_repaired_and_healed_by_uploads(
     assert len(archive.files()) == len(contents)
     assert len(archive.stage.ask(ListResources(level=Level.INSTANCE))) == len(contents)
     archive.stage.close()
+
+
+@pytest.mark.parametrize("form", list(Compression))
+def test_files_of_every_form_and_of_users_are_counted_and_compared_as_they_are_stored(
+    archive, form
+):
+    archive.options = FileOptions(compression=form)
+    archive.policy = StorePolicy(overwriting=Overwriting.IF_CHANGED)
+    archive.restart()
+    archive.stage.put_on(IntegrityActor, young=AT_ONCE)
+    uids = {"study": "1.2.3", "series": "1.2.3.4", "instance": "1.2.3.4.5"}
+    contents = [make_dicom(**uids, size=size) for size in (20_000, 30_000)]
+    receipts = stored(archive, [*contents, make_dicom(size=20_000)])
+    for receipt, packed in zip(receipts[1:], (True, False), strict=True):
+        archive.stage.ask(
+            RecompressAttachment(level=Level.INSTANCE, id=receipt.ids.instance, compressed=packed)
+        )
+    archive.stage.ask(
+        StoreAttachment(
+            level=Level.STUDY, id=receipts[0].ids.study, content_type=1024, content=b"note" * 99
+        )
+    )
+
+    report = check(archive, checksums=True)
+    assert (report.is_sound, report.files) == (True, 3)
+    for receipt in receipts[1:]:
+        flip(path_of(archive, receipt))
+    report = check(archive, checksums=True)
+    assert [it.damage for it in report.damaged] == [Damage.CORRUPTED] * 2

@@ -5,6 +5,7 @@ from repertory.actors.messages.attachments import (
     DescribeAttachment,
     ListReleased,
     ReadAttachment,
+    RecompressAttachment,
     RemoveReleased,
 )
 from repertory.actors.messages.instances import (
@@ -16,9 +17,12 @@ from repertory.actors.messages.instances import (
 from repertory.actors.messages.integrity import MarkFiles, MendInstance
 from repertory.actors.messages.resources import DescribeResource, DescribeStatistics
 from repertory.actors.messages.system import DescribeTotals
+from repertory.errors import ArchiveFull, FileCorrupted, FileLost
 from repertory.integrity import Damage, IndexedFile
-from repertory.model import Level, Metadata, StoreStatus
+from repertory.model import Compression, Level, Metadata, StoreStatus
+from repertory.storage.files import FileOptions
 from repertory.storage.index.packing import pack_uuid
+from repertory.storage.index.policy import Overwriting, StorePolicy
 from repertory.testing.files import IMPLICIT, make_dicom
 
 
@@ -154,3 +158,105 @@ def test_a_file_that_was_replaced_in_the_meantime_is_not_replaced_again(archive)
     archive.stage.ask(RemoveReleased())
     assert archive.files() == [file_of(archive, receipt).uuid]
     assert archive.stage.ask(ListReleased()) == ()
+
+
+def anew(archive, **options):
+    archive.options = FileOptions(**options)
+    archive.restart()
+
+
+@pytest.mark.parametrize("form", list(Compression))
+@pytest.mark.parametrize("keep_md5", [True, False])
+def test_a_damaged_file_is_replaced_by_one_of_another_form(archive, form, keep_md5):
+    content = make_dicom(size=20_000)
+    anew(archive, compression=form, keep_md5=keep_md5)
+    receipt = store(archive, content)
+    assert not store(archive, content).repaired
+
+    for other in Compression:
+        anew(archive, compression=other, keep_md5=keep_md5)
+        cut = path_of(archive, receipt)
+        cut.write_bytes(cut.read_bytes()[:-3])
+        with pytest.raises(FileCorrupted):
+            read(archive, receipt)
+        assert file_of(archive, receipt).damage == "Corrupted"
+        assert store(archive, content).repaired
+        file = file_of(archive, receipt)
+        assert (file.compression, file.damage) == (other, "")
+        assert read(archive, receipt) == content
+        for level in Level:
+            question = DescribeStatistics(level=level, id=receipt.ids.at(level))
+            assert archive.stage.ask(question).disk_size == file.compressed_size
+    archive.stage.ask(RemoveReleased())
+    assert archive.files() == [file_of(archive, receipt).uuid]
+
+
+@pytest.mark.parametrize("overwriting", list(Overwriting))
+def test_an_instance_with_a_lost_file_is_well_after_an_upload_however_it_is_overwritten(
+    archive, overwriting
+):
+    archive.policy = StorePolicy(overwriting=overwriting)
+    archive.restart()
+    content = make_dicom()
+    receipt = store(archive, content)
+    path_of(archive, receipt).unlink()
+    with pytest.raises(FileLost):
+        read(archive, receipt)
+    assert file_of(archive, receipt).damage == "Lost"
+    again = store(archive, content)
+
+    assert again.repaired is (overwriting is not Overwriting.ALWAYS)
+    assert file_of(archive, receipt).damage == ""
+    assert read(archive, receipt) == content
+    archive.stage.ask(RemoveReleased())
+    assert archive.files() == [file_of(archive, receipt).uuid]
+
+
+def test_a_file_for_a_mending_that_is_refused_is_removed(archive):
+    content = make_dicom()
+    receipt = store(archive, content)
+    path_of(archive, receipt).unlink()
+
+    def refuse(_command):
+        raise ArchiveFull
+
+    archive.stage.understudy(MendInstance, answer=refuse)
+    with pytest.raises(ArchiveFull):
+        store(archive, content)
+    assert archive.files() == []
+
+
+def test_a_damaged_file_that_is_to_be_stored_in_another_form_is_marked(archive):
+    receipt = store(archive, make_dicom())
+    path_of(archive, receipt).write_bytes(b"")
+    with pytest.raises(FileCorrupted):
+        archive.stage.ask(
+            RecompressAttachment(level=Level.INSTANCE, id=receipt.ids.instance, compressed=True)
+        )
+
+    assert file_of(archive, receipt).damage == "Corrupted"
+
+
+def test_a_file_that_was_exchanged_while_it_was_read_is_not_marked(archive):
+    content = make_dicom()
+    receipt = store(archive, content)
+    question = DescribeAttachment(level=Level.INSTANCE, id=receipt.ids.instance)
+    stale = archive.stage.ask(question)
+    path_of(archive, receipt).unlink()
+    assert store(archive, content).repaired
+    fresh = archive.stage.ask(question)
+    answers = iter([stale, fresh])
+    archive.stage.understudy(DescribeAttachment, answer=lambda _: next(answers))
+
+    assert read(archive, receipt) == content
+
+
+def test_duplicates_without_files_are_left_as_they_are(archive):
+    content = make_dicom()
+    receipt = store(archive, content)
+    archive.store_dicom = False
+    archive.restart()
+
+    assert store(archive, content).status is StoreStatus.ALREADY_STORED
+    assert archive.files() == [file_of(archive, receipt).uuid]
+    assert archive.stage.ask(CountReleased()) == 0

@@ -1,12 +1,9 @@
 import json
 import os
-import struct
 import uuid
-import zlib
 from dataclasses import replace
 
 import pytest
-import zstandard
 
 from repertory import Repertory, Settings, cli
 from repertory.actors.messages.attachments import DescribeAttachment, ReadAttachment
@@ -17,6 +14,7 @@ from repertory.errors import CannotStart
 from repertory.model import Compression, Level
 from repertory.rebuild import WORK_FOLDER, Rebuild
 from repertory.storage.areas import FilesystemArea
+from repertory.storage.compression import compress
 from repertory.testing.files import make_dicom, make_study
 
 
@@ -126,22 +124,13 @@ def test_of_two_files_with_one_instance_the_older_one_is_taken(options, area, tm
     assert rebuilt.duplicates == [names[1], names[0]]
 
 
-def zlib_with_size(content):
-    return struct.pack("<Q", len(content)) + zlib.compress(content)
-
-
-@pytest.mark.parametrize(
-    ("pack", "form"),
-    [
-        (zlib_with_size, Compression.ZLIB_WITH_SIZE),
-        (zstandard.compress, Compression.ZSTANDARD),
-    ],
-)
-def test_compressed_files_are_known_by_their_beginning(options, area, pack, form):
-    content = make_dicom()
-    packed = pack(content)
+@pytest.mark.parametrize("form", [Compression.ZLIB_WITH_SIZE, Compression.ZSTANDARD])
+@pytest.mark.parametrize("size", [20_000, 9 << 20])
+def test_compressed_files_are_known_by_their_beginning(options, area, form, size):
+    content = make_dicom(size=size)
+    packed = compress(content, form, level=1, head=300)
     place(area, packed)
-    place(area, pack(make_dicom())[:-100])
+    place(area, compress(make_dicom(), form, level=1)[:-100])
     rebuilt = Rebuild(options, threads=1).run()
 
     assert (rebuilt.recorded, len(rebuilt.unreadable)) == (1, 1)
