@@ -15,6 +15,13 @@ from repertory.actors.messages.attachments import (
 from repertory.actors.messages.base import Event, message
 from repertory.actors.messages.changes import ChangesLogged, ClearChanges
 from repertory.actors.messages.instances import InstanceStored, RecordInstance
+from repertory.actors.messages.integrity import (
+    CorrectTallies,
+    CorrectTotals,
+    MarkFiles,
+    MendInstance,
+    NoteDamage,
+)
 from repertory.actors.messages.reconstruction import RecordReconstruction
 from repertory.actors.messages.resources import DeleteResource, ResourceDeleted
 from repertory.actors.messages.stability import DeclareStable, ResourceStabilized
@@ -116,7 +123,7 @@ class IndexActor(IndexItems, RepertoryActor):
 
         def events(receipt: StoreReceipt) -> tuple[Event, ...]:
             if receipt.status is not StoreStatus.SUCCESS:
-                return (AttachmentsReleased(),)
+                return (AttachmentsReleased(),) if command.release_duplicate else ()
             stored = InstanceStored(ids=receipt.ids, activity=receipt.activity)
             if not receipt.recycled and not receipt.overwritten:
                 return (stored,)
@@ -133,6 +140,7 @@ class IndexActor(IndexItems, RepertoryActor):
                 origin=command.origin,
                 now=self.clock.now(),
                 policy=self._policy,
+                release_duplicate=command.release_duplicate,
             ),
             events,
         )
@@ -193,6 +201,40 @@ class IndexActor(IndexItems, RepertoryActor):
     def clear_changes(self, _command: ClearChanges) -> Reply[None]:
         """Empty the log of changes."""
         return self._change(self._writer.clear_changes)
+
+    @handles(MarkFiles)
+    def mark_files(self, command: MarkFiles) -> Reply[int]:
+        """Mark files as damaged, or take the marks off them."""
+        return self._change(lambda: self._writer.mark_files(command.damaged, command.sound))
+
+    @handles(NoteDamage)
+    def note_damage(self, command: NoteDamage) -> Reply[bool]:
+        """Mark a file that could not be read."""
+        return self._change(
+            lambda: self._writer.note_damage(
+                command.level, command.id, command.content_type, command.uuid, command.damage
+            )
+        )
+
+    @handles(CorrectTallies)
+    def correct_tallies(self, command: CorrectTallies) -> Reply[int]:
+        """Correct the counters of patients."""
+        return self._change(lambda: self._writer.correct_tallies(command.patients))
+
+    @handles(CorrectTotals)
+    def correct_totals(self, _command: CorrectTotals) -> Reply[int]:
+        """Correct the counters of the whole archive."""
+        return self._change(self._writer.correct_totals)
+
+    @handles(MendInstance)
+    def mend_instance(self, command: MendInstance) -> Reply[bool]:
+        """Give an instance a good file; the other one is released in the same transaction."""
+        return self._change(
+            lambda: self._writer.mend_instance(
+                command.id, command.replaces, command.attachment, command.summary
+            ),
+            lambda _: (AttachmentsReleased(),),
+        )
 
     @handles(CommitGroup)
     def commit_group(self, event: CommitGroup) -> None:

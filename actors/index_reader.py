@@ -18,6 +18,14 @@ from repertory.actors.messages.finding import (
     FindResources,
     FoundResource,
 )
+from repertory.actors.messages.integrity import (
+    CountFiles,
+    ListDamaged,
+    ListFiles,
+    ListOwners,
+    RecountTallies,
+    RecountTotals,
+)
 from repertory.actors.messages.resources import (
     DescribeChildren,
     DescribeParent,
@@ -32,6 +40,7 @@ from repertory.actors.messages.stability import ListUnstable
 from repertory.actors.messages.system import DescribeIndex, DescribeTotals
 from repertory.actors.reply import Reply
 from repertory.actors.switchboard import Switchboard
+from repertory.integrity import DamageMark, IndexedFile, Recount, WrongCounter
 from repertory.model import (
     ChangePage,
     IndexDescription,
@@ -184,3 +193,33 @@ class IndexReaderActor(IndexReaderItems, RepertoryActor):
     def describe_many(self, query: DescribeMany) -> tuple[ResourceDescription, ...]:
         """Resources of any level, described."""
         return self._reader.describe_many(query.ids, query.at)
+
+    @handles(CountFiles)
+    def count_files(self, _query: CountFiles) -> int:
+        """How many files there are."""
+        return self._reader.count_files()
+
+    @handles(ListFiles)
+    def list_files(self, query: ListFiles) -> tuple[IndexedFile, ...]:
+        """Some files, packed."""
+        return self._reader.list_files(query.after, query.first, query.last, query.limit)
+
+    @handles(ListOwners)
+    def list_owners(self, query: ListOwners) -> tuple[DamageMark | None, ...]:
+        """To whom files belong."""
+        return self._reader.list_owners(query.files)
+
+    @handles(ListDamaged)
+    def list_damaged(self, _query: ListDamaged) -> tuple[DamageMark, ...]:
+        """Files that are marked as damaged."""
+        return self._reader.list_damaged()
+
+    @handles(RecountTallies)
+    def recount_tallies(self, query: RecountTallies) -> Recount:
+        """Some patients counted anew."""
+        return self._reader.recount_tallies(query.after, query.limit)
+
+    @handles(RecountTotals)
+    def recount_totals(self, _query: RecountTotals) -> tuple[WrongCounter, ...]:
+        """The whole archive counted anew."""
+        return self._reader.recount_totals()

@@ -6,6 +6,7 @@ import structlog
 
 from repertory.actors.base import RepertoryActor, handles
 from repertory.actors.crew import Crew
+from repertory.actors.mending import Mending
 from repertory.actors.messages.attachments import (
     AttachmentDescription,
     FindAttachments,
@@ -30,6 +31,7 @@ from repertory.actors.messages.reconstruction import (
 )
 from repertory.actors.reconstructing import Reconstructing
 from repertory.actors.reply import Reply
+from repertory.actors.storage_integrity import StorageIntegrity
 from repertory.actors.storage_items import StorageItems
 from repertory.actors.storage_reading import StorageReading, head_length
 from repertory.actors.storage_tags import StorageTags
@@ -65,7 +67,7 @@ class UploadsDue(Event):
     """Some upload may have been forgotten; the storage tells it to itself."""
 
 
-class StorageActor(StorageReading, StorageItems, StorageTags, RepertoryActor):
+class StorageActor(StorageReading, StorageItems, StorageTags, StorageIntegrity, RepertoryActor):
     """Owns one storage area: every file in it is written, read and removed by this actor's crew.
 
     The actor itself only hands out work, so its mailbox never waits for a disk. Files are written
@@ -105,6 +107,7 @@ class StorageActor(StorageReading, StorageItems, StorageTags, RepertoryActor):
         self._unpacking_limit = unpacking_limit
         self._uploads = Uploads(area, self.clock.monotonic)
         self._looks_after_uploads = False
+        self._mending = Mending(board=board, area=area, crew=crew, take_back=self.take_back)
 
     def open(self) -> None:
         """Make the area ready, and settle what the last run was writing when it ended."""
@@ -208,18 +211,21 @@ class StorageActor(StorageReading, StorageItems, StorageTags, RepertoryActor):
     def _record(
         self, summary: Summary, attachment: Attachment | None, origin: Origin
     ) -> Reply[StoreReceipt]:
-        # The index answers the asker itself; a file that it has already, it lists as released.
+        # The index answers the asker itself, unless it has the instance already: then the better
+        # one of two files is kept.
         reply = self.board.ask_soon(
             RecordInstance(
                 ids=resource_ids(summary.identity),
                 summary=summary,
                 attachment=attachment,
                 origin=origin,
+                release_duplicate=False,
             )
         )
-        if attachment is not None:
-            self.take_back(attachment, reply)
-        return reply
+        if attachment is None:
+            return reply
+        self.take_back(attachment, reply)
+        return reply.then(lambda receipt: self._mending.settle(receipt, attachment, summary))
 
     def take_back(self, attachment: Attachment, reply: Reply[Any]) -> None:
         """Remove a file once the index has refused it; for the crew.
@@ -246,7 +252,8 @@ class StorageActor(StorageReading, StorageItems, StorageTags, RepertoryActor):
             old = found.attachment
             if old.compression is form:
                 return old
-            new = self._files.rewrite(old, form, head=head_length(found) or 0)
+            with self._mending.watching(command.level, command.id, old):
+                new = self._files.rewrite(old, form, head=head_length(found) or 0)
             reply = self.board.ask_soon(
                 RecordRecompression(
                     level=command.level, id=command.id, attachment=new, replaces=old.uuid

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from repertory.actors.base import handles
 from repertory.actors.crew import Crew
+from repertory.actors.mending import Mending
 from repertory.actors.messages.attachments import (
     AttachmentContent,
     AttachmentDescription,
@@ -34,6 +35,7 @@ class StorageReading:
     board: "Switchboard"
     _crew: Crew
     _files: Files
+    _mending: Mending
 
     @handles(ReadAttachment)
     def read_attachment(self, query: ReadAttachment) -> Reply[AttachmentContent]:
@@ -91,17 +93,19 @@ class StorageReading:
         """
 
         def attempt(found: AttachmentDescription) -> R | Reply[R]:
-            try:
-                return work(found)
-            except FileLost:
+            with self._mending.watching(level, id_, found.attachment):
+                try:
+                    return work(found)
+                except FileLost:
+                    if lost:
+                        raise
                 uuid = found.attachment.uuid
-                if lost:
-                    raise
                 return self._read_by(level, id_, content_type, work, lost=uuid)
 
         def begin(found: AttachmentDescription) -> Reply[R]:
             if found.attachment.uuid == lost:
-                raise FileLost
+                with self._mending.watching(level, id_, found.attachment):
+                    raise FileLost
             return self._crew.do(lambda: attempt(found))
 
         return self._describe(level, id_, content_type).then(begin)

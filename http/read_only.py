@@ -9,6 +9,7 @@ _CHANGE_NOTHING = frozenset(
         "/tools/find",
         "/tools/count-resources",
         "/tools/bulk-content",
+        "/integrity/check",
         # They are about the process, not about what it keeps.
         "/tools/reset",
         "/tools/shutdown",

@@ -155,6 +155,8 @@ class Resources:
         if it.attachment is not None:
             view["FileSize"] = it.attachment.uncompressed_size
             view["FileUuid"] = it.attachment.uuid
+            if it.attachment.damage:
+                view["Damage"] = it.attachment.damage
         view["IndexInSeries"] = _number(metadata.get(Metadata.INDEX_IN_SERIES))
 
 
@@ -192,7 +194,8 @@ _TAG_WRITERS: dict[TagForm, Callable[[Tags, Mapping[str, str]], Object]] = {
 
 
 def attachment(it: Attachment) -> Object:
-    """The ``info`` of an attachment."""
+    """The ``info`` of an attachment; ``Damage`` where the file was found to be damaged."""
+    damage = {"Damage": it.damage} if it.damage else {}
     return {
         "Uuid": it.uuid,
         "ContentType": it.content_type,
@@ -200,12 +203,14 @@ def attachment(it: Attachment) -> Object:
         "UncompressedMD5": it.uncompressed_md5,
         "CompressedSize": it.compressed_size,
         "CompressedMD5": it.compressed_md5,
+        **damage,
     }
 
 
 def store_receipt(it: StoreReceipt) -> Object:
     """What an upload answers."""
     ids = it.ids
+    repaired = {"Repaired": True} if it.repaired else {}
     return {
         "ID": ids.instance,
         "ParentPatient": ids.patient,
@@ -213,6 +218,7 @@ def store_receipt(it: StoreReceipt) -> Object:
         "ParentStudy": ids.study,
         "Path": path_of(Level.INSTANCE, ids.instance),
         "Status": it.status.value,
+        **repaired,
     }
 
 

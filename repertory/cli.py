@@ -38,6 +38,8 @@ commands:
   adopt          take over the folder of an Orthanc, in place
   backup         copy the archive, also while it is served; verify such a copy
   restore        put a backup back into an empty folder
+  fsck           compare files and index, and mend what can be mended
+  rebuild        make the index anew from the files
 
 signals:  TERM and INT stop in good order; HUP reads a changed configuration and starts anew;
           USR1 shows what every thread is doing.
@@ -285,6 +287,8 @@ _COMMANDS: dict[str, Callable[[Sequence[str]], int]] = {
     "adopt": _run_module("adopt", "repertory.adopting"),
     "backup": _run_module("backup", "repertory.backing_up"),
     "restore": _run_module("restore", "repertory.restoring"),
+    "fsck": _run_module("fsck", "repertory.checking"),
+    "rebuild": _run_module("rebuild", "repertory.rebuilding"),
 }
 
 

@@ -113,6 +113,8 @@ class Attachment:
     compressed_md5: str
     compression: Compression = Compression.NONE
     revision: int = 0
+    damage: str = ""
+    """What a check or a reader found wrong with it (``integrity.Damage``); "" for nothing."""
 
 
 class ChangeType(IntEnum):
@@ -259,6 +261,10 @@ class StoreReceipt:
     """The patients that were deleted to make room for it."""
     overwritten: bool = False
     """Whether it took the place of one that was there."""
+    stored: Attachment | None = None
+    """The file of an instance that was there already, if whoever recorded it chooses."""
+    repaired: bool = False
+    """Whether that file was damaged, and the one that came has taken its place."""
 
 
 @dataclass(frozen=True, slots=True)

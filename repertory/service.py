@@ -2,7 +2,6 @@
 
 import threading
 from collections.abc import Callable
-from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Protocol, Self, TypeVar
 
@@ -15,24 +14,25 @@ from repertory.actors.deletion_queue import DeletionQueueActor
 from repertory.actors.finding import FindingRules
 from repertory.actors.index import IndexActor
 from repertory.actors.index_reader import IndexReaderActor
+from repertory.actors.integrity import IntegrityActor
 from repertory.actors.messages.base import Event, Question
 from repertory.actors.messages.system import ActorDied, CallIn
 from repertory.actors.reply import Reply
 from repertory.actors.stability_monitor import StabilityMonitorActor
 from repertory.actors.storage import StorageActor
 from repertory.actors.switchboard import Ref, Switchboard
+from repertory.building import (
+    engine_of,
+    file_options_of,
+    files_folder,
+    index_folder,
+    main_tags_of,
+    store_policy_of,
+)
 from repertory.conf.settings import Settings
-from repertory.errors import BadParameter, CannotStart, RepertoryError, ShuttingDown, Unsupported
-from repertory.maintags import NAMES
-from repertory.model import Compression, Level
+from repertory.errors import CannotStart, RepertoryError, ShuttingDown, Unsupported
 from repertory.storage.areas import FilesystemArea
 from repertory.storage.backup.hold import HOLD_NAME, RemovalHold
-from repertory.storage.dicom import tag_name
-from repertory.storage.files import FileOptions
-from repertory.storage.index.policy import Overwriting, StorePolicy
-from repertory.storage.index.sqlite.engine import SqliteEngine
-from repertory.storage.main_tags import MainDicomTags
-from repertory.storage.resolving import resolve_tag
 
 if TYPE_CHECKING:
     from aiohttp import web
@@ -216,27 +216,20 @@ class Repertory:
 
     def _start_cast(self, board: Switchboard) -> None:
         settings = self.settings
-        files = Path(settings.storage_directory)
-        main_tags = MainDicomTags.defaults(_extra_tags(settings))
-        index = Path(settings.index_directory or settings.storage_directory)
-        engine = SqliteEngine(
-            index,
-            synchronous=settings.index_synchronous,
-            signatures={level: main_tags.signature(level) for level in Level},
-            tag_names={tag: tag_name(tag) for tag in main_tags.levels if tag not in NAMES},
-        )
+        main_tags = main_tags_of(settings)
+        engine = engine_of(settings, main_tags)
         finding = FindingRules(
             main_tags=main_tags,
             case_sensitive_pn=settings.case_sensitive_pn,
             storage_access=settings.storage_access_on_find,
         )
-        area = FilesystemArea(files, synchronize=settings.sync_storage_area)
+        area = FilesystemArea(files_folder(settings), synchronize=settings.sync_storage_area)
 
         self._put_on(
             board,
             IndexActor,
             engine=engine,
-            policy=_store_policy(settings),
+            policy=store_policy_of(settings),
             read_only=settings.read_only,
             log_exports=settings.log_exported_resources,
         )
@@ -248,19 +241,21 @@ class Repertory:
             area=area,
             crew=ThreadCrew(settings.storage_threads, name="storage"),
             main_tags=main_tags,
-            options=_file_options(settings),
+            options=file_options_of(settings),
             store_dicom=settings.store_dicom,
             unpacking_limit=settings.maximum_request_body_size_mb << 20,
         )
         if settings.read_only:
+            self._put_on(board, IntegrityActor, read_only=True)
             return  # nobody works in the background: what waits, waits for a run that may write
         self._put_on(
             board,
             DeletionQueueActor,
             throttle=settings.delayed_deletion.throttle_delay_ms / 1000,
-            hold=RemovalHold(index / HOLD_NAME),
+            hold=RemovalHold(index_folder(settings) / HOLD_NAME),
         )
         self._put_on(board, StabilityMonitorActor, stable_age=settings.stable_age)
+        self._put_on(board, IntegrityActor)
 
     def _put_on(self, board: Switchboard, actor: type[RepertoryActor], **parts: Any) -> None:
         ref = actor.start(board=board, **parts)
@@ -306,37 +301,3 @@ class Repertory:
         else:
             # Whoever waits stops the archive; this is the dying actor's own thread.
             self._stopped.set()
-
-
-def _store_policy(settings: Settings) -> StorePolicy:
-    return StorePolicy(
-        overwriting=Overwriting(settings.overwrite_mode),
-        maximum_size=settings.maximum_storage_size << 20,
-        maximum_patients=settings.maximum_patient_count,
-        recycles=settings.maximum_storage_mode == "Recycle",
-    )
-
-
-def _file_options(settings: Settings) -> FileOptions:
-    by_word = {"Zstandard": Compression.ZSTANDARD, "ZlibWithSize": Compression.ZLIB_WITH_SIZE}
-    packed = by_word[settings.storage_compression_format]
-    return FileOptions(
-        compression=packed if settings.storage_compression else Compression.NONE,
-        packed=packed,
-        level=settings.storage_compression_level,
-        keep_md5=settings.store_md5_for_attachments,
-        verify=settings.verify_reads,
-        cache_size=settings.maximum_storage_cache_size << 20,
-    )
-
-
-def _extra_tags(settings: Settings) -> dict[Level, list[str]]:
-    """The option ExtraMainDicomTags, with the tags as numbers."""
-    levels = {level.word: level for level in Level}
-    try:
-        return {
-            levels[word]: [resolve_tag(name) for name in names]
-            for word, names in settings.extra_main_dicom_tags.items()
-        }
-    except BadParameter as error:
-        raise CannotStart(f"ExtraMainDicomTags: {error}") from error

@@ -74,8 +74,9 @@ class AbandonUpload(Command[None]):
 class RecordInstance(Command[StoreReceipt]):
     """Enter a file that lies in the storage area into the index.
 
-    An instance that is there already releases the file, unless it is to be overwritten: then its
-    old file is. ``attachment`` is ``None`` where no files are kept.
+    An instance that is there already releases the file, unless ``release_duplicate`` is false:
+    then whoever asks looks after the file that came. One that is to be overwritten releases its
+    old file. ``attachment`` is ``None`` where no files are kept.
 
     Raises:
         LimitReached: the limits of the archive leave no room for it.
@@ -85,6 +86,7 @@ class RecordInstance(Command[StoreReceipt]):
     summary: Summary
     attachment: Attachment | None
     origin: Origin
+    release_duplicate: bool = True
 
 
 @message

@@ -9,6 +9,7 @@ from repertory.http.routes import (
     files,
     find,
     instances,
+    integrity,
     labels,
     metadata,
     plugins,
@@ -39,5 +40,6 @@ ALL: tuple[Routes, ...] = (
     reconstruction.routes,
     find.routes,
     tags.routes,
+    integrity.routes,
 )
 """Every topic, in the order of the reference."""

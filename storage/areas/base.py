@@ -4,6 +4,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Protocol
 
+from repertory.integrity import Survey
+
 
 class StorageArea(Protocol):
     """Keeps files by name (a UUID) and content type. Files are written once and never changed.
@@ -80,3 +82,17 @@ class StorageArea(Protocol):
 
     def names(self) -> Iterator[str]:
         """The UUIDs of all files, in no particular order."""
+
+    def survey(self, folder: int) -> Survey:
+        """The files whose UUIDs begin with this byte.
+
+        Raises:
+            StorageFailed: they cannot be listed.
+        """
+
+    def set_aside(self, uuid: str) -> bool:
+        """Take a file out of the area without removing it; whether there was one.
+
+        Raises:
+            StorageFailed: it cannot be moved.
+        """

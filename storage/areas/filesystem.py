@@ -8,6 +8,11 @@ from contextlib import suppress
 from pathlib import Path
 
 from repertory.errors import ArchiveFull, CannotStart, FileLost, StorageFailed
+from repertory.integrity import Survey
+from repertory.storage.areas.surveying import survey_folder
+
+LOST_AND_FOUND = "lost-and-found"
+"""The folder of files that nobody owns; laid out like the area, so that they can be moved back."""
 
 STAGING = ".staging"
 """The folder of files that are still being written; on the same disk, to be renamed."""
@@ -184,6 +189,29 @@ class FilesystemArea:
 
     def _path(self, uuid: str) -> Path:
         return self._root / uuid[0:2] / uuid[2:4] / uuid
+
+    def survey(self, folder: int) -> Survey:
+        """The files below one outer folder, with what does not belong there."""
+        try:
+            return survey_folder(self._root, f"{folder:02x}")
+        except OSError as error:
+            raise StorageFailed("The storage area could not be read.") from error
+
+    def set_aside(self, uuid: str) -> bool:
+        """Move a file to the same place below the lost-and-found folder."""
+        path = self._path(uuid)
+        target = self._root / LOST_AND_FOUND / path.relative_to(self._root)
+        try:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            path.rename(target)
+        except FileNotFoundError:
+            return False
+        except OSError as error:
+            raise StorageFailed("A file could not be set aside.") from error
+        with suppress(OSError):  # as in `remove`
+            path.parent.rmdir()
+            path.parent.parent.rmdir()
+        return True
 
     def _open_staged(self, staged: str) -> int:
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL

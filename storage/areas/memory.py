@@ -1,11 +1,13 @@
 """Files in memory: for tests and for archives that forget when they stop."""
 
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from repertory.errors import FileLost, StorageFailed
+from repertory.integrity import FileOnDisk, Survey
 
 
 class MemoryArea:
@@ -13,6 +15,8 @@ class MemoryArea:
 
     def __init__(self) -> None:
         self.files: dict[str, bytes] = {}
+        self.aside: dict[str, bytes] = {}
+        self._made: dict[str, float] = {}
         self._lock = threading.Lock()
         self._staging: TemporaryDirectory[str] | None = None
 
@@ -50,6 +54,7 @@ class MemoryArea:
             if uuid in self.files:
                 raise StorageFailed("A file of that name is there already.")
             self.files[uuid] = bytes(content)
+            self._made[uuid] = time.monotonic()
 
     def adopt(self, uuid: str, content_type: int, path: Path) -> None:
         """Take a local file over."""
@@ -71,10 +76,31 @@ class MemoryArea:
         """Remove a file."""
         with self._lock:
             self.files.pop(uuid, None)
+            self._made.pop(uuid, None)
 
     def names(self) -> Iterator[str]:
         """The UUIDs of all files."""
         return iter(tuple(self.files))
+
+    def survey(self, folder: int) -> Survey:
+        """The files whose UUIDs begin with this byte."""
+        begin = f"{folder:02x}"
+        return Survey(
+            {
+                uuid: FileOnDisk(len(content), time.monotonic() - self._made.get(uuid, 0.0))
+                for uuid, content in tuple(self.files.items())
+                if uuid.startswith(begin)
+            },
+            foreign=0,
+        )
+
+    def set_aside(self, uuid: str) -> bool:
+        """Take a file out, to ``aside``."""
+        with self._lock:
+            if uuid not in self.files:
+                return False
+            self.aside[uuid] = self.files.pop(uuid)
+            return True
 
     def _content(self, uuid: str) -> bytes:
         try:

@@ -28,11 +28,12 @@ from repertory.model import (
     Totals,
     Unstable,
 )
+from repertory.storage.index.base_integrity import IntegrityReader, IntegrityWriter
 from repertory.storage.index.policy import StorePolicy
 from repertory.storage.searching import Candidate, Search, Wanted
 
 
-class IndexReader(Protocol):
+class IndexReader(IntegrityReader, Protocol):
     """Answers questions about the last committed state. Each call sees one consistent state.
 
     Raises (all methods):
@@ -172,7 +173,7 @@ class IndexReader(Protocol):
         """
 
 
-class IndexWriter(Protocol):
+class IndexWriter(IntegrityWriter, Protocol):
     """Changes the index. The caller groups changes: ``begin``, any number of them, ``commit``.
 
     A change that is refused has left no trace, and the changes before it in the group stand.
@@ -214,11 +215,13 @@ class IndexWriter(Protocol):
         origin: Origin,
         now: float,
         policy: StorePolicy = ...,
+        release_duplicate: bool = True,
     ) -> StoreReceipt:
         """Enter an instance with the parents that it lacks, its attachment and its changes.
 
-        An instance that is there already is left as it is, and ``attachment`` is released; or it
-        is overwritten, as ``policy`` has it, and its old file is released.
+        An instance that is there already is left as it is, and ``attachment`` is released unless
+        ``release_duplicate`` is false: then the receipt tells which file it has (``stored``). Or
+        it is overwritten, as ``policy`` has it, and its old file is released.
         Marks the parents unstable and brings their LastUpdate up to date. Logs NewInstance,
         NewSeries, NewStudy, NewPatient as they apply, and CompletedSeries.
 

@@ -93,7 +93,7 @@ def pack_attachment(attachment: Attachment) -> AttachmentRow:
     )
 
 
-def unpack_attachment(row: AttachmentRow) -> Attachment:
+def unpack_attachment(row: AttachmentRow, damage: str = "") -> Attachment:
     """The attachment of a row of ``ATTACHMENT_COLUMNS``."""
     content_type, uuid, size, md5, compressed_size, compressed_md5, compression, revision = row
     return Attachment(
@@ -105,6 +105,7 @@ def unpack_attachment(row: AttachmentRow) -> Attachment:
         compressed_md5=compressed_md5.hex() if compressed_md5 else "",
         compression=Compression(compression),
         revision=revision,
+        damage=damage,
     )
 
 

@@ -4,6 +4,7 @@ from collections.abc import Collection, Mapping, Sequence
 from types import TracebackType
 from typing import Any
 
+from repertory.integrity import Damage, DamageMark, IndexedFile, Recount, WrongCounter
 from repertory.items import ExportPage, MetadataValue, Revision
 from repertory.model import (
     Attachment,
@@ -24,11 +25,13 @@ from repertory.storage.index.operations import (
     annotating,
     attaching,
     changes,
+    checking,
     describing,
     exporting,
     labelling,
     listing,
     protecting,
+    recounting,
     releasing,
     stability,
     statistics,
@@ -280,3 +283,37 @@ class DatabaseReader:
         """Resources of whatever level, or what is above or below them at a level."""
         with self._state as db:
             return finding.describe_many(db, ids, at, self._tag_names)
+
+    def count_files(self) -> int:
+        """How many files there are."""
+        with self._state as db:
+            return checking.count_files(db)
+
+    def list_files(
+        self, after: tuple[int, int], first: int, last: int, limit: int
+    ) -> tuple[IndexedFile, ...]:
+        """Some files, packed."""
+        with self._state as db:
+            return checking.list_files(db, after, first, last, limit)
+
+    def list_owners(
+        self, files: Sequence[tuple[IndexedFile, Damage]]
+    ) -> tuple[DamageMark | None, ...]:
+        """To whom files belong."""
+        with self._state as db:
+            return checking.list_owners(db, files)
+
+    def list_damaged(self) -> tuple[DamageMark, ...]:
+        """The files that are marked as damaged."""
+        with self._state as db:
+            return checking.list_damaged(db)
+
+    def recount_tallies(self, after: int, limit: int) -> Recount:
+        """Count some patients anew."""
+        with self._state as db:
+            return recounting.recount_tallies(db, after, limit)
+
+    def recount_totals(self) -> tuple[WrongCounter, ...]:
+        """Count the whole archive anew."""
+        with self._state as db:
+            return recounting.recount_totals(db)

@@ -7,6 +7,7 @@ from typing import TypeVar
 import structlog
 
 from repertory.errors import ArchiveFull, Failed, IndexFailed, LimitReached
+from repertory.integrity import Damage, IndexedFile
 from repertory.items import MetadataValue, Revision
 from repertory.model import (
     Attachment,
@@ -25,12 +26,15 @@ from repertory.storage.index.operations import (
     annotating,
     attaching,
     changes,
+    checking,
     deleting,
     exporting,
     labelling,
+    mending,
     protecting,
     recompressing,
     reconstructing,
+    recounting,
     releasing,
     stability,
 )
@@ -109,9 +113,11 @@ class DatabaseWriter:
         origin: Origin,
         now: float,
         policy: StorePolicy = StorePolicy(),  # noqa: B008 - frozen
+        release_duplicate: bool = True,
     ) -> StoreReceipt:
         """Enter an instance with the parents that it lacks, its attachment and its changes."""
-        return self._change(self._recorder.record, ids, summary, attachment, origin, policy, now)
+        record = partial(self._recorder.record, release_duplicate=release_duplicate)
+        return self._change(record, ids, summary, attachment, origin, policy, now)
 
     def delete_resource(self, level: Level, id_: ResourceId, now: float) -> DeletionReceipt:
         """Delete a resource, all below it, and parents left empty; release all their files."""
@@ -255,6 +261,45 @@ class DatabaseWriter:
         )
         if Level.SERIES in levels:
             self._recorder.forget()  # what is remembered of a series may have changed
+
+    def mark_files(
+        self, damaged: Sequence[tuple[IndexedFile, Damage]], sound: Sequence[IndexedFile]
+    ) -> int:
+        """Mark files as damaged, and take the marks off others."""
+        return self._change(checking.mark_files, self._db, self._group, damaged, sound)
+
+    def note_damage(
+        self, level: Level, id_: ResourceId, content_type: int, uuid: str, damage: Damage
+    ) -> bool:
+        """Mark the file of a resource as damaged, unless it is marked."""
+        return self._change(
+            checking.note_damage, self._db, self._group, level, id_, content_type, uuid, damage
+        )
+
+    def correct_tallies(self, patients: Sequence[int]) -> int:
+        """Correct the counters of patients and of all below them."""
+        return self._change(recounting.correct_tallies, self._db, self._group, patients)
+
+    def correct_totals(self) -> int:
+        """Correct the counters of the whole archive."""
+        return self._change(recounting.correct_totals, self._db, self._group)
+
+    def mend_instance(
+        self, id_: ResourceId, replaces: str, attachment: Attachment, summary: Summary
+    ) -> bool:
+        """Give an instance a good file in the place of a damaged one."""
+        mended = self._change(
+            mending.mend_instance,
+            self._db,
+            self._group,
+            self._signatures,
+            id_,
+            replaces,
+            attachment,
+            summary,
+        )
+        self._recorder.forget()  # its place in the series may be another one
+        return mended
 
     def _change(self, operation: Callable[..., T], *values: object) -> T:
         if not self._is_open:

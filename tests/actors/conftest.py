@@ -25,6 +25,7 @@ class Archive:
         self.policy = StorePolicy()
         self.options = FileOptions()
         self.log_exports = False
+        self.store_dicom = True
         self.stage = None
         self.restart()
 
@@ -47,6 +48,7 @@ class Archive:
                     "crew": InlineCrew(),
                     "main_tags": MAIN_DICOM_TAGS,
                     "options": self.options,
+                    "store_dicom": self.store_dicom,
                 },
             ),
             (DeletionQueueActor, {}),
@@ -68,3 +70,9 @@ def archive(tmp_path):
     archive = Archive(tmp_path)
     yield archive
     archive.stage.close()
+
+
+@pytest.fixture(scope="session")
+def archive_class():
+    """The archive on a stage, for tests that need several."""
+    return Archive

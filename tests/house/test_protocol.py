@@ -24,6 +24,7 @@ RANKS = {
     "StabilityMonitorActor": 4,
     "JobsActor": 5,
     "HousekeeperActor": 5,
+    "IntegrityActor": 5,
 }
 
 

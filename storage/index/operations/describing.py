@@ -13,6 +13,7 @@ from repertory.model import (
     ResourceId,
 )
 from repertory.storage.index.database import Database, Row
+from repertory.storage.index.operations.checking import damage_of, damaged_instances
 from repertory.storage.index.operations.listing import find
 from repertory.storage.index.operations.parents import expected_number
 from repertory.storage.index.packing import (
@@ -68,7 +69,11 @@ def describe(
     condition, value = db.among("resources.id", numbers)
     if level is Level.INSTANCE:
         rows = db.all(INSTANCES + condition, (value,))
-        described = {row[0]: _instance(row, labels.get(row[0], ()), names) for row in rows}
+        damaged = damaged_instances(db, numbers)
+        described = {
+            row[0]: _instance(row, labels.get(row[0], ()), names, damaged.get(row[0], ""))
+            for row in rows
+        }
     else:
         rows = db.all(PARENTS + condition, (value,))
         children: dict[int, list[Row]] = defaultdict(list)
@@ -82,8 +87,11 @@ def describe(
     return tuple(described[number] for number in numbers)
 
 
-def _instance(row: Row, labels: Iterable[str], names: Mapping[str, str]) -> ResourceDescription:
+def _instance(
+    row: Row, labels: Iterable[str], names: Mapping[str, str], damage: str
+) -> ResourceDescription:
     _, digest, tags, metadata, parent, *attachment = row
+    has_file = attachment[0] is not None
     return ResourceDescription(
         level=Level.INSTANCE,
         id=unpack_id(digest),
@@ -94,7 +102,7 @@ def _instance(row: Row, labels: Iterable[str], names: Mapping[str, str]) -> Reso
         metadata=unpack_metadata(metadata),
         labels=tuple(labels),
         is_stable=True,
-        attachment=unpack_attachment(tuple(attachment)) if attachment[0] is not None else None,
+        attachment=unpack_attachment(tuple(attachment), damage) if has_file else None,
         tag_names=names,
     )
 
@@ -154,4 +162,4 @@ def describe_attachment(
         raise UnknownItem
     packed, last_update = db.one(METADATA, (number,)) or ("{}", None)
     metadata = _with_last_update(unpack_metadata(packed), last_update)
-    return unpack_attachment(row), metadata
+    return unpack_attachment(row, damage_of(db, number, content_type)), metadata

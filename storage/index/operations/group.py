@@ -208,10 +208,7 @@ class Group:
 
     def flush(self) -> None:
         """Write everything that waits."""
-        self.writing = True
-        if self._attachments:
-            self._db.execute_many(INSERT_ATTACHMENT, self._attachments)
-            self._attachments = []
+        self.flush_files()
         if self._changes:
             self._db.execute_many(INSERT_CHANGE, self._changes)
             self._changes = []
@@ -220,6 +217,13 @@ class Group:
             self._news = {}
             self._write_tallies(news)
             self._write_totals(news)
+
+    def flush_files(self) -> None:
+        """Write the files that wait, for a change that reads them."""
+        self.writing = True
+        if self._attachments:
+            self._db.execute_many(INSERT_ATTACHMENT, self._attachments)
+            self._attachments = []
 
     def _write_tallies(self, all_news: list[News]) -> None:
         tallies: dict[int, Tally] = {}

@@ -18,6 +18,7 @@ from repertory.storage.index.database import Database
 from repertory.storage.index.normalization import normalized
 from repertory.storage.index.operations import metadata
 from repertory.storage.index.operations.group import Group, Lineage
+from repertory.storage.index.operations.mending import file_of
 from repertory.storage.index.operations.overwriting import Overwriter
 from repertory.storage.index.operations.parents import (
     FIND_RESOURCE,
@@ -75,8 +76,12 @@ class Recorder:
         origin: Origin,
         policy: StorePolicy,
         now: float,
+        *,
+        release_duplicate: bool = True,
     ) -> StoreReceipt:
         """Enter an instance, with the parents that it lacks.
+
+        The file of one that is there already is released, unless the caller looks after it.
 
         Raises:
             BadParameter: something cannot be kept as it is; nothing was written.
@@ -100,9 +105,9 @@ class Recorder:
             if known is not None:
                 # A UID with a "|" in it can put one instance into two series.
                 if lineage is None or known[1] != lineage.series:
-                    return self._leave(ids, attachment)
+                    return self._leave(ids, digest, attachment, release=release_duplicate)
                 if not self._overwriter.wants(known[0], attachment, policy):
-                    return self._leave(ids, attachment)
+                    return self._leave(ids, digest, attachment, release=release_duplicate)
                 return self._overwrite(
                     known[0], lineage, ids, summary, attachment, origin, policy, now
                 )
@@ -125,7 +130,7 @@ class Recorder:
         number = group.last_instance + 1
         group.writing = True
         if not self._db.execute(INSERT_INSTANCE, (number, digest, lineage.series, *values)):
-            return self._leave(ids, attachment)
+            return self._leave(ids, digest, attachment, release=release_duplicate)
         group.last_instance = number
         news = group.news_of(lineage)
         news.instances += 1
@@ -168,10 +173,17 @@ class Recorder:
             overwritten=True,
         )
 
-    def _leave(self, ids: ResourceIds, attachment: Attachment | None) -> StoreReceipt:
-        if attachment is not None:
+    def _leave(
+        self, ids: ResourceIds, digest: bytes, attachment: Attachment | None, *, release: bool
+    ) -> StoreReceipt:
+        if attachment is None:
+            return StoreReceipt(ids, StoreStatus.ALREADY_STORED)
+        if release:
             self._group.release(attachment)
-        return StoreReceipt(ids, StoreStatus.ALREADY_STORED)
+            return StoreReceipt(ids, StoreStatus.ALREADY_STORED)
+        # The file may have come in this very group.
+        self._group.flush_files()
+        return StoreReceipt(ids, StoreStatus.ALREADY_STORED, stored=file_of(self._db, digest))
 
     def _remember(self, id_: ResourceId, lineage: Lineage) -> None:
         if len(self._lineages) >= REMEMBERED:

@@ -110,3 +110,30 @@ def test_many_threads_may_write_and_remove_at_once(area):
 
     assert failures == []
     assert sorted(area.names()) == sorted(kept)
+
+
+def test_a_survey_tells_the_files_of_one_outer_folder(area):
+    files = [f"ab{number:06x}-0000-4000-8000-000000000000" for number in (0, 1 << 20, 7)]
+    for length, file in enumerate(files):
+        area.create(file, 1, b"x" * length)
+    area.create("ac000000-0000-4000-8000-000000000000", 1, b"elsewhere")
+    survey = area.survey(0xAB)
+
+    assert {uuid: file.size for uuid, file in survey.files.items()} == {
+        file: length for length, file in enumerate(files)
+    }
+    assert all(-1 < file.age < 60 for file in survey.files.values())
+    assert survey.foreign == 0
+    assert area.survey(0x01).files == {}
+
+
+def test_what_is_set_aside_is_in_the_area_no_more(area):
+    file, other = name(), name()
+    area.create(file, 1, b"hello")
+    area.create(other, 1, b"world")
+
+    assert area.set_aside(file)
+    assert not area.set_aside(file)
+    assert list(area.names()) == [other]
+    with pytest.raises(FileLost):
+        area.read(file, 1)

@@ -117,3 +117,33 @@ def test_files_come_and_go_in_one_folder_at_once(tmp_path, synchronize):
         list(pool.map(come_and_go, range(8)))
 
     assert list(area.names()) == []
+
+
+def test_what_is_set_aside_can_be_moved_back(tmp_path):
+    area = FilesystemArea(tmp_path)
+    area.open()
+    file = "abcdef00-0000-4000-8000-000000000000"
+    area.create(file, 1, b"hello")
+    area.set_aside(file)
+
+    assert not (tmp_path / "ab").exists()
+    (tmp_path / "lost-and-found" / "ab").rename(tmp_path / "ab")
+    assert area.read(file, 1) == b"hello"
+
+
+def test_a_survey_counts_what_is_none_of_ours(tmp_path):
+    area = FilesystemArea(tmp_path)
+    area.open()
+    (tmp_path / "ab" / "cd").mkdir(parents=True)
+    (tmp_path / "ab" / "cd" / "abcdef00-0000-4000-8000-000000000000").write_bytes(b"ours")
+    (tmp_path / "ab" / "cd" / "ffffff00-0000-4000-8000-000000000000").write_bytes(b"misplaced")
+    (tmp_path / "ab" / "cd" / "ABCDEF00-0000-4000-8000-000000000001").write_bytes(b"upper case")
+    (tmp_path / "ab" / "cd" / "abcdef00-0000-4000-8000-000000000002").symlink_to("nowhere")
+    (tmp_path / "ab" / "note").write_text("a file among folders")
+    (tmp_path / "ab" / "longer").mkdir()
+    (tmp_path / "ac").write_text("a file in the place of a folder")
+    survey = area.survey(0xAB)
+
+    assert list(survey.files) == ["abcdef00-0000-4000-8000-000000000000"]
+    assert survey.foreign == 5
+    assert area.survey(0xAC).files == {}

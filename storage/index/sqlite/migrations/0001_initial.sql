@@ -157,3 +157,23 @@ CREATE TABLE properties (
     name TEXT PRIMARY KEY,
     value TEXT NOT NULL
 ) STRICT, WITHOUT ROWID;
+
+-- Files that a check, or whoever read them, found to be lost or damaged. A mark goes with its file.
+CREATE TABLE damaged (
+    resource INTEGER NOT NULL,
+    content_type INTEGER NOT NULL,
+    damage TEXT NOT NULL,
+    PRIMARY KEY (resource, content_type)
+) STRICT, WITHOUT ROWID;
+
+CREATE TRIGGER attachments_removed AFTER DELETE ON attachments
+BEGIN
+    DELETE FROM damaged
+        WHERE resource = OLD.resource AND content_type = OLD.content_type;
+END;
+
+CREATE TRIGGER attachments_replaced AFTER UPDATE OF uuid ON attachments
+BEGIN
+    DELETE FROM damaged
+        WHERE resource = OLD.resource AND content_type = OLD.content_type;
+END;

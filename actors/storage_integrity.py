@@ -1,0 +1,39 @@
+"""The storage area's handlers for looking after files: what is there, and in which state."""
+
+from functools import partial
+
+from repertory.actors.base import handles
+from repertory.actors.crew import Crew
+from repertory.actors.messages.integrity import ExamineFiles, SetAside, SurveyFiles
+from repertory.actors.reply import Reply, gather
+from repertory.integrity import Finding, IndexedFile, Survey
+from repertory.storage.areas.base import StorageArea
+from repertory.storage.examining import examine
+
+
+class StorageIntegrity:
+    """A part of ``StorageActor``, apart from it for length only."""
+
+    _area: StorageArea
+    _crew: Crew
+
+    @handles(SurveyFiles)
+    def survey_files(self, query: SurveyFiles) -> Reply[Survey]:
+        """List a part of the area."""
+        return self._crew.do(lambda: self._area.survey(query.folder))
+
+    @handles(ExamineFiles)
+    def examine_files(self, query: ExamineFiles) -> Reply[tuple[Finding, ...]]:
+        """Look at files: at many in one piece of work, but read each in one of its own."""
+
+        def look(file: IndexedFile) -> Finding:
+            return examine(self._area, file, checksums=query.checksums)
+
+        if query.checksums:
+            return gather([self._crew.do(partial(look, file)) for file in query.files])
+        return self._crew.do(lambda: tuple(look(file) for file in query.files))
+
+    @handles(SetAside)
+    def set_aside(self, command: SetAside) -> Reply[bool]:
+        """Move a file to the lost-and-found folder."""
+        return self._crew.do(lambda: self._area.set_aside(command.uuid))

@@ -1,0 +1,85 @@
+"""The parts of an archive, made as the settings have it: for the server, and for commands."""
+
+from pathlib import Path
+
+from repertory.conf.settings import Settings
+from repertory.errors import BadParameter, CannotStart
+from repertory.maintags import NAMES
+from repertory.model import Compression, Level
+from repertory.storage.dicom import tag_name
+from repertory.storage.files import FileOptions
+from repertory.storage.index.policy import Overwriting, StorePolicy
+from repertory.storage.index.sqlite.engine import SqliteEngine
+from repertory.storage.main_tags import MainDicomTags
+from repertory.storage.resolving import resolve_tag
+
+
+def files_folder(settings: Settings) -> Path:
+    """The folder of the files."""
+    return Path(settings.storage_directory)
+
+
+def index_folder(settings: Settings) -> Path:
+    """The folder of the index."""
+    return Path(settings.index_directory or settings.storage_directory)
+
+
+def main_tags_of(settings: Settings) -> MainDicomTags:
+    """The tags that the index keeps.
+
+    Raises:
+        CannotStart: the option ExtraMainDicomTags names a tag that nobody knows.
+    """
+    return MainDicomTags.defaults(_extra_tags(settings))
+
+
+def engine_of(
+    settings: Settings,
+    main_tags: MainDicomTags,
+    *,
+    folder: Path | None = None,
+    synchronous: str | None = None,
+) -> SqliteEngine:
+    """The database of the index, in another folder or synchronized otherwise if one is given."""
+    return SqliteEngine(
+        folder or index_folder(settings),
+        synchronous=synchronous or settings.index_synchronous,
+        signatures={level: main_tags.signature(level) for level in Level},
+        tag_names={tag: tag_name(tag) for tag in main_tags.levels if tag not in NAMES},
+    )
+
+
+def store_policy_of(settings: Settings) -> StorePolicy:
+    """What the index does with an instance that is there already, or for which there is no room."""
+    return StorePolicy(
+        overwriting=Overwriting(settings.overwrite_mode),
+        maximum_size=settings.maximum_storage_size << 20,
+        maximum_patients=settings.maximum_patient_count,
+        recycles=settings.maximum_storage_mode == "Recycle",
+    )
+
+
+def file_options_of(settings: Settings) -> FileOptions:
+    """How files are kept."""
+    by_word = {"Zstandard": Compression.ZSTANDARD, "ZlibWithSize": Compression.ZLIB_WITH_SIZE}
+    packed = by_word[settings.storage_compression_format]
+    return FileOptions(
+        compression=packed if settings.storage_compression else Compression.NONE,
+        packed=packed,
+        level=settings.storage_compression_level,
+        keep_md5=settings.store_md5_for_attachments,
+        verify=settings.verify_reads,
+        cache_size=settings.maximum_storage_cache_size << 20,
+    )
+
+
+def _extra_tags(settings: Settings) -> dict[Level, list[str]]:
+    """The option ExtraMainDicomTags, with the tags as numbers."""
+    levels = {level.word: level for level in Level}
+    try:
+        return {
+            levels[word]: [resolve_tag(name) for name in names]
+            for word, names in settings.extra_main_dicom_tags.items()
+        }
+    except BadParameter as error:
+        raise CannotStart(f"ExtraMainDicomTags: {error}") from error

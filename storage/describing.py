@@ -1,0 +1,87 @@
+"""What the index would record of a file that lies in the storage area, from the file alone."""
+
+import hashlib
+from pathlib import Path
+
+from repertory.errors import FileCorrupted, NotDicom
+from repertory.model import Attachment, Compression, ContentType, Summary
+from repertory.storage.compression import decompress
+from repertory.storage.dicom.summary import summarize
+from repertory.storage.main_tags import MAIN_DICOM_TAGS, MainDicomTags
+
+_PIECE = 1 << 20
+_IN_MEMORY = 16 << 20
+"""Files up to this size are read once, into memory; larger ones twice."""
+
+_ZSTANDARD = b"\x28\xb5\x2f\xfd"
+"""How a frame begins (RFC 8878 section 3.1.1)."""
+
+
+def describe_file(
+    path: Path, uuid: str, *, keep_md5: bool, main_tags: MainDicomTags = MAIN_DICOM_TAGS
+) -> tuple[Summary, Attachment]:
+    """Summary and attachment of a DICOM file, plain or compressed (ZLIB_WITH_SIZE, ZSTANDARD).
+
+    Raises:
+        NotDicom: it is neither.
+        MissingTag: it lacks an identifier.
+        FileCorrupted: it is compressed, and cannot be unpacked.
+        OSError: it cannot be read.
+    """
+    size = path.stat().st_size
+    content = path.read_bytes() if size <= _IN_MEMORY else None
+    plain: bytes | Path = path if content is None else content
+    md5 = ""
+    if keep_md5:
+        md5 = _md5_of_file(path) if content is None else _md5(content)
+    form, plain_size, plain_md5 = Compression.NONE, size, md5
+    try:
+        summary = summarize(plain, main_tags)
+    except NotDicom:
+        form = form_of(path)
+        if form is Compression.NONE:
+            if _claims_to_be_dicom(path):
+                raise FileCorrupted("A DICOM file is not whole.") from None
+            raise
+        unpacked = decompress(path.read_bytes() if content is None else content, form)
+        summary = summarize(unpacked, main_tags)
+        plain_size, plain_md5 = len(unpacked), _md5(unpacked) if keep_md5 else ""
+    return summary, Attachment(
+        uuid=uuid,
+        content_type=ContentType.DICOM,
+        uncompressed_size=plain_size,
+        uncompressed_md5=plain_md5,
+        compressed_size=size,
+        compressed_md5=md5,
+        compression=form,
+    )
+
+
+def form_of(path: Path) -> Compression:
+    """In which form a file seems to be stored, by how it begins."""
+    with path.open("rb") as file:
+        head = file.read(16)
+    if head.startswith(_ZSTANDARD):
+        return Compression.ZSTANDARD
+    # Orthanc's size, then a zlib header: RFC 1950 section 2.2, deflate with a 32 KB window.
+    if len(head) > 10 and head[8] == 0x78 and int.from_bytes(head[8:10], "big") % 31 == 0:
+        return Compression.ZLIB_WITH_SIZE
+    return Compression.NONE
+
+
+def _claims_to_be_dicom(path: Path) -> bool:
+    """Whether a file begins like one of PS3.10 section 7.1."""
+    with path.open("rb") as file:
+        return file.read(132)[128:] == b"DICM"
+
+
+def _md5(content: bytes) -> str:
+    return hashlib.md5(content, usedforsecurity=False).hexdigest()
+
+
+def _md5_of_file(path: Path) -> str:
+    digest = hashlib.md5(usedforsecurity=False)
+    with path.open("rb") as file:
+        while piece := file.read(_PIECE):
+            digest.update(piece)
+    return digest.hexdigest()
