@@ -145,7 +145,11 @@ async def delete_attachment(request: web.Request, level: Level) -> web.Response:
         content_type=number,
         expected=revisions.expected_for_deletion(request),
     )
-    await ask(request, command)
+    try:
+        await ask(request, command)
+    except UnknownItem as error:
+        # Orthanc's code for what is missing; an unknown name has another one.
+        raise UnknownResource("There is no such attachment.") from error
     return done()
 
 

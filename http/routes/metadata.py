@@ -8,7 +8,7 @@ from repertory.actors.messages.metadata import (
     ListMetadata,
     SetMetadata,
 )
-from repertory.errors import Forbidden
+from repertory.errors import Forbidden, UnknownItem, UnknownResource
 from repertory.http import params, revisions
 from repertory.http.answers import answer, done, text_answer
 from repertory.http.bodies import read_text
@@ -91,7 +91,11 @@ async def delete_metadata(request: web.Request, level: Level) -> web.Response:
         number=number,
         expected=revisions.expected_for_deletion(request),
     )
-    await ask(request, command)
+    try:
+        await ask(request, command)
+    except UnknownItem as error:
+        # Orthanc's code for what is missing; an unknown name has another one.
+        raise UnknownResource("There is no such metadata.") from error
     return done()
 
 

@@ -12,25 +12,19 @@ from repertory.actors.messages.reconstruction import (
     ReconstructionReport,
     ReconstructResource,
 )
-from repertory.errors import NotDicom, UnknownItem
+from repertory.errors import NotDicom
 from repertory.http import params
 from repertory.http.answers import answer, done, ready_answer
 from repertory.http.bodies import read_text
 from repertory.http.bridge import BOARD, ask
+from repertory.http.names import vocabulary
 from repertory.http.routing import Routes
-from repertory.model import ContentType, Level
+from repertory.model import Level
 
 routes = Routes()
 
 PATIENCE = 7 * 24 * 3600.0
 """Seconds that a client may wait for a reconstruction: it reads every file."""
-
-_LARGEST_TYPE = 65535
-_CONTENT_TYPES = {
-    "dicom": ContentType.DICOM,
-    "dicom-as-json": ContentType.DICOM_AS_JSON,
-    "dicom-until-pixel-data": ContentType.DICOM_UNTIL_PIXEL_DATA,
-}
 
 
 @routes.post("/{level}/{id}/reconstruct")
@@ -86,19 +80,11 @@ async def _recompress(request: web.Request, level: Level, *, compressed: bool) -
     question = RecompressAttachment(
         level=level,
         id=params.resource_id(request),
-        content_type=_content_type(request.match_info["name"]),
+        content_type=vocabulary(request).attachments.number(request.match_info["name"]),
         compressed=compressed,
     )
     await ask(request, question)
     return ready_answer({})
-
-
-def _content_type(name: str) -> int:
-    if name in _CONTENT_TYPES:
-        return _CONTENT_TYPES[name]
-    if not (name.isascii() and name.isdigit()) or int(name) > _LARGEST_TYPE:
-        raise UnknownItem
-    return int(name)
 
 
 async def _reconstruct(

@@ -94,8 +94,10 @@ def test_a_metadata_that_is_missing_is_404_without_a_body(client, ids, name):
     assert (response.status, response.content) == (404, b"")
 
 
-def test_to_delete_what_is_missing_is_an_unknown_item(client, ids):
-    assert code_of(client("DELETE", path_of(ids, Level.STUDY, "mine"))) == 7
+def test_to_delete_what_is_missing_is_an_unknown_resource(client, ids):
+    response = client("DELETE", path_of(ids, Level.STUDY, "mine"))
+
+    assert (response.status, code_of(response)) == (404, 17)
 
 
 @pytest.mark.parametrize("method", ["GET", "PUT", "DELETE"])

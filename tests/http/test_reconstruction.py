@@ -103,6 +103,7 @@ def test_an_attachment_is_compressed_and_uncompressed(archive, client, name, num
 
 @pytest.mark.parametrize("name", ["unheard-of", "-1", "99999999", "²"])
 def test_an_attachment_of_no_known_name_is_not_there(archive, client, name):
+    archive.plays(RecompressAttachment, UnknownItem())
     path = f"/instances/{ID}/attachments/{name.replace('²', '%C2%B2')}/compress"
 
     assert client("POST", path).status == 404
