@@ -17,7 +17,6 @@ from repertory.actors.messages.tags import (
 from repertory.actors.reply import Reply, gather
 from repertory.errors import FileCorrupted, NotDicom
 from repertory.model import Level, Metadata, ResourceId
-from repertory.storage.dicom.content import content
 from repertory.storage.dicom.modules import MODULES
 from repertory.storage.dicom.tags_json import in_form
 
@@ -95,6 +94,9 @@ class StorageTags:
     @handles(ReadContent)
     def read_content(self, query: ReadContent) -> Reply[bytes | tuple[str, ...]]:
         """Read an instance up to its pixels, and follow the path."""
+        from repertory.storage.dicom.content import (  # noqa: PLC0415 - it brings pydicom
+            content,
+        )
 
         def read(found: AttachmentDescription) -> bytes | tuple[str, ...]:
             offset = found.metadata.get(Metadata.PIXEL_DATA_OFFSET, "")

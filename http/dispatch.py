@@ -10,7 +10,15 @@ import structlog
 from aiohttp import hdrs, web
 
 from repertory.conf.settings import Settings
-from repertory.errors import BadRequest, NoReplyInTime, RepertoryError, UnknownResource
+from repertory.errors import (
+    ArchiveFull,
+    BadRequest,
+    IndexBusy,
+    NoReplyInTime,
+    RepertoryError,
+    ShuttingDown,
+    UnknownResource,
+)
 from repertory.http.answers import done
 from repertory.http.auth import Guard
 from repertory.http.errors import Row, bare_answer, describe, error_answer, row_of
@@ -147,12 +155,13 @@ def _log_failure(request: web.Request, error: RepertoryError) -> None:
     status = row_of(error).status
     if status < HTTPStatus.INTERNAL_SERVER_ERROR:
         return
-    told = log.warning if status == HTTPStatus.SERVICE_UNAVAILABLE else log.error
+    expected = isinstance(error, ArchiveFull | IndexBusy | NoReplyInTime | ShuttingDown)
+    told = log.warning if expected else log.error
     told(
         "request_failed",
         method=request.method,
         path=request.path,
         status=status,
         error=type(error).__name__,
-        exc_info=error if not isinstance(error, NoReplyInTime) else None,
+        exc_info=None if expected else error,
     )

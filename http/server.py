@@ -29,8 +29,8 @@ _BACKLOG = 1024
 _LONGEST_HEADER = 1 << 16
 _LAST_MOMENT = 0.05
 """Seconds that connections get to end once all is said."""
-_TURNS_TO_BEGIN = 3
-"""Turns of the loop after which a connection is served, or a request being handled."""
+_TURNS_TO_BEGIN = 10
+"""Turns of the loop within which an accepted connection waits for its request; three will do."""
 
 
 class HttpServer:

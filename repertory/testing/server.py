@@ -91,6 +91,7 @@ class ServerProcess:
             tls: how to speak to a server with ``SslEnabled``.
             options: the configuration, where it differs from the defaults.
         """
+        folder = folder.absolute()
         folder.mkdir(parents=True, exist_ok=True)
         self.folder = folder
         self.storage = folder / "archive"

@@ -20,7 +20,8 @@ STAGING = ".staging"
 NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 """The errors of the operating system that mean that the disk, or one's share of it, is full."""
 
-_TRIES = 3
+_TRIES = 100
+"""Each needs another thread that took the folder away just then."""
 
 
 class FilesystemArea:
@@ -232,7 +233,9 @@ class FilesystemArea:
                 # The folder is new, or `remove` took it away between two of our steps.
                 if attempt == _TRIES:
                     raise
-                os.makedirs(folder, exist_ok=True)  # noqa: PTH103
+                # Taken away while it was made, or between mkdir's failure and its second look.
+                with suppress(FileNotFoundError, FileExistsError):
+                    os.makedirs(folder, exist_ok=True)  # noqa: PTH103
 
 
 def _failure(error: OSError) -> ArchiveFull | StorageFailed:

@@ -7,10 +7,9 @@ pydicom's call one differently, ours is pydicom's, in CamelCase.
 
 import re
 from collections.abc import Collection
-from functools import lru_cache
+from functools import cache, lru_cache
+from types import ModuleType
 from typing import NamedTuple
-
-from pydicom.datadict import get_entry, get_private_entry, keyword_dict, tag_for_keyword
 
 from repertory.maintags import NAMES
 
@@ -20,6 +19,18 @@ _UNKNOWN = "Unknown Tag & Data"
 _AMBIGUOUS = {"US or SS": "US", "OB or OW": "OW", "US or OW": "OW", "US or SS or OW": "OW"}
 
 _TAG = re.compile(r"([0-9a-fA-F]{4})[,-]?([0-9a-fA-F]{4})")
+
+
+@cache
+def _dictionary() -> ModuleType:
+    """Pydicom's dictionary, loaded when the first file comes.
+
+    It brings all of pydicom, and NumPy where that is installed: a fifth of a second, and 20 to
+    40 MB, which an archive that was just started can do without.
+    """
+    from pydicom import datadict  # noqa: PLC0415 - see above
+
+    return datadict
 
 
 class Entry(NamedTuple):
@@ -50,7 +61,7 @@ def _look_up(tag: int) -> Entry:
     text = f"{group:04x},{element:04x}"
     private = bool(group & 1)
     try:
-        vr, _, _, retired, keyword = get_entry(tag)
+        vr, _, _, retired, keyword = _dictionary().get_entry(tag)
     except KeyError:
         vr, retired, keyword = "UN", "", ""
     if keyword:
@@ -74,7 +85,7 @@ def private_entry(tag: int, creator: str) -> Entry:
     """The entry of a private element in the block that ``creator`` reserved."""
     text = f"{tag >> 16:04x},{tag & 0xFFFF:04x}"
     try:
-        vr, _, description, _ = get_private_entry(tag, creator)
+        vr, _, description, _ = _dictionary().get_private_entry(tag, creator)
     except KeyError:
         return Entry(text, _UNKNOWN, "UN")
     words = re.findall(r"[A-Za-z0-9]+", description)
@@ -86,7 +97,7 @@ def private_entry(tag: int, creator: str) -> Entry:
 
 def is_public_name(name: str) -> bool:
     """Whether a public element has this name."""
-    return tag_for_keyword(name) is not None
+    return _dictionary().tag_for_keyword(name) is not None
 
 
 def parse_tag(text: str) -> int | None:
@@ -100,7 +111,7 @@ def tag_of(keyword: str) -> str | None:
     tag = parse_tag(keyword)
     # Some entries of the dictionary have no keyword: "" is not theirs.
     if tag is None and keyword:
-        tag = tag_for_keyword(keyword.removeprefix("RETIRED_"))
+        tag = _dictionary().tag_for_keyword(keyword.removeprefix("RETIRED_"))
     return None if tag is None else ENTRIES[tag].tag
 
 
@@ -112,4 +123,5 @@ def tag_name(tag: str) -> str:
 
 def keywords() -> Collection[str]:
     """The keywords of the dictionary."""
-    return keyword_dict.keys()
+    names: Collection[str] = _dictionary().keyword_dict.keys()
+    return names

@@ -7,7 +7,6 @@ from typing import Final
 from repertory.errors import MissingTag, NotDicom
 from repertory.model import Identity, Level, Summary, Tags
 from repertory.storage.dicom.character_sets import DEFAULT_ENCODING, character_set
-from repertory.storage.dicom.fallback import scan_by_pydicom
 from repertory.storage.dicom.layout import (
     BIG,
     LITTLE,
@@ -79,6 +78,8 @@ def summarize(
             layout, scanned = _scan(window, plan)
         except (Damaged, zlib.error) as error:
             raise NotDicom from error
+        if layout.start == window.size:
+            raise NotDicom("The file ends before its data set.")
     return _summary(layout, scanned, plan, default_encoding)
 
 
@@ -87,6 +88,10 @@ def _scan(window: Window, plan: "_Plan") -> tuple[Layout, Scanned]:
         layout = read_layout(window)
         return layout, scan(window, layout, plan.keys[layout.order.little])
     except Unfamiliar:
+        from repertory.storage.dicom.fallback import (  # noqa: PLC0415 - see names
+            scan_by_pydicom,
+        )
+
         return scan_by_pydicom(window, plan.tags)
 
 

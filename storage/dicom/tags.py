@@ -14,7 +14,6 @@ from typing import Final
 from repertory.errors import NotDicom
 from repertory.model import TagForm
 from repertory.storage.dicom.character_sets import DEFAULT_ENCODING
-from repertory.storage.dicom.fallback import header_by_pydicom, tags_by_pydicom
 from repertory.storage.dicom.layout import LITTLE, Damaged, Layout, Unfamiliar, read_layout
 from repertory.storage.dicom.names import ENTRIES
 from repertory.storage.dicom.reader import Reader
@@ -87,6 +86,10 @@ def _header(window: Window, writer: Writer) -> Json:
         reader = Reader(window.data, LITTLE, writer, DEFAULT_ENCODING)
         return reader.read(layout.meta, layout.start, explicit=True)
     except Unfamiliar:
+        from repertory.storage.dicom.fallback import (  # noqa: PLC0415 - see names
+            header_by_pydicom,
+        )
+
         return header_by_pydicom(window, writer)
 
 
@@ -97,6 +100,10 @@ def _tags(window: Window, writer: Writer, default_encoding: str) -> Json:
         reader = Reader(data, layout.order, writer, default_encoding)
         return reader.read(start, len(data), explicit=layout.explicit)
     except Unfamiliar:
+        from repertory.storage.dicom.fallback import (  # noqa: PLC0415 - see names
+            tags_by_pydicom,
+        )
+
         return tags_by_pydicom(window, writer, default_encoding)
 
 

@@ -1,6 +1,6 @@
 """Taking over the index of an Orthanc: a new index of ours is made from its SQLite file.
 
-Orthanc's index (subsystems of version 0.9.5 to 1.13, schema 6) is only read, and not even locked
+Orthanc's index (schema 6, that of versions 0.9.5 to 1.13) is only read, and not even locked
 in a way that writes; the files that it lists stay where they are. Ours is made under another name
 and renamed when it is complete, so that whatever ends the work leaves nothing half behind.
 """

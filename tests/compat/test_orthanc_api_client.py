@@ -9,7 +9,7 @@ orthanc_api_client = pytest.importorskip(
     "orthanc_api_client", reason="orthanc-api-client is not installed (extra: compat)"
 )
 exceptions = orthanc_api_client.exceptions
-pytestmark = pytest.mark.filterwarnings("default")
+pytestmark = pytest.mark.filterwarnings("ignore")
 
 
 @pytest.fixture
@@ -24,7 +24,7 @@ def test_it_sees_an_orthanc(client):
     assert client.get_system()["ApiVersion"] == 31
     assert not client.has_loaded_plugin("dicom-web")
     assert client.capabilities.has_extended_changes
-    assert not client.capabilities.has_extended_find
+    assert client.capabilities.has_extended_find
 
 
 def test_it_uploads_and_navigates(client, files, tmp_path):
@@ -160,3 +160,27 @@ def test_it_logs_in(tmp_path):
         wrong = orthanc_api_client.OrthancApiClient(server.url, user="alice", pwd="wrong")
         with pytest.raises(exceptions.NotAuthorized):
             wrong.studies.get_all_ids()
+
+
+def test_it_finds_labels_and_annotates(client, files):
+    for content in files:
+        client.upload(content)
+    (study,) = client.studies.find(query={"PatientID": "COMP*"}, case_sensitive=False)
+    assert client.studies.find(query={"PatientID": "NOBODY"}) == []
+
+    client.studies.add_label(study.orthanc_id, "urgent")
+    assert client.get_all_labels() == ["urgent"]
+    found = client.studies.find(query={}, labels=["urgent"])
+    assert [it.orthanc_id for it in found] == [study.orthanc_id]
+    client.studies.delete_label(study.orthanc_id, "urgent")
+    assert client.studies.get_labels(study.orthanc_id) == []
+
+    client.studies.set_string_metadata(study.orthanc_id, "1024", "first")
+    value, revision = client.studies.get_string_metadata_with_revision(study.orthanc_id, "1024")
+    assert value == "first"
+    client.studies.set_string_metadata(study.orthanc_id, "1024", "second", match_revision=revision)
+    with pytest.raises(exceptions.Conflict):
+        client.studies.set_string_metadata(
+            study.orthanc_id, "1024", "third", match_revision=revision
+        )
+    assert client.studies.get_string_metadata(study.orthanc_id, "1024") == "second"

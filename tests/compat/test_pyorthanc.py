@@ -5,7 +5,7 @@ import pytest
 
 pyorthanc = pytest.importorskip("pyorthanc", reason="pyorthanc is not installed (extra: compat)")
 httpx = pytest.importorskip("httpx")
-pytestmark = pytest.mark.filterwarnings("default")
+pytestmark = pytest.mark.filterwarnings("ignore")
 
 
 @pytest.fixture

@@ -92,7 +92,7 @@ BODIES = {
     "JSON": (b'{"PatientName": "' + SECRET.encode() + b'"}', 400, 15),
     "zeros": (bytes(10_000), 400, 15),
     "noise": (random.Random(3).randbytes(10_000), 400, 15),
-    "a preamble alone": (bytes(128) + b"DICM", 404, 21),
+    "a preamble alone": (bytes(128) + b"DICM", 400, 15),
     "a meta header alone": (file()[:340], 400, 15),
     "no SOPInstanceUID": (lambda: without("SOPInstanceUID"), 404, 21),
     "no SeriesInstanceUID": (lambda: without("SeriesInstanceUID"), 404, 21),
