@@ -2,16 +2,17 @@
 
 import hashlib
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from repertory.errors import FileCorrupted, NotDicom
 from repertory.model import Attachment, Compression, ContentType, Summary
-from repertory.storage.compression import decompress
+from repertory.storage.compression import decompress, decompressed
 from repertory.storage.dicom.summary import summarize
 from repertory.storage.main_tags import MAIN_DICOM_TAGS, MainDicomTags
 
 _PIECE = 1 << 20
 _IN_MEMORY = 16 << 20
-"""Files up to this size are read once, into memory; larger ones twice."""
+"""Files up to this size are read once, into memory; larger ones twice, or unpacked to a disk."""
 
 _ZSTANDARD = b"\x28\xb5\x2f\xfd"
 """How a frame begins (RFC 8878 section 3.1.1)."""
@@ -43,9 +44,16 @@ def describe_file(
             if _claims_to_be_dicom(path):
                 raise FileCorrupted("A DICOM file is not whole.") from None
             raise
-        unpacked = decompress(path.read_bytes() if content is None else content, form)
-        summary = summarize(unpacked, main_tags)
-        plain_size, plain_md5 = len(unpacked), _md5(unpacked) if keep_md5 else ""
+        if content is None:
+            with TemporaryDirectory(prefix="repertory-") as folder:
+                copy = Path(folder) / "plain"
+                _unpack(path, size, form, copy)
+                summary = summarize(copy, main_tags)
+                plain_size, plain_md5 = copy.stat().st_size, _md5_of_file(copy) if keep_md5 else ""
+        else:
+            unpacked = decompress(content, form)
+            summary = summarize(unpacked, main_tags)
+            plain_size, plain_md5 = len(unpacked), _md5(unpacked) if keep_md5 else ""
     return summary, Attachment(
         uuid=uuid,
         content_type=ContentType.DICOM,
@@ -73,6 +81,18 @@ def _claims_to_be_dicom(path: Path) -> bool:
     """Whether a file begins like one of PS3.10 section 7.1."""
     with path.open("rb") as file:
         return file.read(132)[128:] == b"DICM"
+
+
+def _unpack(path: Path, stored: int, form: Compression, to: Path) -> None:
+    """Write the file that is in ``path`` as it was before it was compressed."""
+    with path.open("rb") as file, to.open("wb") as plain:
+
+        def read(start: int, length: int) -> bytes:
+            file.seek(start)
+            return file.read(length)
+
+        for piece in decompressed(read, stored, form):
+            plain.write(piece)
 
 
 def _md5(content: bytes) -> str:

@@ -10,11 +10,13 @@ from repertory.actors.messages.attachments import DescribeAttachment, ReadAttach
 from repertory.actors.messages.instances import StoreInstance
 from repertory.actors.messages.resources import DescribeResources
 from repertory.actors.messages.system import DescribeTotals
-from repertory.errors import CannotStart
+from repertory.errors import CannotStart, FileCorrupted
 from repertory.model import Compression, Level
 from repertory.rebuild import WORK_FOLDER, Rebuild
+from repertory.storage import describing
 from repertory.storage.areas import FilesystemArea
 from repertory.storage.compression import compress
+from repertory.storage.describing import describe_file
 from repertory.testing.files import make_dicom, make_study
 
 
@@ -141,6 +143,21 @@ def test_compressed_files_are_known_by_their_beginning(options, area, form, size
     assert attachment.compression is form
     assert attachment.uncompressed_size == len(content)
     assert attachment.compressed_size == len(packed)
+
+
+@pytest.mark.parametrize("form", [Compression.ZLIB_WITH_SIZE, Compression.ZSTANDARD])
+def test_a_large_compressed_file_is_described_as_a_small_one_is(tmp_path, form, monkeypatch):
+    content = make_dicom(size=5 << 20)
+    path = tmp_path / "file"
+    path.write_bytes(compress(content, form, level=1, head=300))
+    in_memory = describe_file(path, "", keep_md5=True)
+    monkeypatch.setattr(describing, "_IN_MEMORY", 1000)
+
+    assert describe_file(path, "", keep_md5=True) == in_memory
+    assert in_memory[1].uncompressed_size == len(content)
+    path.write_bytes(path.read_bytes()[:-100])
+    with pytest.raises(FileCorrupted):
+        describe_file(path, "", keep_md5=True)
 
 
 def test_an_interrupted_run_is_gone_on_with(options):

@@ -101,24 +101,6 @@ def test_a_full_disk_is_said_to_be_full_and_takes_files_again_when_there_is_room
     assert area.size(FILE, 1) == 600_000
 
 
-@pytest.mark.parametrize("synchronize", [False, True])
-def test_files_come_and_go_in_one_folder_at_once(tmp_path, synchronize):
-    area = FilesystemArea(tmp_path, synchronize=synchronize)
-    area.open()
-
-    def come_and_go(number):
-        for turn in range(100):
-            name = f"abcd0000-0000-4000-8000-{number:06}{turn:06}"
-            area.create(name, 1, b"content")
-            assert area.read(name, 1) == b"content"
-            area.remove(name, 1)
-
-    with ThreadPoolExecutor(8) as pool:
-        list(pool.map(come_and_go, range(8)))
-
-    assert list(area.names()) == []
-
-
 def test_what_is_set_aside_can_be_moved_back(tmp_path):
     area = FilesystemArea(tmp_path)
     area.open()
@@ -147,3 +129,21 @@ def test_a_survey_counts_what_is_none_of_ours(tmp_path):
     assert list(survey.files) == ["abcdef00-0000-4000-8000-000000000000"]
     assert survey.foreign == 5
     assert area.survey(0xAC).files == {}
+
+
+@pytest.mark.parametrize("synchronize", [False, True])
+def test_files_come_and_go_in_one_folder_at_once(tmp_path, synchronize):
+    area = FilesystemArea(tmp_path, synchronize=synchronize)
+    area.open()
+
+    def come_and_go(number):
+        for turn in range(100):
+            name = f"abcd0000-0000-4000-8000-{number:06}{turn:06}"
+            area.create(name, 1, b"content")
+            assert area.read(name, 1) == b"content"
+            area.remove(name, 1)
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(come_and_go, range(8)))
+
+    assert list(area.names()) == []
