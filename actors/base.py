@@ -131,6 +131,7 @@ class RepertoryActor(pykka.ThreadingActor):
         try:
             return self._table[kind](message)
         except Exception:
+            # Nobody waits for an event: raised further, its failure would end the actor.
             if not isinstance(message, Event):
                 raise
             log.exception("event_failed", event_type=kind.__name__)

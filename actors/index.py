@@ -262,6 +262,7 @@ class IndexActor(IndexItems, RepertoryActor):
             self._outcomes.append((reply, None, error, ()))
             failure = error
         except Exception:
+            # A defect in one change is that change's failure; the writer goes on.
             log.exception("change_failed")
             failure = IndexFailed()
             self._outcomes.append((reply, None, failure, ()))
