@@ -41,6 +41,7 @@ from repertory.actors.messages.system import DescribeIndex, DescribeTotals
 from repertory.actors.reply import Reply
 from repertory.actors.switchboard import Switchboard
 from repertory.integrity import DamageMark, IndexedFile, Recount, WrongCounter
+from repertory.items import Unstable
 from repertory.model import (
     ChangePage,
     IndexDescription,
@@ -50,7 +51,6 @@ from repertory.model import (
     ResourceRef,
     ResourceStatistics,
     Totals,
-    Unstable,
 )
 from repertory.storage.index.base import IndexEngine, IndexReader
 
@@ -148,9 +148,9 @@ class IndexReaderActor(IndexReaderItems, RepertoryActor):
         return self._reader.describe_last_change(deletions=query.deletions)
 
     @handles(ListUnstable)
-    def list_unstable(self, _query: ListUnstable) -> tuple[Unstable, ...]:
+    def list_unstable(self, query: ListUnstable) -> tuple[Unstable, ...]:
         """Resources that are not stable yet."""
-        return self._reader.list_unstable()
+        return self._reader.list_unstable(query.limit)
 
     @handles(ListReleased)
     def list_released(self, query: ListReleased) -> tuple[ReleasedFile, ...]:

@@ -9,6 +9,7 @@ from repertory.conf.fields import (
     overwriting,
     port,
     positive,
+    quiet_periods,
     section,
     setting,
     tags_by_level,
@@ -29,6 +30,30 @@ class DelayedDeletionSettings:
         default=0,
         meaning="Milliseconds to wait after each file that was removed.",
         check=not_negative,
+    )
+
+
+@section("StableAges")
+class StableAgesSettings:
+    """StableAge for some instances: the longest counts where several of these apply."""
+
+    modality: dict[str, int] = setting(
+        default_factory=dict,
+        meaning='StableAge by Modality (0008,0060): {"US": 300}.',
+        check=quiet_periods(),
+        ours=True,
+    )
+    called_aet: dict[str, int] = setting(
+        default_factory=dict,
+        meaning="StableAge by the application entity title that the sender called.",
+        check=quiet_periods(titles=True),
+        ours=True,
+    )
+    remote_aet: dict[str, int] = setting(
+        default_factory=dict,
+        meaning="StableAge by the application entity title of the sender.",
+        check=quiet_periods(titles=True),
+        ours=True,
     )
 
 
@@ -270,6 +295,10 @@ class Settings:
     delayed_deletion: DelayedDeletionSettings = setting(
         default_factory=DelayedDeletionSettings,
         meaning="How files of deleted resources are removed.",
+    )
+    stable_ages: StableAgesSettings = setting(
+        default_factory=StableAgesSettings,
+        meaning="StableAge for some instances.",
     )
 
     @property

@@ -218,6 +218,7 @@ class Repertory:
         settings = self.settings
         main_tags = main_tags_of(settings)
         engine = engine_of(settings, main_tags)
+        policy = store_policy_of(settings)
         finding = FindingRules(
             main_tags=main_tags,
             case_sensitive_pn=settings.case_sensitive_pn,
@@ -229,7 +230,7 @@ class Repertory:
             board,
             IndexActor,
             engine=engine,
-            policy=store_policy_of(settings),
+            policy=policy,
             read_only=settings.read_only,
             log_exports=settings.log_exported_resources,
         )
@@ -254,7 +255,7 @@ class Repertory:
             throttle=settings.delayed_deletion.throttle_delay_ms / 1000,
             hold=RemovalHold(index_folder(settings) / HOLD_NAME),
         )
-        self._put_on(board, StabilityMonitorActor, stable_age=settings.stable_age)
+        self._put_on(board, StabilityMonitorActor, shortest_age=policy.stable_ages.shortest)
         self._put_on(board, IntegrityActor)
 
     def _put_on(self, board: Switchboard, actor: type[RepertoryActor], **parts: Any) -> None:

@@ -21,7 +21,6 @@ class Archive:
 
     def __init__(self, folder):
         self.folder = folder
-        self.stable_age = 60
         self.policy = StorePolicy()
         self.options = FileOptions()
         self.log_exports = False
@@ -52,7 +51,7 @@ class Archive:
                 },
             ),
             (DeletionQueueActor, {}),
-            (StabilityMonitorActor, {"stable_age": self.stable_age}),
+            (StabilityMonitorActor, {"shortest_age": self.policy.stable_ages.shortest}),
         ]
         self.refs = {
             actor: self.stage.put_on(actor, **parts)
