@@ -3,11 +3,11 @@
     python bench/pending.py                       # 100,000 that wait, on a new folder
     python bench/pending.py --waiting 10000
 
-An index is filled with studies of one instance, without files; a third of what waits are patients, a
-third studies, a third series. Then the server is started on a copy of it, in four states: nothing
+An index is filled with studies of one instance, without files; a third of what waits are patients,
+a third studies, a third series. Then the server is started on a copy of it, in four states: nothing
 waits, everything waits for a day, the same after the clock was set back by a week, and everything
-is long due. For the last, the table also tells how long all declarations took, and the slowest answer
-to ``GET /system`` meanwhile. The start is that of the whole process, until the first answer.
+is long due. For the last, the table also tells how long all declarations took, and the slowest
+answer to ``GET /system`` meanwhile. The start is that of the whole process, until the first answer.
 """
 
 import argparse
