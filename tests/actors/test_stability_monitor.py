@@ -1,4 +1,10 @@
+import tempfile
+from collections import Counter
+from pathlib import Path
+
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from repertory.actors.messages.changes import ListChanges
 from repertory.actors.messages.instances import InstanceStored, StoreInstance
@@ -440,3 +446,82 @@ def test_an_instance_with_a_short_age_brings_the_next_look_forward(stage):
 
     assert looks(stage) == 2
     stage.take_off(ref)
+
+
+# Any order of events
+
+
+AGES = {"CT": 10, "US": 40, "XA": 25}
+STEPS = st.one_of(
+    st.tuples(st.just("store"), st.sampled_from(["1", "2"]), st.sampled_from(sorted(AGES))),
+    st.tuples(st.just("wait"), st.sampled_from([0.25, 9.5, 11.0, 26.0, 41.0])),
+    st.tuples(st.just("restart"), st.sampled_from([0.0, 12.0, 50.0])),
+    st.tuples(st.just("declare"), st.sampled_from(["1", "2"]), st.booleans()),
+)
+
+
+class Waiting:
+    """What is not stable, in plain Python: since when each is quiet, and its age."""
+
+    def __init__(self):
+        self.now = 0.0
+        self.periods = {}
+        self.last = {}
+        self.events = []
+
+    def store(self, ids, age):
+        for key in ((level, ids.at(level)) for level in UPWARDS):
+            self.last[key] = max(age, self.periods.get(key, (0, 0))[1])
+            self.periods[key] = (self.now, self.last[key])
+
+    def wait(self, seconds):
+        self.now += seconds
+        due = [key for key, (since, age) in self.periods.items() if self.now >= since + age + 1]
+        for key in due:
+            del self.periods[key]
+            self.events.append(key)
+
+
+@given(st.lists(STEPS, min_size=3, max_size=12))
+@settings(max_examples=20, deadline=None)
+def test_whatever_happens_each_is_declared_when_it_is_due_and_once(archive_class, steps):
+    with tempfile.TemporaryDirectory() as folder:
+        archive = archive_class(Path(folder))
+        archive.policy = StorePolicy(stable_ages=StableAges(default=60, by_modality=AGES))
+        archive.restart()
+        waiting, studies = Waiting(), {}
+        try:
+            for verb, *values in steps:
+                play(archive, waiting, studies, verb, *values)
+                unstable = archive.stage.ask(ListUnstable(limit=0))
+                assert {(one.level, one.id) for one in unstable} == waiting.periods.keys()
+            changes = archive.stage.ask(ListChanges(limit=10_000)).changes
+            logged = [(one.level, one.id) for one in changes if one.type in STABLE]
+            assert Counter(logged) == Counter(waiting.events)
+        finally:
+            archive.stage.close()
+
+
+def play(archive, waiting, studies, verb, *values):
+    if verb == "store":
+        study, modality = values
+        content = make_dicom(patient_id=study, study=study, tags={"0008,0060": modality})
+        studies[study] = archive.stage.ask(StoreInstance(content=content)).ids
+        waiting.store(studies[study], AGES[modality])
+    elif verb == "wait":
+        archive.stage.clock.advance(values[0])
+        waiting.wait(values[0])
+    elif verb == "restart":
+        now = archive.stage.clock.now() + values[0]
+        archive.restart(Stage(clock=ManualClock(now=now)))
+        archive.stage.clock.advance(0)
+        waiting.wait(values[0])
+    elif values[0] in studies:
+        key = (Level.STUDY, studies[values[0]].study)
+        kind = DeclareStable if values[1] else DeclareUnstable
+        done = archive.stage.ask(kind(level=key[0], id=key[1]))
+        assert done is ((key in waiting.periods) is values[1])
+        if not values[1]:
+            waiting.periods[key] = (waiting.now, waiting.last[key])
+        elif waiting.periods.pop(key, None):
+            waiting.events.append(key)

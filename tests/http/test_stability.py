@@ -8,6 +8,7 @@ from repertory.actors.messages.instances import StoreInstance
 from repertory.model import Level
 from repertory.testing import ManualClock
 from repertory.testing.files import make_dicom, make_study
+from repertory.testing.server import until
 
 NOBODY = "11111111-11111111-11111111-11111111-11111111"
 UPWARDS = (Level.SERIES, Level.STUDY, Level.PATIENT)
@@ -65,6 +66,22 @@ def test_what_is_not_there_cannot_be_declared_anything(client, ids, word):
     assert declare(client, Level.STUDY, ids.series, word)[0] == 404
     assert client("POST", f"/instances/{ids.instance}/{word}", body=b"").status == 404
     assert client("GET", f"/studies/{ids.study}/{word}").status == 405
+
+
+def test_what_waits_when_the_archive_is_served_read_only_waits_for_a_run_that_may_write(whole):
+    clock = ManualClock()
+    writing = whole(clock=clock)
+    ids = writing.archive.ask(StoreInstance(content=make_dicom())).ids
+    writing.archive.stop()
+    reading = whole(clock=ManualClock(clock.now() + 3600), read_only=True)
+    study = f"/studies/{ids.study}"
+    assert reading.json(study)["IsStable"] is False
+    assert reading("POST", f"{study}/stable", body=b"").status == 404
+    reading.archive.stop()
+
+    client = whole(clock=ManualClock(clock.now() + 7200))
+    assert until(lambda: client.json(study)["IsStable"])
+    assert len(logged(client, "StableStudy")) == 1
 
 
 # What belongs to stability: LastUpdate, CompletedSeries, Status
