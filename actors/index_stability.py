@@ -40,6 +40,7 @@ class IndexStability:
     clock: Clock
     _writer: IndexWriter
     _policy: StorePolicy
+    _read_only: bool
     _epoch: float
 
     if TYPE_CHECKING:
@@ -96,7 +97,7 @@ class IndexStability:
 
     def _follow_wall_clock(self) -> None:
         astray = self.clock.now() - self.moment()
-        if abs(astray) < STEP:
+        if abs(astray) < STEP or self._read_only:
             return
         # Those before belong to the old timeline, and must not share the fate of this change.
         self._commit()

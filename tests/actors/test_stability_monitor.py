@@ -6,6 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from repertory.actors.index import IndexActor
+from repertory.actors.index_reader import IndexReaderActor
 from repertory.actors.messages.changes import ListChanges
 from repertory.actors.messages.instances import InstanceStored, StoreInstance
 from repertory.actors.messages.labels import AddLabel
@@ -20,7 +22,7 @@ from repertory.actors.messages.stability import (
     ResourceStabilized,
 )
 from repertory.actors.stability_monitor import StabilityMonitorActor
-from repertory.errors import IndexBusy, ShuttingDown, UnknownResource
+from repertory.errors import Forbidden, IndexBusy, ShuttingDown, UnknownResource
 from repertory.items import Stabilized
 from repertory.model import (
     ChangeType,
@@ -30,6 +32,7 @@ from repertory.model import (
     StoreStatus,
 )
 from repertory.storage.index.policy import Overwriting, StableAges, StorePolicy
+from repertory.storage.index.sqlite.engine import SqliteEngine
 from repertory.testing import ManualClock, Stage
 from repertory.testing.files import make_dicom
 
@@ -245,6 +248,22 @@ def test_a_sender_who_never_pauses_for_so_long_keeps_its_study_unstable(archive)
     archive.stage.clock.advance(0.5)
 
     assert len(stable_changes(archive)) == 3
+
+
+def test_an_index_that_is_read_only_declares_nothing_whatever_the_clock_does(archive):
+    store(archive)
+    archive.stage.close()
+    archive.stage = Stage()
+    engine = SqliteEngine(archive.folder / "index")
+    archive.stage.put_on(IndexActor, engine=engine, read_only=True)
+    archive.stage.put_on(IndexReaderActor, engine=engine)
+    before = archive.stage.ask(ListUnstable())
+    archive.stage.clock.set_back(3600)
+    for question in (DeclareDue(limit=1), DeclareStable(level=before[0].level, id=before[0].id)):
+        with pytest.raises(Forbidden):
+            archive.stage.ask(question)
+
+    assert archive.stage.ask(ListUnstable()) == before
 
 
 # What does not restart the time
