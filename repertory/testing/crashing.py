@@ -64,6 +64,10 @@ class Ledger:
         self.answers = 0
         self._seen: set[str] = set()
 
+    def of_client(self, number: int) -> dict[str, Sent]:
+        """What one client sent, in all its lives; others may be sending."""
+        return {id_: it for id_, it in self.sent.copy().items() if it.client == number}
+
     def check(self, server: ServerProcess, *, sample: int | None = None) -> None:
         """Compare all of it with a server that was started again.
 
@@ -172,9 +176,7 @@ class Client:
     def __init__(self, server: ServerProcess, ledger: Ledger, number: int) -> None:
         self.chance = random.Random(f"{ledger.seed} {ledger.crashes} {number}")  # noqa: S311
         self.mine = [
-            id_
-            for id_, it in ledger.sent.items()
-            if it.client == number and it.answered and not it.doomed
+            id_ for id_, it in ledger.of_client(number).items() if it.answered and not it.doomed
         ]
         """The instances that are there, and that nobody asked to delete."""
         self._ledger = ledger
@@ -236,8 +238,8 @@ class Client:
         doomed = [id_]
         if study:
             self._study = ""  # what comes next is not of a study that is going
-            mine = [one for one, it in sent.items() if it.client == self._number]
-            doomed = [one for one in mine if sent[one].study == sent[id_].study]
+            mine = self._ledger.of_client(self._number)
+            doomed = [one for one, it in mine.items() if it.study == sent[id_].study]
         for one in doomed:
             sent[one].doomed = True
         self.mine = [one for one in self.mine if not sent[one].doomed]
