@@ -7,6 +7,7 @@ import structlog
 
 from repertory.actors.base import RepertoryActor, handles
 from repertory.actors.index_items import IndexItems
+from repertory.actors.index_jobs import IndexJobs
 from repertory.actors.messages.attachments import (
     AttachmentsReleased,
     ForgetReleased,
@@ -53,7 +54,7 @@ class CommitGroup(Event):
     group: int
 
 
-class IndexActor(IndexItems, RepertoryActor):
+class IndexActor(IndexItems, IndexJobs, RepertoryActor):
     """The sole writer of the index.
 
     Changes are committed in groups: the first begins a transaction and puts a message to commit
