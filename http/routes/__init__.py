@@ -2,6 +2,7 @@
 
 from repertory.http.routes import (
     attachments,
+    bulk,
     changes,
     changes_stream,
     explorer,
@@ -10,6 +11,7 @@ from repertory.http.routes import (
     find,
     instances,
     integrity,
+    jobs,
     labels,
     metadata,
     plugins,
@@ -41,5 +43,7 @@ ALL: tuple[Routes, ...] = (
     find.routes,
     tags.routes,
     integrity.routes,
+    jobs.routes,
+    bulk.routes,
 )
 """Every topic, in the order of the reference."""
