@@ -7,11 +7,12 @@ from typing import Any, ClassVar, Self, TypeVar
 
 from repertory.actors.reply import Reply
 from repertory.actors.switchboard import Switchboard
-from repertory.errors import BadRequest
+from repertory.errors import BadRequest, IndexBusy, RepertoryError, ShuttingDown
 from repertory.jobs import JobFailure, JobId, JobStep, Object, RunTime
 
 T = TypeVar("T")
 
+_NOTHING_DONE = (IndexBusy, ShuttingDown)
 _WORDS: dict[type, str] = {
     bool: "true or false",
     int: "a whole number",
@@ -87,6 +88,30 @@ class Turn:
             failures=failures,
             pause=pause,
         )
+
+    def attempt(self, item: str, reply: Reply[Any]) -> Reply[tuple[JobFailure, ...]]:
+        """What became of one thing that was asked for: no failure, or that it could not be done.
+
+        A refusal, and what the archive failed to do, are the item's failure: the job goes on.
+        After ``IndexBusy`` and ``ShuttingDown`` nothing was done; these, and defects, pass through.
+
+        Args:
+            item: by what clients know it.
+            reply: what will be the answer.
+        """
+        outcome: Reply[tuple[JobFailure, ...]] = Reply()
+
+        def note(reply: Reply[Any]) -> None:
+            error = reply.error
+            if error is None:
+                outcome.set(())
+            elif isinstance(error, RepertoryError) and not isinstance(error, _NOTHING_DONE):
+                outcome.set((JobFailure(item, str(error)),))
+            else:
+                outcome.refuse(error)
+
+        reply.on_done(note)
+        return outcome
 
 
 class Job(ABC):
