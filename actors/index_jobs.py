@@ -16,9 +16,11 @@ from repertory.actors.messages.job_records import (
     RecordJobStep,
 )
 from repertory.actors.messages.jobs import ListJobFailures
+from repertory.actors.messages.reconstruction import FindNextSeries
 from repertory.actors.messages.resources import ResourceDeleted
 from repertory.actors.reply import Reply
 from repertory.jobs import BulkReceipt, JobFailure, JobRecord
+from repertory.model import ResourceId
 from repertory.storage.index.base import IndexReader, IndexWriter
 
 R = TypeVar("R")
@@ -90,6 +92,11 @@ class IndexReaderJobs:
     def list_job_records(self, _query: ListJobRecords) -> tuple[JobRecord, ...]:
         """All jobs."""
         return self._reader.list_jobs()
+
+    @handles(FindNextSeries)
+    def find_next_series(self, query: FindNextSeries) -> tuple[int, ResourceId] | None:
+        """The series after another one."""
+        return self._reader.find_next_series(query.after)
 
     @handles(ListJobFailures)
     def list_job_failures(self, query: ListJobFailures) -> tuple[JobFailure, ...]:

@@ -2,6 +2,7 @@
 
 from repertory.actors.jobs.base import Job
 from repertory.actors.jobs.bulk_delete import BulkDelete
+from repertory.actors.jobs.reconstruct import Reconstruct
 
-JOBS: dict[str, type[Job]] = {kind.type: kind for kind in (BulkDelete,)}
+JOBS: dict[str, type[Job]] = {kind.type: kind for kind in (BulkDelete, Reconstruct)}
 """Every type of job, by its name."""

@@ -1,17 +1,14 @@
 """A type of job of one's own: give many studies a label."""
 
-import json
 import tempfile
 import time
-import urllib.request
-from pathlib import Path
 from typing import Self
 
 from repertory import Repertory
 from repertory.actors.jobs import JOBS
 from repertory.actors.jobs.base import Job, Parameters, Turn
 from repertory.actors.messages.instances import StoreInstance
-from repertory.actors.messages.jobs import SubmitJob
+from repertory.actors.messages.jobs import DescribeJob, ListJobFailures, SubmitJob
 from repertory.actors.messages.labels import AddLabel
 from repertory.actors.messages.resources import ListResources
 from repertory.actors.reply import Reply
@@ -64,9 +61,9 @@ JOBS[LabelStudies.type] = LabelStudies
 
 
 def main() -> None:
-    """Label two studies and one that is not there, and look at the job over REST."""
+    """Label two studies and one that is not there, and look at the job."""
     with tempfile.TemporaryDirectory() as folder:
-        settings = Settings(http_port=0, storage_directory=str(Path(folder) / "archive"))
+        settings = Settings(http_server_enabled=False, storage_directory=folder)
         with Repertory(settings) as archive:
             for number in range(2):
                 archive.ask(StoreInstance(content=make_dicom(seed=number)))
@@ -74,17 +71,9 @@ def main() -> None:
             parameters = {"Resources": studies, "Label": "urgent"}
             id_ = archive.ask(SubmitJob(type=LabelStudies.type, parameters=parameters))
 
-            url = f"http://localhost:{archive.port}/jobs/{id_}"
-            while (job := get(url))["State"] in {"Pending", "Running"}:
+            while not (job := archive.ask(DescribeJob(id=id_))).state.is_final:
                 time.sleep(0.01)
-            print(job["State"], job["Content"], get(f"{url}/failures"))
-
-
-def get(url: str) -> Object:
-    """A JSON answer."""
-    with urllib.request.urlopen(url) as response:
-        answer: Object = json.load(response)
-        return answer
+            print(job.state.value, job.content, archive.ask(ListJobFailures(id=id_)))
 
 
 if __name__ == "__main__":

@@ -12,6 +12,7 @@ from repertory.jobs import (
     JobStep,
     Target,
 )
+from repertory.model import ResourceId
 
 
 class JobsReader(Protocol):
@@ -22,6 +23,9 @@ class JobsReader(Protocol):
 
     def list_job_failures(self, id_: JobId, since: int, limit: int) -> tuple[JobFailure, ...]:
         """What a job could not do, in the order of the items; ``limit`` 0 is no limit."""
+
+    def find_next_series(self, after: int) -> tuple[int, ResourceId] | None:
+        """The series that arrived next after the one with this number, with its own."""
 
 
 class JobsWriter(Protocol):

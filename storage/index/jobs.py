@@ -13,9 +13,11 @@ from repertory.jobs import (
     JobStep,
     Target,
 )
+from repertory.model import Level, ResourceId
 from repertory.storage.index.database import Database
 from repertory.storage.index.operations import bulk_deleting, jobs
 from repertory.storage.index.operations.group import Group
+from repertory.storage.index.operations.listing import find_after
 from repertory.storage.index.operations.recording import Recorder
 
 T = TypeVar("T")
@@ -33,6 +35,10 @@ class DatabaseJobsReader:
     def list_job_failures(self, id_: JobId, since: int, limit: int) -> tuple[JobFailure, ...]:
         """What a job could not do."""
         return jobs.list_job_failures(self._db, id_, since, limit)
+
+    def find_next_series(self, after: int) -> tuple[int, ResourceId] | None:
+        """The series that arrived next after another one."""
+        return find_after(self._db, Level.SERIES, after)
 
 
 class DatabaseJobsWriter:
