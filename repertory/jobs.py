@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any, NewType
 
-from repertory.model import Level, ResourceId, ResourceRef
+from repertory.model import Attachment, Level, ResourceId, ResourceRef
 
 JobId = NewType("JobId", str)
 """A UUID."""
@@ -39,6 +39,19 @@ class JobFailure:
 
     item: str
     reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobOutput:
+    """A file that a job made, under a ``key`` that is its own among those of the job.
+
+    It goes when the job is forgotten, or begins afresh. ``filename`` is what a client may call it.
+    """
+
+    key: str
+    attachment: Attachment
+    media_type: str
+    filename: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +107,8 @@ class JobStep:
     """What one step of a job came to; the index takes it down in one transaction.
 
     ``position`` and ``progress`` are those after it; ``done`` says that there is nothing left.
-    ``failures`` are what could not be done in this step. ``pause`` is how many seconds to wait
+    ``failures`` are what could not be done in this step, ``outputs`` the files that it made; one of
+    the same key takes the place of the one before. ``pause`` is how many seconds to wait
     before the next one. ``recorded`` says that the index has it already, because it did the
     step's work in the same transaction.
     """
@@ -105,6 +119,7 @@ class JobStep:
     progress: float = 0.0
     done: bool = False
     failures: tuple[JobFailure, ...] = ()
+    outputs: tuple[JobOutput, ...] = ()
     pause: float = 0.0
     recorded: bool = False
 

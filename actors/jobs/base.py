@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Self, TypeVar
 from repertory.actors.reply import Reply
 from repertory.actors.switchboard import Switchboard
 from repertory.errors import BadRequest, IndexBusy, RepertoryError, ShuttingDown
-from repertory.jobs import JobFailure, JobId, JobStep, Object, RunTime
+from repertory.jobs import JobFailure, JobId, JobOutput, JobStep, Object, RunTime
 
 T = TypeVar("T")
 
@@ -68,6 +68,7 @@ class Turn:
         progress: float = 0.0,
         done: bool = False,
         failures: tuple[JobFailure, ...] = (),
+        outputs: tuple[JobOutput, ...] = (),
         pause: float = 0.0,
     ) -> JobStep:
         """What the step came to.
@@ -77,6 +78,7 @@ class Turn:
             progress: how much of the whole job is done, 0 to 1.
             done: whether there is nothing left.
             failures: what could not be done, although the job goes on.
+            outputs: files that were made (``StoreOutput``), and that are the job's from now on.
             pause: seconds to wait before the next step.
         """
         return JobStep(
@@ -86,6 +88,7 @@ class Turn:
             progress=progress,
             done=done,
             failures=failures,
+            outputs=outputs,
             pause=pause,
         )
 

@@ -12,12 +12,20 @@ from repertory.actors.base import handles
 from repertory.actors.clock import Appointment, Clock
 from repertory.actors.jobs.base import Turn
 from repertory.actors.jobs.live import LiveJob
+from repertory.actors.messages.attachments import RemoveAttachment
 from repertory.actors.messages.base import Event, Message, message
 from repertory.actors.messages.job_records import ForgetJobs, RecordJobChange, RecordJobStep
 from repertory.actors.messages.jobs import JobFailed, JobSucceeded
 from repertory.actors.reply import Reply
 from repertory.actors.switchboard import Switchboard
-from repertory.errors import Failed, IndexBusy, JobCancelled, RepertoryError, ShuttingDown
+from repertory.errors import (
+    Failed,
+    IndexBusy,
+    IndexFailed,
+    JobCancelled,
+    RepertoryError,
+    ShuttingDown,
+)
 from repertory.jobs import JobError, JobId, JobState, JobStep
 
 log = structlog.get_logger(__name__)
@@ -174,7 +182,17 @@ class JobRunner:
             reply: Reply[_Taken] = Reply()
             reply.set(_Taken(step, None))
             return reply
-        return self.board.ask_soon(RecordJobStep(step=step)).then(lambda count: _Taken(step, count))
+        recorded = self.board.ask_soon(RecordJobStep(step=step))
+        recorded.on_done(partial(self._take_back, step))
+        return recorded.then(lambda count: _Taken(step, count))
+
+    def _take_back(self, step: JobStep, reply: Reply[int]) -> None:
+        """Remove the files of a step that was refused: it will be done again, and make others."""
+        # As for instances: after IndexFailed nobody knows whether they are recorded.
+        if reply.error is not None and not isinstance(reply.error, IndexFailed):
+            for output in step.outputs:
+                it = output.attachment
+                self.board.ask_soon(RemoveAttachment(uuid=it.uuid, content_type=it.content_type))
 
     def _tell_end(self, id_: JobId, run: int, reply: Reply[_Taken]) -> None:
         if reply.error is not None:

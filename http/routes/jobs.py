@@ -1,10 +1,13 @@
 """Jobs: list, describe, pause, resume, cancel, do again, forget."""
 
 from collections.abc import Callable
+from typing import TypeVar
 
 from aiohttp import web
 
+from repertory.actors.messages.attachments import ReadFile
 from repertory.actors.messages.base import Command
+from repertory.actors.messages.job_outputs import DeleteJobOutput, DescribeJobOutput
 from repertory.actors.messages.jobs import (
     CancelJob,
     DeleteJob,
@@ -17,19 +20,27 @@ from repertory.actors.messages.jobs import (
 )
 from repertory.errors import BadParameter, BadRequest, UnknownResource
 from repertory.http import params
-from repertory.http.answers import answer, done, ready_answer
+from repertory.http.answers import answer, done, headers_for, ready_answer
 from repertory.http.bridge import ask
+from repertory.http.downloads import disposition, send_file
 from repertory.http.jobs import job_view
 from repertory.http.routing import Routes
 from repertory.jobs import JobId, JobState
 
 routes = Routes()
 
+Q = TypeVar("Q", DescribeJobOutput, DeleteJobOutput)
+
 _STATES = {state.value: state for state in JobState}
 
 
 def _job(request: web.Request) -> JobId:
     return JobId(request.match_info["id"])
+
+
+def _output(request: web.Request, question: Callable[..., Q]) -> Q:
+    """What is said of the output that the path names."""
+    return question(id=_job(request), key=request.match_info["key"])
 
 
 @routes.get("/jobs")
@@ -92,6 +103,30 @@ async def list_job_failures(request: web.Request) -> web.Response:
     )
     failures = await ask(request, question)
     return answer([{"Item": it.item, "Reason": it.reason} for it in failures])
+
+
+@routes.get("/jobs/{id}/{key}")
+async def read_job_output(request: web.Request) -> web.StreamResponse:
+    """Give a file that a job made, or a range of it: `archive` for those that make archives."""
+    output = await ask(request, _output(request, DescribeJobOutput))
+    it = output.attachment
+    headers = headers_for(
+        output.media_type, etag=f'"{it.uuid}"', content_disposition=disposition(output.filename)
+    )
+    return await send_file(
+        request,
+        headers,
+        it.uncompressed_size,
+        lambda start, length: ReadFile(attachment=it, start=start, length=length),
+        uuid=it.uuid,
+    )
+
+
+@routes.delete("/jobs/{id}/{key}")
+async def delete_job_output(request: web.Request) -> web.Response:
+    """Remove a file that a job made; the job stays."""
+    await ask(request, _output(request, DeleteJobOutput))
+    return done()
 
 
 async def _order(request: web.Request, command: Callable[..., Command[None]]) -> web.Response:

@@ -8,11 +8,12 @@ from repertory.jobs import (
     BulkStep,
     JobFailure,
     JobId,
+    JobOutput,
     JobRecord,
     JobStep,
     Target,
 )
-from repertory.model import ResourceId
+from repertory.model import Attachment, ResourceId
 
 
 class JobsReader(Protocol):
@@ -23,6 +24,12 @@ class JobsReader(Protocol):
 
     def list_job_failures(self, id_: JobId, since: int, limit: int) -> tuple[JobFailure, ...]:
         """What a job could not do, in the order of the items; ``limit`` 0 is no limit."""
+
+    def describe_job_output(self, id_: JobId, key: str) -> JobOutput:
+        """A file that a job made; ``UnknownItem`` where there is none under that key."""
+
+    def list_job_outputs(self) -> tuple[Attachment, ...]:
+        """All files that jobs made and that are still there."""
 
     def find_next_series(self, after: int) -> tuple[int, ResourceId] | None:
         """The series that arrived next after the one with this number, with its own."""
@@ -38,10 +45,13 @@ class JobsWriter(Protocol):
         """Take down what a step came to; how many things the job could not do by now."""
 
     def record_job_change(self, job: JobRecord, *, afresh: bool = False) -> None:
-        """Write the state of a job; ``afresh`` puts it back to its beginning."""
+        """Write the state of a job; ``afresh`` puts it back to its beginning, without outputs."""
 
     def forget_jobs(self, ids: Sequence[JobId]) -> None:
-        """Remove jobs, with all that is kept of them."""
+        """Remove jobs, with all that is kept of them; their outputs are released."""
+
+    def delete_job_output(self, id_: JobId, key: str) -> None:
+        """Release a file that a job made; ``UnknownItem`` where there is none under that key."""
 
     def delete_resources(
         self,

@@ -9,13 +9,14 @@ from repertory.jobs import (
     BulkStep,
     JobFailure,
     JobId,
+    JobOutput,
     JobRecord,
     JobStep,
     Target,
 )
-from repertory.model import Level, ResourceId
+from repertory.model import Attachment, Level, ResourceId
 from repertory.storage.index.database import Database
-from repertory.storage.index.operations import bulk_deleting, jobs
+from repertory.storage.index.operations import bulk_deleting, job_outputs, jobs
 from repertory.storage.index.operations.group import Group
 from repertory.storage.index.operations.listing import find_after
 from repertory.storage.index.operations.recording import Recorder
@@ -35,6 +36,14 @@ class DatabaseJobsReader:
     def list_job_failures(self, id_: JobId, since: int, limit: int) -> tuple[JobFailure, ...]:
         """What a job could not do."""
         return jobs.list_job_failures(self._db, id_, since, limit)
+
+    def describe_job_output(self, id_: JobId, key: str) -> JobOutput:
+        """A file that a job made."""
+        return job_outputs.describe_job_output(self._db, id_, key)
+
+    def list_job_outputs(self) -> tuple[Attachment, ...]:
+        """All files that jobs made."""
+        return job_outputs.list_job_outputs(self._db)
 
     def find_next_series(self, after: int) -> tuple[int, ResourceId] | None:
         """The series that arrived next after another one."""
@@ -68,6 +77,10 @@ class DatabaseJobsWriter:
     def forget_jobs(self, ids: Sequence[JobId]) -> None:
         """Remove jobs."""
         self._change(jobs.forget_jobs, self._db, self._group, ids)
+
+    def delete_job_output(self, id_: JobId, key: str) -> None:
+        """Release a file that a job made."""
+        self._change(job_outputs.delete_job_output, self._db, self._group, id_, key)
 
     def delete_resources(
         self,

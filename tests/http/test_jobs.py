@@ -3,7 +3,8 @@ from dataclasses import replace
 
 import pytest
 
-from repertory.actors.messages.attachments import RemoveReleased
+from repertory.actors.messages.attachments import ReadFile, RemoveReleased
+from repertory.actors.messages.job_outputs import DeleteJobOutput, DescribeJobOutput
 from repertory.actors.messages.jobs import (
     CancelJob,
     DeleteJob,
@@ -25,7 +26,15 @@ from repertory.errors import (
     UnknownResource,
     error_named,
 )
-from repertory.jobs import JobDescription, JobError, JobFailure, JobId, JobRecord, JobState
+from repertory.jobs import (
+    JobDescription,
+    JobError,
+    JobFailure,
+    JobId,
+    JobOutput,
+    JobRecord,
+    JobState,
+)
 
 ID = JobId("6a4d1118-084c-4045-a5f0-7768c51ce57d")
 NOON = 1_767_225_600.576022
@@ -205,6 +214,63 @@ def test_what_a_job_could_not_do_is_listed(archive, client):
     assert archive.heard(ListJobFailures) == [ListJobFailures(id=ID, since=2, limit=1)]
 
 
+# What jobs make
+
+CONTENT = b"0123456789" * 300_000
+
+
+@pytest.fixture
+def output(archive, attachment):
+    made = JobOutput(
+        key="archive",
+        attachment=replace(attachment, uncompressed_size=len(CONTENT)),
+        media_type="application/zip",
+        filename="Müller.zip",
+    )
+    archive.plays(DescribeJobOutput, made)
+    archive.plays(ReadFile, lambda it: CONTENT[it.start : it.start + it.length])
+    return made
+
+
+def test_a_file_that_a_job_made_is_given_with_its_name(client, output):
+    response = client.get(f"/jobs/{ID}/archive")
+
+    assert (response.status, response.content) == (200, CONTENT)
+    assert response.getheader("Content-Type") == "application/zip"
+    assert response.getheader("Content-Length") == str(len(CONTENT))
+    assert "M%C3%BCller.zip" in response.getheader("Content-Disposition")
+
+
+def test_a_download_is_gone_on_with_by_range(client, output):
+    etag = client.get(f"/jobs/{ID}/archive").getheader("ETag")
+    asked = {"Range": "bytes=2999990-", "If-Range": etag}
+    response = client.get(f"/jobs/{ID}/archive", headers=asked)
+    assert (response.status, response.content) == (206, b"0123456789")
+
+    asked["If-Range"] = '"another"'
+    assert client.get(f"/jobs/{ID}/archive", headers=asked).status == 200
+    assert client.get(f"/jobs/{ID}/archive", headers={"Range": "bytes=9999999-"}).status == 416
+
+
+def test_a_file_that_a_job_made_is_removed(archive, client):
+    archive.plays(DeleteJobOutput)
+    response = client("DELETE", f"/jobs/{ID}/archive")
+
+    assert (response.status, response.content) == (200, b"")
+    assert response.getheader("Content-Type") == "text/plain"
+    assert archive.heard(DeleteJobOutput) == [DeleteJobOutput(id=ID, key="archive")]
+
+
+@pytest.mark.parametrize("method", ["GET", "DELETE"])
+def test_a_file_that_no_job_made_is_not_there(archive, client, method):
+    for kind in (DescribeJobOutput, DeleteJobOutput):
+        archive.plays(kind, UnknownItem("The job has no such output."))
+    response = client(method, f"/jobs/{ID}/nonsense")
+
+    assert response.status == 404
+    assert json.loads(response.content)["OrthancStatus"] == 7
+
+
 # /tools/bulk-delete, and with it the fields that all submissions have in common
 
 
@@ -319,7 +385,7 @@ def test_jobs_can_be_looked_at_in_a_read_only_archive(archive, serve):
     client = serve(read_only=True)
 
     assert client.json("/jobs") == [ID]
-    assert client("POST", f"/jobs/{ID}/cancel").status == 404
+    assert client("POST", f"/jobs/{ID}/cancel").status == 405
     assert client("POST", "/tools/bulk-delete", body()).status == 404
 
 

@@ -8,6 +8,7 @@ from repertory.errors import IndexFailed
 from repertory.jobs import JobError, JobFailure, JobId, JobRecord, JobState, JobStep
 from repertory.storage.index.database import Database, Row
 from repertory.storage.index.operations.group import Group
+from repertory.storage.index.operations.job_outputs import put_outputs, release_outputs
 from repertory.storage.index.packing import LARGEST
 
 _COLUMNS = (
@@ -86,6 +87,7 @@ def record_job_step(db: Database, group: Group, step: JobStep, runtime: float, n
         return 0
     number, fleeting = row
     group.writing = True
+    put_outputs(db, number, step.outputs)
     if step.done and fleeting:
         _forget(db, (number,))
         return 0
@@ -102,7 +104,7 @@ def record_job_step(db: Database, group: Group, step: JobStep, runtime: float, n
 def record_job_change(db: Database, group: Group, job: JobRecord, *, afresh: bool) -> None:
     """Write the state of a job, and why it is so; its position is that of the step before.
 
-    ``afresh`` puts it back to its beginning, and forgets what it could not do.
+    ``afresh`` puts it back to its beginning, and forgets what it made and could not do.
     """
     row = db.one(FIND, (job.id,))
     if row is None:
@@ -114,6 +116,7 @@ def record_job_change(db: Database, group: Group, job: JobRecord, *, afresh: boo
     if afresh:
         db.execute(BEGIN_AFRESH, (number,))
         db.execute("DELETE FROM job_failures WHERE job = ?", (number,))
+        release_outputs(db, (number,))
 
 
 def forget_jobs(db: Database, group: Group, ids: Sequence[JobId]) -> None:
@@ -124,6 +127,7 @@ def forget_jobs(db: Database, group: Group, ids: Sequence[JobId]) -> None:
 
 
 def _forget(db: Database, numbers: Sequence[int]) -> None:
+    release_outputs(db, numbers)
     for table, column in (("job_failures", "job"), ("jobs", "number")):
         condition, value = db.among(column, numbers)
         db.execute(f"DELETE FROM {table} WHERE {condition}", (value,))  # noqa: S608 - of constants

@@ -28,3 +28,20 @@ CREATE TABLE job_failures (
     reason TEXT NOT NULL,
     PRIMARY KEY (job, item)
 ) STRICT, WITHOUT ROWID;
+
+-- Files that jobs made: they go with their job.
+CREATE TABLE job_outputs (
+    job INTEGER NOT NULL,
+    key TEXT NOT NULL,
+    media_type TEXT NOT NULL,
+    filename TEXT NOT NULL,
+    content_type INTEGER NOT NULL,
+    uuid BLOB NOT NULL,
+    uncompressed_size INTEGER NOT NULL,
+    uncompressed_md5 BLOB,
+    compressed_size INTEGER NOT NULL,
+    compressed_md5 BLOB,
+    compression INTEGER NOT NULL,
+    revision INTEGER NOT NULL,
+    PRIMARY KEY (job, key)
+) STRICT, WITHOUT ROWID;
