@@ -335,6 +335,29 @@ def test_a_job_that_ends_in_spite_of_a_pause_has_ended_after_a_restart_too(archi
     assert state(archive, id_) is JobState.SUCCESS
 
 
+@pytest.mark.parametrize("command", [PauseJob, CancelJob])
+def test_an_order_that_comes_between_the_last_step_and_the_news_of_it_changes_nothing(
+    archive, director, command
+):
+    index = archive.stage.board._seats[RecordJobStep][0]
+
+    def give_order(count):
+        # The step is on the medium; the actor will hear of it after this order.
+        archive.stage.ask_soon(command(id=id_))
+        return count
+
+    archive.stage.understudy(
+        RecordJobStep, answer=lambda step: index.ask(step, block=False).then(give_order)
+    )
+    id_ = submit(archive, "one")
+    director.end("one", done=True)
+    job = describe(archive, id_)
+    assert (job.state, job.record.error) == (JobState.SUCCESS, None)
+    archive.restart(later(archive))
+
+    assert describe(archive, id_).record == job.record
+
+
 def test_a_pause_between_two_steps_ends_at_once(archive, director):
     id_ = submit(archive, "one")
     director.end("one", pause=60.0)

@@ -1,4 +1,5 @@
 import json
+from contextlib import closing
 from dataclasses import replace
 
 import pytest
@@ -35,6 +36,8 @@ from repertory.jobs import (
     JobRecord,
     JobState,
 )
+from repertory.testing.files import make_study
+from repertory.testing.server import until
 
 ID = JobId("6a4d1118-084c-4045-a5f0-7768c51ce57d")
 NOON = 1_767_225_600.576022
@@ -392,3 +395,17 @@ def test_jobs_can_be_looked_at_in_a_read_only_archive(archive, serve):
 def test_an_error_whose_class_is_gone_is_internal():
     assert type(error_named("FileLost", "x")) is FileLost
     assert type(error_named("Nonsense", "x")) is Failed
+
+
+def test_a_client_that_goes_away_does_not_end_its_job(whole):
+    client = whole()
+    ids = set()
+    for content in make_study(instances=2):
+        ids.add(json.loads(client("POST", "/instances", content).content)["ParentStudy"])
+    nobody = ["-".join(["0" * 8] * 5)] * 20_000
+    with closing(client.connection()) as connection:
+        connection.request("POST", "/tools/bulk-delete", body(Resources=[*nobody, *ids]))
+        until(lambda: client.json("/jobs"))
+
+    until(lambda: client.json("/jobs") == [])
+    assert client.json("/studies") == []
