@@ -46,7 +46,6 @@ NOT_HONOURED: Mapping[str, tuple[Any, ...]] = {
     "MaximumFileSizeInArchiveMB": (4096,),
     "MediaArchiveSize": (1,),
     "SynchronousZipStream": (True,),
-    "ZipUseUtf8": (False,),
     # The REST API and what is served beside it
     "ExecuteLuaEnabled": (False,),
     "HttpCompressionEnabled": (False,),

@@ -1,6 +1,7 @@
 """The routes: a module for each topic."""
 
 from repertory.http.routes import (
+    archives,
     attachments,
     bulk,
     changes,
@@ -43,6 +44,7 @@ ALL: tuple[Routes, ...] = (
     find.routes,
     tags.routes,
     integrity.routes,
+    archives.routes,
     jobs.routes,
     bulk.routes,
 )
