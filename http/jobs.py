@@ -22,6 +22,9 @@ PATIENCE = 7 * 24 * 3600.0
 _LAST_MOMENT = 1.0
 """Seconds that a job gets to end for those who wait for it, once the archive stops."""
 
+_DEEPEST = 32
+"""Levels of what users give to a job: deeper JSON could be read, but not written again."""
+
 _ROUNDING = 1e-9
 """Or 29 of 100 would be 28 per cent."""
 
@@ -36,7 +39,7 @@ class Submission:
     - ``UserData``: whatever is to be shown with the job.
 
     Raises:
-        BadRequest: one of them has a wrong type, or the first two contradict each other.
+        BadRequest: one of them has a wrong type or form, or the first two contradict each other.
     """
 
     def __init__(self, fields: Fields, *, synchronous: bool = True) -> None:
@@ -50,6 +53,10 @@ class Submission:
         if self.priority not in _PRIORITIES:
             raise BadRequest("The field Priority must be a number of 32 bits.")
         self.user_data: Value = fields.value("UserData")
+        if _is_deeper(self.user_data, _DEEPEST):
+            raise BadRequest(
+                f"The field UserData must not be nested deeper than {_DEEPEST} levels."
+            )
 
 
 async def submit(
@@ -134,6 +141,21 @@ def job_view(job: JobDescription) -> dict[str, Any]:
     if record.user_data is not None:
         view["UserData"] = record.user_data
     return view
+
+
+def _is_deeper(value: Any, levels: int) -> bool:
+    """Whether a JSON value has more than so many levels of arrays and objects."""
+    layer = [value]
+    for _ in range(levels + 1):
+        layer = [
+            item
+            for each in layer
+            if isinstance(each, list | dict)
+            for item in (each.values() if isinstance(each, dict) else each)
+        ]
+        if not layer:
+            return False
+    return True
 
 
 def _moment(seconds: float) -> str:

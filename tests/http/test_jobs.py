@@ -71,6 +71,13 @@ FAILED = over(state=JobState.FAILURE, error=JobError("FileLost", "The third file
 CANCELLED = over(state=JobState.FAILURE, error=JobError("JobCancelled", "The job was cancelled."))
 
 
+def nested(depth):
+    value = "deep"
+    for number in range(depth):
+        value = {"a": value} if number % 2 else [value]
+    return value
+
+
 def body(**fields):
     return json.dumps({"Resources": ["a"]} | fields)
 
@@ -119,7 +126,7 @@ def test_a_cancelled_job_has_the_code_of_orthanc(archive, client):
     assert client.json(f"/jobs/{ID}")["ErrorCode"] == 37
 
 
-@pytest.mark.parametrize("value", [0, "", [], {"Ticket": [7, None]}, False])
+@pytest.mark.parametrize("value", [0, "", [], {"Ticket": [7, None]}, False, nested(32)])
 def test_what_the_user_gave_comes_back(archive, client, value):
     archive.plays(DescribeJob, replace(RUNNING, record=replace(RECORD, user_data=value)))
 
@@ -336,6 +343,8 @@ def test_whoever_says_so_waits(archive, client, fields):
         body(Priority=True),
         body(Priority=1 << 31),
         body(Synchronous="yes"),
+        body(UserData=nested(33)),
+        body()[:-1] + ', "UserData": ' + "[" * 900 + "]" * 900 + "}",
         body(Asynchronous=1),
         body(Synchronous=True, Asynchronous=True),
         body(Synchronous=False, Asynchronous=False),
