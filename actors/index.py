@@ -7,6 +7,7 @@ import structlog
 
 from repertory.actors.base import RepertoryActor, handles
 from repertory.actors.index_items import IndexItems
+from repertory.actors.index_jobs import IndexJobs
 from repertory.actors.index_stability import IndexStability
 from repertory.actors.messages.attachments import (
     AttachmentsReleased,
@@ -53,7 +54,7 @@ class CommitGroup(Event):
     group: int
 
 
-class IndexActor(IndexItems, IndexStability, RepertoryActor):
+class IndexActor(IndexItems, IndexStability, IndexJobs, RepertoryActor):
     """The sole writer of the index.
 
     Changes are committed in groups: the first begins a transaction and puts a message to commit

@@ -287,6 +287,20 @@ class Settings:
         meaning="How many instances one search finds at most; 0: no limit.",
         check=not_negative,
     )
+    concurrent_jobs: int = setting(
+        default=2,
+        meaning="How many jobs run at a time; 0: as many as there are processors.",
+        check=not_negative,
+    )
+    jobs_history_size: int = setting(
+        default=10,
+        meaning="How many jobs that are over can still be looked at.",
+        check=not_negative,
+    )
+    save_jobs: bool = setting(
+        default=True,
+        meaning="Whether a start goes on with the jobs of the last run; false discards them.",
+    )
     zip_use_utf8: bool = setting(
         default=False,
         meaning="Whether names in ZIP archives keep letters beyond ASCII.",

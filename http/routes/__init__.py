@@ -3,6 +3,7 @@
 from repertory.http.routes import (
     archives,
     attachments,
+    bulk,
     changes,
     changes_stream,
     explorer,
@@ -11,6 +12,7 @@ from repertory.http.routes import (
     find,
     instances,
     integrity,
+    jobs,
     labels,
     metadata,
     plugins,
@@ -45,5 +47,7 @@ ALL: tuple[Routes, ...] = (
     integrity.routes,
     archives.routes,
     stability.routes,
+    jobs.routes,
+    bulk.routes,
 )
 """Every topic, in the order of the reference."""

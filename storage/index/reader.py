@@ -20,6 +20,7 @@ from repertory.model import (
     Totals,
 )
 from repertory.storage.index.database import Database
+from repertory.storage.index.jobs import DatabaseJobsReader
 from repertory.storage.index.operations import (
     annotating,
     attaching,
@@ -59,7 +60,7 @@ class _OneState:
         self._db.rollback()
 
 
-class DatabaseReader:
+class DatabaseReader(DatabaseJobsReader):
     """An ``IndexReader``.
 
     ``engine`` is the name that the index goes by; ``identifier`` overrides the one it keeps.
