@@ -224,8 +224,11 @@ class Check:
             after = page[-1][:2]
         if not self._orphans:
             return
-        for released in (yield ListReleased(limit=0)):
-            self._orphans.pop(pack_uuid(released.uuid), None)
+        number = 0
+        while waiting := (yield ListReleased(limit=PAGE, after=number)):
+            for released in waiting:
+                self._orphans.pop(pack_uuid(released.uuid), None)
+            number = waiting[-1].number
         for batch in _some(tuple(self._orphans), BATCH):
             files = tuple(IndexedFile(0, 0, uuid, self._orphans[uuid], None) for uuid in batch)
             findings: tuple[Finding, ...] = yield ExamineFiles(files=files)

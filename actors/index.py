@@ -1,16 +1,18 @@
 """The index: one actor writes it, others answer queries about what was committed."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any, TypeVar
 
 import structlog
 
 from repertory.actors.base import RepertoryActor, handles
+from repertory.actors.index_deletion import IndexDeletion
 from repertory.actors.index_items import IndexItems
 from repertory.actors.messages.attachments import (
     AttachmentsReleased,
-    ForgetReleased,
     RecordRecompression,
+    RemoveReleased,
 )
 from repertory.actors.messages.base import Event, message
 from repertory.actors.messages.changes import ChangesLogged, ClearChanges
@@ -53,7 +55,7 @@ class CommitGroup(Event):
     group: int
 
 
-class IndexActor(IndexItems, RepertoryActor):
+class IndexActor(IndexItems, IndexDeletion, RepertoryActor):
     """The sole writer of the index.
 
     Changes are committed in groups: the first begins a transaction and puts a message to commit
@@ -72,6 +74,7 @@ class IndexActor(IndexItems, RepertoryActor):
         policy: StorePolicy = StorePolicy(),  # noqa: B008 - frozen
         read_only: bool = False,
         log_exports: bool = False,
+        removes_at_once: bool = False,
     ) -> None:
         """Take what the actor works with.
 
@@ -81,6 +84,8 @@ class IndexActor(IndexItems, RepertoryActor):
             policy: what happens when the archive is full, and to instances that are there.
             read_only: whether to refuse every change (``ReadOnly``).
             log_exports: whether to keep the log of exports (``LogExportedResources``).
+            removes_at_once: whether a change that releases files is answered when they are gone
+                (``DelayedDeletion.Enable`` false).
         """
         super().__init__(board=board)
         self._engine = engine
@@ -88,6 +93,7 @@ class IndexActor(IndexItems, RepertoryActor):
         self._read_only = read_only
         self._writer: IndexWriter
         self._log_exports = log_exports
+        self._removes_at_once = removes_at_once
         self._last_change = 0
         self._group = 0
         self._outcomes: list[tuple[Reply[Any], Any, RepertoryError | None, tuple[Event, ...]]] = []
@@ -102,7 +108,7 @@ class IndexActor(IndexItems, RepertoryActor):
 
     def _recycle(self) -> None:
         """The limits may be lower than last time."""
-        self._writer.begin()
+        self._writer.begin(self.clock.now())
         recycled = self._writer.recycle(self._policy, self.clock.now())
         self._writer.commit()
         if recycled:
@@ -192,11 +198,6 @@ class IndexActor(IndexItems, RepertoryActor):
             lambda declared: (event,) if declared else (),
         )
 
-    @handles(ForgetReleased)
-    def forget_released(self, command: ForgetReleased) -> Reply[None]:
-        """Take files off the list of those that wait to be removed."""
-        return self._change(lambda: self._writer.forget_released(command.numbers))
-
     @handles(ClearChanges)
     def clear_changes(self, _command: ClearChanges) -> Reply[None]:
         """Empty the log of changes."""
@@ -253,7 +254,9 @@ class IndexActor(IndexItems, RepertoryActor):
             reply.refuse(Forbidden("The archive is read-only."))
             return reply
         if not self._outcomes:
-            self._writer.begin()  # what it raises reaches the asker: nothing was begun
+            self._writer.begin(
+                self.clock.now()
+            )  # what it raises reaches the asker: nothing was begun
             self.tell_self(CommitGroup(group=self._group))
         try:
             value = work()
@@ -287,11 +290,16 @@ class IndexActor(IndexItems, RepertoryActor):
             log.exception("commit_failed")
             self._fail(IndexFailed())  # or those who asked would wait for ever
             return
-        for reply, value, refusal, _ in self._take_outcomes():
-            if refusal is None:
-                reply.set(value)
-            else:
+        removal: Reply[None] | None = None
+        for reply, value, refusal, events in self._take_outcomes():
+            if refusal is not None:
                 reply.refuse(refusal)
+            elif self._removes_at_once and AttachmentsReleased() in events:
+                # Whether or not they could be removed: the change itself is done.
+                removal = removal or self.board.ask_soon(RemoveReleased())
+                removal.on_done(partial(_answer, reply, value))
+            else:
+                reply.set(value)
         if self._last_change != self._writer.last_change:
             self._last_change = self._writer.last_change
             self.board.publish(ChangesLogged())
@@ -322,3 +330,7 @@ class IndexActor(IndexItems, RepertoryActor):
         if bell:
             self.board.publish(AttachmentsReleased())
         return outcomes
+
+
+def _answer(reply: Reply[R], value: R, _removal: Reply[None]) -> None:
+    reply.set(value)

@@ -2,6 +2,7 @@
 
 from repertory.actors.base import RepertoryActor, handles
 from repertory.actors.finding import Finder, FindingRules
+from repertory.actors.index_reader_deletion import IndexReaderDeletion
 from repertory.actors.index_reader_items import IndexReaderItems
 from repertory.actors.messages.attachments import (
     AttachmentDescription,
@@ -55,7 +56,7 @@ from repertory.model import (
 from repertory.storage.index.base import IndexEngine, IndexReader
 
 
-class IndexReaderActor(IndexReaderItems, RepertoryActor):
+class IndexReaderActor(IndexReaderItems, IndexReaderDeletion, RepertoryActor):
     """Answers queries of the index from the last committed state.
 
     Several of these hold the same part, so that a query waits neither for the writer nor for a
@@ -155,7 +156,7 @@ class IndexReaderActor(IndexReaderItems, RepertoryActor):
     @handles(ListReleased)
     def list_released(self, query: ListReleased) -> tuple[ReleasedFile, ...]:
         """Files that wait to be removed."""
-        return self._reader.list_released(query.limit)
+        return self._reader.list_released(query.limit, query.after)
 
     @handles(CountReleased)
     def count_released(self, _query: CountReleased) -> int:

@@ -2,6 +2,7 @@
 
 from repertory.conf.fields import (
     application_entity_title,
+    named_or_not,
     not_empty,
     not_negative,
     one_of,
@@ -37,6 +38,11 @@ class Settings:
     """The whole configuration; options at the root, and a field for each section."""
 
     name: str = setting(default="MyOrthanc", meaning="The name of this archive, shown in /system.")
+    database_server_identifier: str | None = setting(
+        default=None,
+        meaning="The name of this server; not set: what its index was named when it was made.",
+        check=named_or_not,
+    )
     storage_directory: str = setting(
         default="RepertoryStorage",
         meaning="The folder that holds the DICOM files.",

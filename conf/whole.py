@@ -64,6 +64,9 @@ def doubts_about(settings: Settings) -> Iterator[tuple[str, str]]:
         yield "StorageCompressionLevel", "is more than 9, which is the most that zlib knows."
     if settings.read_only and settings.is_limited:
         yield "ReadOnly", "is true: nothing is recycled."
+    deletion = settings.delayed_deletion
+    if deletion.throttle_delay_ms and not deletion.enable:
+        yield "DelayedDeletion.ThrottleDelayMs", "has no effect while Enable is false."
     if settings.ssl_verify_peers and not settings.ssl_enabled:
         yield ("SslVerifyPeers", "has no effect while SslEnabled is false.")
 

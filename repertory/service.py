@@ -232,6 +232,7 @@ class Repertory:
             policy=store_policy_of(settings),
             read_only=settings.read_only,
             log_exports=settings.log_exported_resources,
+            removes_at_once=not settings.delayed_deletion.enable,
         )
         for _ in range(settings.index_readers):
             self._put_on(board, IndexReaderActor, engine=engine, finding=finding)
@@ -246,6 +247,7 @@ class Repertory:
             unpacking_limit=settings.maximum_request_body_size_mb << 20,
         )
         if settings.read_only:
+            self._put_on(board, DeletionQueueActor, read_only=True)
             self._put_on(board, IntegrityActor, read_only=True)
             return  # nobody works in the background: what waits, waits for a run that may write
         self._put_on(
@@ -253,6 +255,7 @@ class Repertory:
             DeletionQueueActor,
             throttle=settings.delayed_deletion.throttle_delay_ms / 1000,
             hold=RemovalHold(index_folder(settings) / HOLD_NAME),
+            at_once=not settings.delayed_deletion.enable,
         )
         self._put_on(board, StabilityMonitorActor, stable_age=settings.stable_age)
         self._put_on(board, IntegrityActor)

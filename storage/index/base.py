@@ -17,7 +17,6 @@ from repertory.model import (
     IndexDescription,
     Level,
     Origin,
-    ReleasedFile,
     ResourceDescription,
     ResourceId,
     ResourceIds,
@@ -28,12 +27,13 @@ from repertory.model import (
     Totals,
     Unstable,
 )
+from repertory.storage.index.base_deletion import DeletionQueueReader, DeletionQueueWriter
 from repertory.storage.index.base_integrity import IntegrityReader, IntegrityWriter
 from repertory.storage.index.policy import StorePolicy
 from repertory.storage.searching import Candidate, Search, Wanted
 
 
-class IndexReader(IntegrityReader, Protocol):
+class IndexReader(IntegrityReader, DeletionQueueReader, Protocol):
     """Answers questions about the last committed state. Each call sees one consistent state.
 
     Raises (all methods):
@@ -134,12 +134,6 @@ class IndexReader(IntegrityReader, Protocol):
     def describe_unstable(self, level: Level, id_: ResourceId) -> Unstable | None:
         """One of them; ``None`` where it is gone, stable, or an instance."""
 
-    def list_released(self, limit: int) -> tuple[ReleasedFile, ...]:
-        """Files that wait to be removed, first released first."""
-
-    def count_released(self) -> int:
-        """How many files wait to be removed."""
-
     def describe_totals(self) -> Totals:
         """Sizes and numbers of the whole archive."""
 
@@ -173,7 +167,7 @@ class IndexReader(IntegrityReader, Protocol):
         """
 
 
-class IndexWriter(IntegrityWriter, Protocol):
+class IndexWriter(IntegrityWriter, DeletionQueueWriter, Protocol):
     """Changes the index. The caller groups changes: ``begin``, any number of them, ``commit``.
 
     A change that is refused has left no trace, and the changes before it in the group stand.
@@ -194,8 +188,8 @@ class IndexWriter(IntegrityWriter, Protocol):
     def last_change(self) -> int:
         """The last number that was given to a change or to a deletion."""
 
-    def begin(self) -> None:
-        """Open a group."""
+    def begin(self, now: float = 0.0) -> None:
+        """Open a group; what it releases is released ``now``."""
 
     def commit(self) -> None:
         """End the group; whether or not it succeeds, none is open afterwards."""
@@ -278,9 +272,6 @@ class IndexWriter(IntegrityWriter, Protocol):
 
     def declare_stable(self, resource: Unstable, now: float) -> bool:
         """Mark it stable and log the change, unless it is gone, stable, or had news since."""
-
-    def forget_released(self, numbers: Sequence[int]) -> None:
-        """These files are removed; to forget one twice does no harm."""
 
     def clear_changes(self) -> None:
         """Empty the log; numbering goes on."""

@@ -35,19 +35,19 @@ from repertory.storage.index.operations import (
     recompressing,
     reconstructing,
     recounting,
-    releasing,
     stability,
 )
 from repertory.storage.index.operations.group import Group
 from repertory.storage.index.operations.recording import Recorder
 from repertory.storage.index.policy import StorePolicy
+from repertory.storage.index.writer_deletion import DeletionQueueWriting
 
 log = structlog.get_logger(__name__)
 
 T = TypeVar("T")
 
 
-class DatabaseWriter:
+class DatabaseWriter(DeletionQueueWriting):
     """An ``IndexWriter``.
 
     Operations refuse before their first write, so that a refusal needs no savepoint; an error
@@ -74,11 +74,12 @@ class DatabaseWriter:
         """The last number that was given to a change or to a deletion."""
         return self._group.last_change
 
-    def begin(self) -> None:
+    def begin(self, now: float = 0.0) -> None:
         """Open a group."""
         if self._is_open:
             raise IndexFailed("The group before was not ended.")
         self._db.begin()
+        self._group.now = now
         self._is_open = True
 
     def commit(self) -> None:
@@ -132,10 +133,6 @@ class DatabaseWriter:
     def declare_stable(self, resource: Unstable, now: float) -> bool:
         """Mark it stable and log the change, unless it is gone, stable, or had news since."""
         return self._change(stability.declare_stable, self._db, self._group, resource, now)
-
-    def forget_released(self, numbers: Sequence[int]) -> None:
-        """These files are removed."""
-        self._change(releasing.forget_released, self._db, self._group, numbers)
 
     def clear_changes(self) -> None:
         """Empty the log; numbering goes on."""

@@ -38,7 +38,7 @@ class CountingEngine:
     def writer(self):
         return self
 
-    def begin(self):
+    def begin(self, _now):
         if self.fail_begin:
             raise self.fail_begin
         self.begun += 1

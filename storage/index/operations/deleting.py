@@ -4,7 +4,7 @@ from repertory.errors import IndexFailed, UnknownResource
 from repertory.model import DeletionReceipt, Level, ResourceId, ResourceRef
 from repertory.storage.index.database import Database
 from repertory.storage.index.operations.changes import log_deletions
-from repertory.storage.index.operations.group import Group
+from repertory.storage.index.operations.group import COUNT_RELEASED, Group
 from repertory.storage.index.packing import pack_id, unpack_id
 
 FIND_ANCESTOR = (
@@ -26,8 +26,8 @@ SUM_SIZES = (
     " FROM attachments WHERE "
 )
 RELEASE = (
-    "INSERT INTO released (uuid, content_type, size)"
-    " SELECT uuid, content_type, compressed_size FROM attachments WHERE {}"
+    "INSERT INTO released (uuid, content_type, size, released_at)"
+    " SELECT uuid, content_type, compressed_size, ? FROM attachments WHERE {}"
     " ORDER BY resource, content_type"
 )
 REDUCE_TALLY = (
@@ -83,7 +83,8 @@ def _delete_tree(db: Database, group: Group, top: int, ancestors: list[int], now
     counts = [levels.count(level) for level in Level]
     of_doomed, value = db.among("resource", numbers)
     sizes = db.one(SUM_SIZES + of_doomed, (value,)) or (0, 0, 0, 0)
-    db.execute(RELEASE.format(of_doomed), (value,))
+    files = db.execute(RELEASE.format(of_doomed), (now, value))
+    db.execute(COUNT_RELEASED, (files, sizes[0]))
     for table in ("attachments", "labels", "changes", "tallies"):
         db.execute(f"DELETE FROM {table} WHERE {of_doomed}", (value,))  # noqa: S608
     log_deletions(db, group, numbers, now)

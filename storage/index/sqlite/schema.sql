@@ -1,4 +1,4 @@
--- The index, schema version 1. Sizes are in bytes; times are seconds since the epoch, UTC.
+-- The index, schema version 2. Sizes are in bytes; times are seconds since the epoch, UTC.
 -- Numbers of resources, changes and released files are never given twice.
 
 -- A row for each patient, study, series and instance; `id` grows with arrival. Instances are
@@ -131,8 +131,20 @@ CREATE TABLE released (
     number INTEGER PRIMARY KEY AUTOINCREMENT,
     uuid BLOB NOT NULL,
     content_type INTEGER NOT NULL,
-    size INTEGER NOT NULL
+    size INTEGER NOT NULL,
+    released_at REAL NOT NULL DEFAULT 0
 ) STRICT;
+
+-- Those of them that could not be removed yet, and when to try again.
+CREATE TABLE failed_removals (
+    number INTEGER PRIMARY KEY,
+    attempts INTEGER NOT NULL,
+    reason TEXT NOT NULL,
+    failed_at REAL NOT NULL,
+    due REAL NOT NULL
+) STRICT;
+
+CREATE INDEX failed_removals_by_due ON failed_removals (due);
 
 -- The whole archive in one row: what there is, and the last numbers given. `last_change` is the
 -- last number given to a change or to a deletion, `last_shown` the last given to a change.
@@ -147,7 +159,9 @@ CREATE TABLE totals (
     last_parent INTEGER NOT NULL DEFAULT 0,
     last_instance INTEGER NOT NULL DEFAULT 268435456,
     last_change INTEGER NOT NULL DEFAULT 0,
-    last_shown INTEGER NOT NULL DEFAULT 0
+    last_shown INTEGER NOT NULL DEFAULT 0,
+    released_files INTEGER NOT NULL DEFAULT 0,
+    released_size INTEGER NOT NULL DEFAULT 0
 ) STRICT;
 
 INSERT INTO totals (id) VALUES (1);

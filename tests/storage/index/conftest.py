@@ -147,8 +147,8 @@ def group(writer):
     """``with group() as writer:`` is a group of changes that is committed at its end."""
 
     @contextmanager
-    def group():
-        writer.begin()
+    def group(now=0.0):
+        writer.begin(now)
         yield writer
         writer.commit()
 

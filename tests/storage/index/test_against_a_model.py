@@ -216,7 +216,10 @@ class Rig:
             assert listed == {public_id(*key) for key in keys}
             for key in keys:
                 self.compare_one(model, level, key)
-        assert sorted(file.uuid for file in reader.list_released(0)) == sorted(model.released)
+        waiting = reader.list_released(0)
+        assert sorted(file.uuid for file in waiting) == sorted(model.released)
+        backlog = reader.describe_backlog()
+        assert (backlog.files, backlog.size) == (len(waiting), sum(file.size for file in waiting))
         assert {one.id for one in reader.list_unstable()} == {
             public_id(*key) for key in model.unstable
         }
