@@ -9,6 +9,7 @@ import structlog
 from repertory.actors.base import RepertoryActor, handles
 from repertory.actors.index_deletion import IndexDeletion
 from repertory.actors.index_items import IndexItems
+from repertory.actors.index_trash import IndexTrash
 from repertory.actors.messages.attachments import (
     AttachmentsReleased,
     RecordRecompression,
@@ -55,7 +56,7 @@ class CommitGroup(Event):
     group: int
 
 
-class IndexActor(IndexItems, IndexDeletion, RepertoryActor):
+class IndexActor(IndexItems, IndexDeletion, IndexTrash, RepertoryActor):
     """The sole writer of the index.
 
     Changes are committed in groups: the first begins a transaction and puts a message to commit
@@ -75,6 +76,7 @@ class IndexActor(IndexItems, IndexDeletion, RepertoryActor):
         read_only: bool = False,
         log_exports: bool = False,
         removes_at_once: bool = False,
+        retention: float = 0.0,
     ) -> None:
         """Take what the actor works with.
 
@@ -86,6 +88,7 @@ class IndexActor(IndexItems, IndexDeletion, RepertoryActor):
             log_exports: whether to keep the log of exports (``LogExportedResources``).
             removes_at_once: whether a change that releases files is answered when they are gone
                 (``DelayedDeletion.Enable`` false).
+            retention: seconds that what is deleted can be restored (``Trash.RetentionDays``).
         """
         super().__init__(board=board)
         self._engine = engine
@@ -94,6 +97,7 @@ class IndexActor(IndexItems, IndexDeletion, RepertoryActor):
         self._writer: IndexWriter
         self._log_exports = log_exports
         self._removes_at_once = removes_at_once
+        self._retention = retention
         self._last_change = 0
         self._group = 0
         self._outcomes: list[tuple[Reply[Any], Any, RepertoryError | None, tuple[Event, ...]]] = []
@@ -103,6 +107,7 @@ class IndexActor(IndexItems, IndexDeletion, RepertoryActor):
         self._engine.open()
         self._writer = self._engine.writer()
         self._last_change = self._writer.last_change
+        self.wind_up()
         if self._policy.is_limited and not self._read_only:
             self._recycle()
 
@@ -131,7 +136,7 @@ class IndexActor(IndexItems, IndexDeletion, RepertoryActor):
             if receipt.status is not StoreStatus.SUCCESS:
                 return (AttachmentsReleased(),) if command.release_duplicate else ()
             stored = InstanceStored(ids=receipt.ids, activity=receipt.activity)
-            if not receipt.recycled and not receipt.overwritten:
+            if not (receipt.recycled or receipt.overwritten or receipt.emptied_trash):
                 return (stored,)
             if receipt.recycled:
                 log.info("patients_recycled", count=len(receipt.recycled))
@@ -156,7 +161,9 @@ class IndexActor(IndexItems, IndexDeletion, RepertoryActor):
         """Delete a resource; its files are listed as released in the same transaction."""
         deleted = ResourceDeleted(level=command.level, id=command.id)
         return self._change(
-            lambda: self._writer.delete_resource(command.level, command.id, self.clock.now()),
+            lambda: self._writer.delete_resource(
+                command.level, command.id, self.clock.now(), self._keeping()
+            ),
             lambda _: (deleted, AttachmentsReleased()),
         )
 

@@ -4,6 +4,7 @@ from repertory.actors.base import RepertoryActor, handles
 from repertory.actors.finding import Finder, FindingRules
 from repertory.actors.index_reader_deletion import IndexReaderDeletion
 from repertory.actors.index_reader_items import IndexReaderItems
+from repertory.actors.index_reader_trash import IndexReaderTrash
 from repertory.actors.messages.attachments import (
     AttachmentDescription,
     CountReleased,
@@ -56,7 +57,7 @@ from repertory.model import (
 from repertory.storage.index.base import IndexEngine, IndexReader
 
 
-class IndexReaderActor(IndexReaderItems, IndexReaderDeletion, RepertoryActor):
+class IndexReaderActor(IndexReaderItems, IndexReaderDeletion, IndexReaderTrash, RepertoryActor):
     """Answers queries of the index from the last committed state.
 
     Several of these hold the same part, so that a query waits neither for the writer nor for a

@@ -33,6 +33,18 @@ class DelayedDeletionSettings:
     )
 
 
+@section("Trash")
+class TrashSettings:
+    """What becomes of deleted resources before their files are removed."""
+
+    retention_days: float = setting(
+        default=0.0,
+        meaning="Days, or fractions of one, that deleted resources can be restored; 0: not at all.",
+        check=not_negative,
+        ours=True,
+    )
+
+
 @section("")
 class Settings:
     """The whole configuration; options at the root, and a field for each section."""
@@ -276,6 +288,10 @@ class Settings:
     delayed_deletion: DelayedDeletionSettings = setting(
         default_factory=DelayedDeletionSettings,
         meaning="How files of deleted resources are removed.",
+    )
+    trash: TrashSettings = setting(
+        default_factory=TrashSettings,
+        meaning="What becomes of deleted resources before their files are removed.",
     )
 
     @property

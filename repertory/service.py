@@ -21,6 +21,7 @@ from repertory.actors.reply import Reply
 from repertory.actors.stability_monitor import StabilityMonitorActor
 from repertory.actors.storage import StorageActor
 from repertory.actors.switchboard import Ref, Switchboard
+from repertory.actors.trash import TrashActor
 from repertory.building import (
     engine_of,
     file_options_of,
@@ -233,6 +234,7 @@ class Repertory:
             read_only=settings.read_only,
             log_exports=settings.log_exported_resources,
             removes_at_once=not settings.delayed_deletion.enable,
+            retention=settings.trash.retention_days * 86_400,
         )
         for _ in range(settings.index_readers):
             self._put_on(board, IndexReaderActor, engine=engine, finding=finding)
@@ -257,6 +259,7 @@ class Repertory:
             hold=RemovalHold(index_folder(settings) / HOLD_NAME),
             at_once=not settings.delayed_deletion.enable,
         )
+        self._put_on(board, TrashActor)
         self._put_on(board, StabilityMonitorActor, stable_age=settings.stable_age)
         self._put_on(board, IntegrityActor)
 

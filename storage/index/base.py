@@ -29,11 +29,13 @@ from repertory.model import (
 )
 from repertory.storage.index.base_deletion import DeletionQueueReader, DeletionQueueWriter
 from repertory.storage.index.base_integrity import IntegrityReader, IntegrityWriter
+from repertory.storage.index.base_trash import TrashReader, TrashWriter
+from repertory.storage.index.operations.trashing import Keeping
 from repertory.storage.index.policy import StorePolicy
 from repertory.storage.searching import Candidate, Search, Wanted
 
 
-class IndexReader(IntegrityReader, DeletionQueueReader, Protocol):
+class IndexReader(IntegrityReader, DeletionQueueReader, TrashReader, Protocol):
     """Answers questions about the last committed state. Each call sees one consistent state.
 
     Raises (all methods):
@@ -167,7 +169,7 @@ class IndexReader(IntegrityReader, DeletionQueueReader, Protocol):
         """
 
 
-class IndexWriter(IntegrityWriter, DeletionQueueWriter, Protocol):
+class IndexWriter(IntegrityWriter, DeletionQueueWriter, TrashWriter, Protocol):
     """Changes the index. The caller groups changes: ``begin``, any number of them, ``commit``.
 
     A change that is refused has left no trace, and the changes before it in the group stand.
@@ -260,8 +262,12 @@ class IndexWriter(IntegrityWriter, DeletionQueueWriter, Protocol):
             RevisionConflict: its file is another one by now.
         """
 
-    def delete_resource(self, level: Level, id_: ResourceId, now: float) -> DeletionReceipt:
+    def delete_resource(
+        self, level: Level, id_: ResourceId, now: float, keeping: Keeping | None = None
+    ) -> DeletionReceipt:
         """Delete a resource, all below it, and parents left empty; release all their files.
+
+        With ``keeping`` all that goes to the trash instead.
 
         Raises:
             UnknownResource: there is no resource of that level with that identifier.

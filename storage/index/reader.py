@@ -37,6 +37,7 @@ from repertory.storage.index.operations import (
 from repertory.storage.index.operations.finding import finding, selecting
 from repertory.storage.index.packing import unpack_id
 from repertory.storage.index.reader_deletion import DeletionQueueReading
+from repertory.storage.index.reader_trash import TrashReading
 from repertory.storage.searching import Candidate, Search, Wanted
 
 
@@ -59,7 +60,7 @@ class _OneState:
         self._db.rollback()
 
 
-class DatabaseReader(DeletionQueueReading):
+class DatabaseReader(DeletionQueueReading, TrashReading):
     """An ``IndexReader``.
 
     ``engine`` is the name that the index goes by; ``identifier`` overrides the one it keeps.

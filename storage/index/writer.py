@@ -39,15 +39,17 @@ from repertory.storage.index.operations import (
 )
 from repertory.storage.index.operations.group import Group
 from repertory.storage.index.operations.recording import Recorder
+from repertory.storage.index.operations.trashing import Keeping
 from repertory.storage.index.policy import StorePolicy
 from repertory.storage.index.writer_deletion import DeletionQueueWriting
+from repertory.storage.index.writer_trash import TrashWriting
 
 log = structlog.get_logger(__name__)
 
 T = TypeVar("T")
 
 
-class DatabaseWriter(DeletionQueueWriting):
+class DatabaseWriter(DeletionQueueWriting, TrashWriting):
     """An ``IndexWriter``.
 
     Operations refuse before their first write, so that a refusal needs no savepoint; an error
@@ -120,9 +122,13 @@ class DatabaseWriter(DeletionQueueWriting):
         record = partial(self._recorder.record, release_duplicate=release_duplicate)
         return self._change(record, ids, summary, attachment, origin, policy, now)
 
-    def delete_resource(self, level: Level, id_: ResourceId, now: float) -> DeletionReceipt:
+    def delete_resource(
+        self, level: Level, id_: ResourceId, now: float, keeping: Keeping | None = None
+    ) -> DeletionReceipt:
         """Delete a resource, all below it, and parents left empty; release all their files."""
-        receipt = self._change(deleting.delete_resource, self._db, self._group, level, id_, now)
+        receipt = self._change(
+            deleting.delete_resource, self._db, self._group, level, id_, now, keeping
+        )
         self._recorder.forget()
         return receipt
 

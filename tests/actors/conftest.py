@@ -8,6 +8,7 @@ from repertory.actors.index import IndexActor
 from repertory.actors.index_reader import IndexReaderActor
 from repertory.actors.stability_monitor import StabilityMonitorActor
 from repertory.actors.storage import StorageActor
+from repertory.actors.trash import TrashActor
 from repertory.storage.areas import FilesystemArea
 from repertory.storage.files import FileOptions
 from repertory.storage.index.policy import StorePolicy
@@ -26,6 +27,7 @@ class Archive:
         self.options = FileOptions()
         self.log_exports = False
         self.store_dicom = True
+        self.retention = 0.0
         self.stage = None
         self.restart()
 
@@ -38,7 +40,12 @@ class Archive:
         cast = [
             (
                 IndexActor,
-                {"engine": engine, "policy": self.policy, "log_exports": self.log_exports},
+                {
+                    "engine": engine,
+                    "policy": self.policy,
+                    "log_exports": self.log_exports,
+                    "retention": self.retention,
+                },
             ),
             (IndexReaderActor, {"engine": engine}),
             (
@@ -52,6 +59,7 @@ class Archive:
                 },
             ),
             (DeletionQueueActor, {}),
+            (TrashActor, {}),
             (StabilityMonitorActor, {"stable_age": self.stable_age}),
         ]
         self.refs = {

@@ -38,6 +38,9 @@ class CountingEngine:
     def writer(self):
         return self
 
+    def recorded_time(self):
+        return None
+
     def begin(self, _now):
         if self.fail_begin:
             raise self.fail_begin
@@ -58,7 +61,7 @@ class CountingEngine:
             self.is_void = True
             raise self.fail_change
 
-    def delete_resource(self, level, id_, now):
+    def delete_resource(self, level, id_, now, _keeping):
         raise UnknownResource
 
 

@@ -13,6 +13,7 @@ WORDS = (
     "repertory.deletion",
     "repertory.integrity",
     "repertory.maintags",
+    "repertory.trash",
     "repertory.version",
 )
 EVERYTHING = ("repertory",)
@@ -25,6 +26,7 @@ MAY_IMPORT = {
     "repertory.criteria": ("repertory.model",),
     "repertory.deletion": ("repertory.model",),
     "repertory.integrity": ("repertory.model",),
+    "repertory.trash": ("repertory.model",),
     "repertory.conf": (),
     "repertory.storage": (
         "repertory.model",
@@ -39,6 +41,7 @@ MAY_IMPORT = {
         "repertory.criteria",
         "repertory.deletion",
         "repertory.integrity",
+        "repertory.trash",
     ),
     "repertory.actors": (
         "repertory.storage",

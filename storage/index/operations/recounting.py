@@ -29,6 +29,8 @@ TOTALS = (
     "uncompressed_size",
     "released_files",
     "released_size",
+    "trashed_files",
+    "trashed_size",
 )
 
 _KEPT = f"SELECT resource, {', '.join(COUNTERS)} FROM tallies WHERE "  # noqa: S608 - constants
@@ -167,7 +169,10 @@ def recount_totals(db: Database) -> tuple[WrongCounter, ...]:
         " FROM attachments"
     ) or (0, 0)
     waiting = db.one("SELECT COUNT(*), COALESCE(SUM(size), 0) FROM released") or (0, 0)
-    counted = (*(levels.get(int(level), 0) for level in Level), *sizes, *waiting)
+    trashed = db.one(
+        "SELECT COUNT(*), COALESCE(SUM(compressed_size), 0) FROM trashed_attachments"
+    ) or (0, 0)
+    counted = (*(levels.get(int(level), 0) for level in Level), *sizes, *waiting, *trashed)
     return tuple(
         WrongCounter(None, None, name, old, new)
         for name, old, new in zip(TOTALS, kept, counted, strict=True)

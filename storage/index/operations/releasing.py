@@ -83,7 +83,7 @@ def list_failed_removals(
 
 
 def find_attachments(db: Database, uuids: Sequence[str]) -> frozenset[str]:
-    """Which of these files belong to a resource.
+    """Which of these files belong to a resource, in the trash or not.
 
     Only a start after a crash asks, for a few files: an index on the names would cost every
     ingest more than this costs in all.
@@ -94,7 +94,11 @@ def find_attachments(db: Database, uuids: Sequence[str]) -> frozenset[str]:
     for first in range(0, len(names), _AT_ONCE):
         some = names[first : first + _AT_ONCE]
         marks = ", ".join("?" * len(some))
-        rows = db.all(f"SELECT uuid FROM attachments WHERE uuid IN ({marks})", some)  # noqa: S608
+        rows = db.all(
+            f"SELECT uuid FROM attachments WHERE uuid IN ({marks})"  # noqa: S608
+            f" UNION ALL SELECT uuid FROM trashed_attachments WHERE uuid IN ({marks})",
+            some + some,
+        )
         known.update(unpack_uuid(uuid) for (uuid,) in rows)
     return frozenset(known)
 

@@ -11,11 +11,12 @@ from repertory.storage.index.packing import unpack_id
 APPLICATION_ID = 0x52505459
 """What marks a SQLite file as ours: "RPTY"."""
 
-VERSION = 2
+VERSION = 3
 """The version of ``schema.sql``.
 
 1: the first.
 2: the deletion queue knows when, how often and why not, and how many.
+3: what was deleted can be restored.
 """
 
 HOME = Path(__file__).parent
