@@ -145,7 +145,7 @@ def test_what_is_in_the_trash_survives_kill_9_and_comes_back_whole(serve):
         (entry,) = server.get("/trash").json
         assert (entry["ResourceID"], entry["CountInstances"]) == (study, 10)
         assert server.get("/instances").json == []
-        assert server.post(f"/trash/{study}/restore").json["Restored"] == 10
+        assert server.post(f"/trash/{study}/restore", b"").json["Restored"] == 10
         server.kill()
         server.start()
 

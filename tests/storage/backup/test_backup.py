@@ -112,7 +112,7 @@ def test_what_is_in_the_trash_is_backed_up_and_can_be_restored_from_there(folder
     keeping = TrashSettings(retention_days=1)
     with open_archive(folder, trash=keeping) as archive:
         stored = fill(archive, range(4))
-        gone = list(stored)[0]
+        gone = next(iter(stored))
         archive.ask(DeleteResource(level=Level.INSTANCE, id=gone))
         report = save(folder, depot)
         archive.ask(EmptyTrash())
