@@ -23,6 +23,7 @@ RANKS = {
     "DeletionQueueActor": 4,
     "StabilityMonitorActor": 4,
     "TrashActor": 4,
+    "ArchiverActor": 4,
     "JobsActor": 5,
     "HousekeeperActor": 5,
     "IntegrityActor": 5,
