@@ -7,8 +7,9 @@ from repertory.actors.clock import Appointment
 from repertory.actors.messages.base import Event, message
 from repertory.actors.messages.resources import ResourceDeleted
 from repertory.actors.messages.trash import ExpireTrash
+from repertory.actors.reply import Reply
 from repertory.actors.switchboard import Switchboard
-from repertory.errors import RepertoryError
+from repertory.trash import TrashTide
 
 log = structlog.get_logger(__name__)
 
@@ -21,6 +22,14 @@ _AT_ONCE = 20
 @message
 class ExpiryDue(Event):
     """The time of something in the trash may be up; the actor tells it to itself."""
+
+
+@message
+class ExpiryEnded(Event):
+    """The index let some entries go, or could not; the actor tells it to itself."""
+
+    tide: TrashTide | None
+    error: str
 
 
 class TrashActor(RepertoryActor):
@@ -51,12 +60,16 @@ class TrashActor(RepertoryActor):
 
     @handles(ExpiryDue)
     def expiry_due(self, _event: ExpiryDue) -> None:
-        """Let some entries go; more of them with the next message."""
+        """Let some entries go; the mailbox stays open until the index has answered."""
         self._alarm = None
-        try:
-            tide = self.board.ask(ExpireTrash(limit=_AT_ONCE))
-        except RepertoryError as error:
-            log.warning("expiry_postponed", error=type(error).__name__)
+        self.board.ask_soon(ExpireTrash(limit=_AT_ONCE)).on_done(self._tell_end)
+
+    @handles(ExpiryEnded)
+    def expiry_ended(self, event: ExpiryEnded) -> None:
+        """Look again: now, if there may be more, or in a minute."""
+        tide = event.tide
+        if tide is None:
+            log.warning("expiry_postponed", error=event.error)
             self._look_again()
             return
         if tide.expired:
@@ -65,6 +78,11 @@ class TrashActor(RepertoryActor):
             self.tell_self(ExpiryDue())
         elif tide.left:
             self._look_again()
+
+    def _tell_end(self, reply: Reply[TrashTide]) -> None:
+        tide = None if reply.error is not None else reply.get()
+        ended = ExpiryEnded(tide=tide, error=type(reply.error).__name__)
+        self.board.tell(self.actor_ref, ended)
 
     def _look_again(self) -> None:
         if self._alarm is None:

@@ -191,6 +191,24 @@ def interfere(server: Server, instances: int, rounds: int) -> None:
     print(f"\nFiles removed per second meanwhile: {rounds * instances / seconds:,.0f}")
 
 
+def undo(server: Server, instances: int, rounds: int) -> None:
+    """Delete a study into the trash, and restore it."""
+    study = fill(server, Stamp(SIZE).study(instances))
+    deleted, restored = [], []
+    for _ in range(rounds):
+        deleted.append(delete(server, study))
+        begun = time.perf_counter()
+        status, _ = ask(server.url, f"/trash/{study}/restore", method="POST")
+        if status != 200:
+            raise SystemExit(f"{server.name} restores no study: {status}")
+        restored.append(time.perf_counter() - begun)
+    print(f"\n| {instances:,} instances | median ms | from | to |")
+    print("|---|---:|---:|---:|")
+    for name, times in (("DELETE, into the trash", deleted), ("restore", restored)):
+        low, high = 1000 * min(times), 1000 * max(times)
+        print(f"| {name} | {1000 * statistics.median(times):.1f} | {low:.1f} | {high:.1f} |")
+
+
 def main() -> None:
     """Read the command line, start the servers, measure."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -201,6 +219,7 @@ def main() -> None:
     words = parser.parse_args()
     with tempfile.TemporaryDirectory(dir=words.folder) as folder:
         ours = Server("Repertory", OURS, Path(folder) / "ours")
+        keeping = Server("Trash", OURS, Path(folder) / "trash", {"Trash": {"RetentionDays": 1}})
         peer = (
             None if words.peer == "none" else Server("Orthanc", words.peer, Path(folder) / "peer")
         )
@@ -212,8 +231,11 @@ def main() -> None:
             if peer is not None:
                 peer.stop()
             interfere(ours, words.instances, words.rounds)
+            ours.stop()
+            keeping.start()
+            undo(keeping, words.instances, words.rounds)
         finally:
-            for server in (ours, peer):
+            for server in (ours, keeping, peer):
                 if server is not None:
                     server.kill()
 
