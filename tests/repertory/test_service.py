@@ -214,6 +214,22 @@ def test_without_delayed_deletion_the_files_are_gone_when_the_request_is_answere
         assert files_of(tmp_path) == []
 
 
+def test_without_delayed_deletion_a_file_that_cannot_go_holds_no_answer_up(tmp_path):
+    settings = settings_for(
+        tmp_path, delayed_deletion=DelayedDeletionSettings(enable=False, throttle_delay_ms=60_000)
+    )
+    with Repertory(settings) as archive:
+        for content in make_study(instances=3):
+            study = archive.ask(StoreInstance(content=content)).ids.study
+        stuck = files_of(tmp_path)[0]
+        stuck.unlink()
+        stuck.mkdir()
+        archive.ask(DeleteResource(level=Level.STUDY, id=study))
+
+        assert files_of(tmp_path) == []
+        assert archive.ask(CountReleased()) == 1
+
+
 def test_without_delayed_deletion_what_is_recycled_or_overwritten_is_gone_as_well(tmp_path):
     settings = settings_for(
         tmp_path,
