@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Callable
+from functools import partial
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Protocol, Self, TypeVar
 
@@ -18,6 +19,7 @@ from repertory.actors.integrity import IntegrityActor
 from repertory.actors.messages.base import Event, Question
 from repertory.actors.messages.system import ActorDied, CallIn
 from repertory.actors.reply import Reply
+from repertory.actors.rest_api import FrontEnd, RestApiActor
 from repertory.actors.stability_monitor import StabilityMonitorActor
 from repertory.actors.storage import StorageActor
 from repertory.actors.switchboard import Ref, Switchboard
@@ -247,6 +249,7 @@ class Repertory:
         )
         if settings.read_only:
             self._put_on(board, IntegrityActor, read_only=True)
+            self._put_on(board, RestApiActor, make_front_end=partial(self._inner_api, board))
             return  # nobody works in the background: what waits, waits for a run that may write
         self._put_on(
             board,
@@ -256,6 +259,7 @@ class Repertory:
         )
         self._put_on(board, StabilityMonitorActor, stable_age=settings.stable_age)
         self._put_on(board, IntegrityActor)
+        self._put_on(board, RestApiActor, make_front_end=partial(self._inner_api, board))
 
     def _put_on(self, board: Switchboard, actor: type[RepertoryActor], **parts: Any) -> None:
         ref = actor.start(board=board, **parts)
@@ -268,6 +272,11 @@ class Repertory:
         except Exception as error:
             log.exception("start_failed", actor=actor.__name__)
             raise CannotStart(f"{actor.__name__} could not start; see the log.") from error
+
+    def _inner_api(self, board: Switchboard) -> FrontEnd:
+        from repertory.http.inner import InnerApi  # noqa: PLC0415 - see `app`
+
+        return InnerApi(board, self.settings, control=self)
 
     def _start_server(self, board: Switchboard) -> None:
         from repertory.http.server import HttpServer  # noqa: PLC0415 - see `app`

@@ -25,6 +25,7 @@ RANKS = {
     "JobsActor": 5,
     "HousekeeperActor": 5,
     "IntegrityActor": 5,
+    "RestApiActor": 6,
 }
 
 
