@@ -262,6 +262,33 @@ class Settings:
         meaning="How many instances one search finds at most; 0: no limit.",
         check=not_negative,
     )
+    lua_scripts: list[str] = setting(
+        default_factory=list,
+        meaning="Lua scripts that are told what happens, and filter what comes in.",
+        path=True,
+    )
+    lua_heart_beat_period: int = setting(
+        default=0,
+        meaning="Seconds between two calls of OnHeartBeat; 0: none.",
+        check=not_negative,
+    )
+    lua_time_limit: float = setting(
+        default=10.0,
+        meaning="Seconds that a callback of a Lua script may be at work, what it waits for apart.",
+        check=positive,
+        ours=True,
+    )
+    lua_memory_limit: int = setting(
+        default=512,
+        meaning="Megabytes that all Lua scripts may use together.",
+        name="LuaMemoryLimitMB",
+        check=positive,
+        ours=True,
+    )
+    execute_lua_enabled: bool = setting(
+        default=False,
+        meaning="Whether users may run Lua scripts of their own (/tools/execute-script).",
+    )
     malloc_arena_max: int = setting(
         default=5,
         meaning="How many pools of memory the threads of the server share; 0: as the system does.",
@@ -285,6 +312,11 @@ class Settings:
     def is_limited(self) -> bool:
         """Whether the archive may become full before the disk does."""
         return self.maximum_storage_size > 0 or self.maximum_patient_count > 0
+
+    @property
+    def is_scripted(self) -> bool:
+        """Whether there are Lua scripts, or may be."""
+        return bool(self.lua_scripts) or self.execute_lua_enabled
 
     @property
     def overwrite_mode(self) -> str:

@@ -27,6 +27,8 @@ def faults_of(settings: Settings) -> Iterator[tuple[str, str]]:
                 yield option, "must be 0 while PatientLevelEnabled is false"
     if settings.overwrite_mode == "IfChanged" and not settings.store_md5_for_attachments:
         yield "OverwriteInstances", "must not be IfChanged while StoreMD5ForAttachments is false"
+    for script in settings.lua_scripts:
+        yield from _missing("LuaScripts", script)
     if settings.http_server_enabled and settings.ssl_enabled:
         yield from _missing("SslCertificate", settings.ssl_certificate)
         if settings.ssl_verify_peers:
@@ -64,6 +66,11 @@ def doubts_about(settings: Settings) -> Iterator[tuple[str, str]]:
         yield "StorageCompressionLevel", "is more than 9, which is the most that zlib knows."
     if settings.read_only and settings.is_limited:
         yield "ReadOnly", "is true: nothing is recycled."
+    if settings.execute_lua_enabled:
+        yield (
+            "ExecuteLuaEnabled",
+            "is true: whoever may use the REST API can run programs on this computer.",
+        )
     if settings.ssl_verify_peers and not settings.ssl_enabled:
         yield ("SslVerifyPeers", "has no effect while SslEnabled is false.")
 

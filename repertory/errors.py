@@ -14,7 +14,9 @@ RepertoryError
 │  ├─ FileLost, FileCorrupted
 │  ├─ IndexFailed, StorageFailed
 │  ├─ IndexBusy, ShuttingDown     nothing was done: a retry is safe
-│  └─ NoReplyInTime               perhaps done
+│  ├─ NoReplyInTime               perhaps done
+│  └─ ScriptFailed                a script of the archive's administrator
+│     └─ NotPredicate
 └─ CannotStart         the archive cannot open; the command line shows the message and ends
 
 ``str(error)`` is a sentence for whoever asked; a class's docstring is its default. It never holds
@@ -124,6 +126,14 @@ class ShuttingDown(Failed):
 
 class NoReplyInTime(Failed):
     """No answer came in time; what was asked may have been done."""
+
+
+class ScriptFailed(Failed):
+    """A script failed."""
+
+
+class NotPredicate(ScriptFailed):
+    """A filter answered neither true nor false."""
 
 
 class CannotStart(RepertoryError):

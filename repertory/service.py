@@ -16,6 +16,7 @@ from repertory.actors.finding import FindingRules
 from repertory.actors.index import IndexActor
 from repertory.actors.index_reader import IndexReaderActor
 from repertory.actors.integrity import IntegrityActor
+from repertory.actors.lua.actor import LuaActor
 from repertory.actors.messages.base import Event, Question
 from repertory.actors.messages.system import ActorDied, CallIn
 from repertory.actors.reply import Reply
@@ -28,6 +29,7 @@ from repertory.building import (
     file_options_of,
     files_folder,
     index_folder,
+    lua_options_of,
     main_tags_of,
     store_policy_of,
 )
@@ -43,6 +45,9 @@ log = structlog.get_logger(__name__)
 
 R = TypeVar("R")
 E = TypeVar("E", bound=Event)
+
+SCRIPT_THREADS = 4
+"""Requests to other servers, and programs, that scripts may wait for at a time."""
 
 STOP_PATIENCE = 60.0
 """Seconds that an actor may take to finish what it has begun when the archive stops."""
@@ -249,7 +254,7 @@ class Repertory:
         )
         if settings.read_only:
             self._put_on(board, IntegrityActor, read_only=True)
-            self._put_on(board, RestApiActor, make_front_end=partial(self._inner_api, board))
+            self._start_scripts(board)
             return  # nobody works in the background: what waits, waits for a run that may write
         self._put_on(
             board,
@@ -259,7 +264,13 @@ class Repertory:
         )
         self._put_on(board, StabilityMonitorActor, stable_age=settings.stable_age)
         self._put_on(board, IntegrityActor)
+        self._start_scripts(board)
+
+    def _start_scripts(self, board: Switchboard) -> None:
         self._put_on(board, RestApiActor, make_front_end=partial(self._inner_api, board))
+        if self.settings.is_scripted:
+            crew = ThreadCrew(SCRIPT_THREADS, name="scripts")
+            self._put_on(board, LuaActor, options=lua_options_of(self.settings), crew=crew)
 
     def _put_on(self, board: Switchboard, actor: type[RepertoryActor], **parts: Any) -> None:
         ref = actor.start(board=board, **parts)

@@ -16,6 +16,7 @@ from repertory.http.routes import (
     protection,
     reconstruction,
     resources,
+    scripting,
     system,
     tags,
     tools,
@@ -41,5 +42,6 @@ ALL: tuple[Routes, ...] = (
     find.routes,
     tags.routes,
     integrity.routes,
+    scripting.routes,
 )
 """Every topic, in the order of the reference."""

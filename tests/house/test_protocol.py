@@ -26,6 +26,7 @@ RANKS = {
     "HousekeeperActor": 5,
     "IntegrityActor": 5,
     "RestApiActor": 6,
+    "LuaActor": 7,
 }
 
 
