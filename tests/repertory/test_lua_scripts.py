@@ -65,7 +65,7 @@ def begin(tmp_path):
                 "http_server_enabled": False,
                 "lua_scripts": scripts,
                 "execute_lua_enabled": True,
-                "lua_time_limit": 0.5,
+                "lua_time_limit": 0.25,
                 **options,
             },
         )
