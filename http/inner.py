@@ -22,7 +22,7 @@ from aiohttp import hdrs, web
 from repertory.actors.messages.rest_api import CallRestApi, RestAnswer
 from repertory.actors.switchboard import Switchboard
 from repertory.conf.settings import Settings
-from repertory.errors import BadParameter, ShuttingDown
+from repertory.errors import BadParameter, Failed, ShuttingDown
 from repertory.http.app import make_app
 from repertory.http.auth import current_origin
 from repertory.http.bridge import Control
@@ -216,7 +216,7 @@ def _read(method: str, sent: io.BytesIO) -> RestAnswer:
     """The answer that the server sent.
 
     Raises:
-        ConnectionResetError: it broke off in the middle.
+        Failed: it broke off in the middle.
     """
     sent.seek(0)
     response = http.client.HTTPResponse(_Sent(sent), method=method)  # type: ignore[arg-type]
@@ -224,7 +224,7 @@ def _read(method: str, sent: io.BytesIO) -> RestAnswer:
         response.begin()
         body = response.read()
     except (http.client.HTTPException, OSError) as error:
-        raise ConnectionResetError("the answer broke off") from error
+        raise Failed("The answer broke off.") from error
     headers = {
         name: value
         for name, value in response.getheaders()

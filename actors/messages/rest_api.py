@@ -23,6 +23,7 @@ class CallRestApi(Command[RestAnswer]):
 
     Raises:
         BadParameter: it is no request: the method, the path or a header cannot be written as HTTP.
+        Failed: the answer broke off in the middle.
     """
 
     method: str

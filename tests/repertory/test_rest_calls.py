@@ -1,5 +1,8 @@
+import io
 import json
 import threading
+import zipfile
+from pathlib import Path
 
 import pytest
 
@@ -8,7 +11,7 @@ from repertory.actors.base import RepertoryActor, handles
 from repertory.actors.messages.base import Command, message
 from repertory.actors.messages.changes import ListChanges
 from repertory.actors.messages.rest_api import CallRestApi, RestAnswer
-from repertory.errors import BadParameter, ShuttingDown
+from repertory.errors import BadParameter, Failed, ShuttingDown
 from repertory.model import Level, OriginKind
 from repertory.testing.files import make_dicom, make_study
 
@@ -200,3 +203,30 @@ def test_the_archive_starts_and_stops_again_with_its_inner_api(begin):
     archive.start()
 
     assert len(get(archive, f"/{Level.STUDY.plural}")) == 1
+
+
+def test_a_zip_archive_arrives_whole(begin):
+    archive = begin()
+    stored = json.loads(call(archive, "POST", "/instances", make_dicom()).body)
+
+    answer = call(archive, "GET", f"/studies/{stored['ParentStudy']}/archive")
+
+    assert answer.status == 200
+    with zipfile.ZipFile(io.BytesIO(answer.body)) as packed:
+        assert packed.testzip() is None
+
+
+def test_an_answer_that_breaks_off_is_an_error(begin):
+    archive = begin(storage_threads=1, maximum_storage_cache_size=0)
+    body = make_dicom(size=5_000_000)
+    stored = json.loads(call(archive, "POST", "/instances", body).body)
+    (file,) = [
+        path
+        for path in Path(archive.settings.storage_directory).rglob("*")
+        if path.is_file() and path.stat().st_size >= 4_000_000
+    ]
+    with file.open("r+b") as opened:
+        opened.truncate(2_500_000)
+
+    with pytest.raises(Failed):
+        call(archive, "GET", f"{stored['Path']}/file")
