@@ -213,7 +213,7 @@ local function is_good(answered)
   return answered >= 200 and answered < 300
 end
 
-local function caller(kind, name, method, sends)
+local function caller(kind, name, method, sends, deleted)
   return function(address, ...)
     local body, headers = "", nil
     if sends then
@@ -234,7 +234,7 @@ local function caller(kind, name, method, sends)
       host.failed(name, answered, address)
       return nil
     elseif method == "DELETE" then
-      return true
+      return deleted
     end
     return answer
   end
@@ -242,8 +242,8 @@ end
 
 for name, sends in pairs({ Get = false, Post = true, Put = true, Delete = false }) do
   local method = name:upper()
-  globals["RestApi" .. name] = caller("rest", "RestApi" .. name, method, sends)
-  globals["Http" .. name] = caller("http", "Http" .. name, method, sends)
+  globals["RestApi" .. name] = caller("rest", "RestApi" .. name, method, sends, true)
+  globals["Http" .. name] = caller("http", "Http" .. name, method, sends, "SUCCESS")
 end
 
 function SetHttpCredentials(username, password)

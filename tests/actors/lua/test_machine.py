@@ -180,6 +180,7 @@ def test_an_answer_is_the_body_and_a_deletion_is_true(run):
     assert run('return RestApiGet("/x")') == b"answer"
     assert run('return RestApiDelete("/x")') is True
     assert run('return HttpGet("http://a")') == b"answer"
+    assert run('return HttpDelete("http://a")') == b"SUCCESS"  # as Orthanc has it
 
 
 @pytest.mark.parametrize("status", [0, 302, 404, 500])
