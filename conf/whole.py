@@ -71,6 +71,11 @@ def doubts_about(settings: Settings) -> Iterator[tuple[str, str]]:
             "ExecuteLuaEnabled",
             "is true: whoever may use the REST API can run programs on this computer.",
         )
+    if settings.stable_ages.called_aet or settings.stable_ages.remote_aet:
+        yield (
+            "StableAges",
+            "names application entity titles: what comes over HTTP has none.",
+        )
     if settings.ssl_verify_peers and not settings.ssl_enabled:
         yield ("SslVerifyPeers", "has no effect while SslEnabled is false.")
 

@@ -18,6 +18,7 @@ from repertory.errors import (
     Forbidden,
     IndexBusy,
     IndexFailed,
+    JobCancelled,
     LimitReached,
     MissingTag,
     NoReplyInTime,
@@ -90,6 +91,7 @@ TABLE: dict[type[RepertoryError], Row] = {
     NotPredicate: Row(
         500, 2034, "The Lua function is not a predicate (only true/false outputs allowed)"
     ),
+    JobCancelled: Row(500, 37, "This job was canceled"),
 }
 """Every error, by its class; a class that is not listed is answered like its nearest parent."""
 

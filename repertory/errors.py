@@ -15,8 +15,9 @@ RepertoryError
 │  ├─ IndexFailed, StorageFailed
 │  ├─ IndexBusy, ShuttingDown     nothing was done: a retry is safe
 │  ├─ NoReplyInTime               perhaps done
-│  └─ ScriptFailed                a script of the archive's administrator
-│     └─ NotPredicate
+│  ├─ ScriptFailed                a script of the archive's administrator
+│  │  └─ NotPredicate
+│  └─ JobCancelled                somebody wanted it so
 └─ CannotStart         the archive cannot open; the command line shows the message and ends
 
 ``str(error)`` is a sentence for whoever asked; a class's docstring is its default. It never holds
@@ -136,5 +137,20 @@ class NotPredicate(ScriptFailed):
     """A filter answered neither true nor false."""
 
 
+class JobCancelled(Failed):
+    """The job was cancelled."""
+
+
 class CannotStart(RepertoryError):
     """The archive cannot start."""
+
+
+def error_named(kind: str, message: str) -> RepertoryError:
+    """An error of the class of this name, as it was kept by name; ``Failed`` for any other."""
+    left: list[type[RepertoryError]] = [RepertoryError]
+    while left:
+        found = left.pop()
+        if found.__name__ == kind:
+            return found(message)
+        left.extend(found.__subclasses__())
+    return Failed(message)

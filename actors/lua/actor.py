@@ -28,6 +28,7 @@ from repertory.actors.lua.machine import Limits, LuaMachine, ScriptError
 from repertory.actors.lua.runs import Runs
 from repertory.actors.messages.base import Event, message
 from repertory.actors.messages.changes import ChangesLogged, DescribeLastChange, ListChanges
+from repertory.actors.messages.jobs import JobFailed, JobSubmitted, JobSucceeded
 from repertory.actors.messages.rest_api import CallRestApi, RestAnswer
 from repertory.actors.messages.scripting import (
     DescribeFilters,
@@ -39,6 +40,7 @@ from repertory.actors.messages.scripting import (
 from repertory.actors.reply import Reply, gather
 from repertory.actors.switchboard import Switchboard
 from repertory.errors import CannotStart, NotPredicate, ScriptFailed
+from repertory.jobs import JobId
 from repertory.model import ChangePage, OriginKind
 
 log = structlog.get_logger(__name__)
@@ -182,6 +184,25 @@ class LuaActor(RepertoryActor):
             if callback is not None and self._machine.has(callback.name):
                 self._add(callback)
         self._read()
+
+    @handles(JobSubmitted)
+    def job_submitted(self, event: JobSubmitted) -> None:
+        """Call OnJobSubmitted."""
+        self._add_job("OnJobSubmitted", event.id)
+
+    @handles(JobSucceeded)
+    def job_succeeded(self, event: JobSucceeded) -> None:
+        """Call OnJobSuccess."""
+        self._add_job("OnJobSuccess", event.id)
+
+    @handles(JobFailed)
+    def job_failed(self, event: JobFailed) -> None:
+        """Call OnJobFailure."""
+        self._add_job("OnJobFailure", event.id)
+
+    def _add_job(self, name: str, id_: JobId) -> None:
+        if self._machine.has(name):
+            self._add(Callback(name, id_))
 
     @handles(HeartBeatDue)
     def heart_beat_due(self, _event: HeartBeatDue) -> None:

@@ -81,9 +81,7 @@ function Delete(ids)
 end
 
 function SetStableStatus(id, stable)
-  if not stable then
-    error("SetStableStatus: the archive cannot be told that a resource is not stable", 2)
-  end
-  must(RestApiPost("/" .. level_of(id) .. "/" .. id .. "/stable", ""), "SetStableStatus")
+  local verb = stable and "/stable" or "/unstable"
+  must(RestApiPost("/" .. level_of(id) .. "/" .. id .. verb, ""), "SetStableStatus")
   return true
 end

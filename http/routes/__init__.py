@@ -3,6 +3,7 @@
 from repertory.http.routes import (
     archives,
     attachments,
+    bulk,
     changes,
     changes_stream,
     explorer,
@@ -11,6 +12,7 @@ from repertory.http.routes import (
     find,
     instances,
     integrity,
+    jobs,
     labels,
     metadata,
     plugins,
@@ -18,6 +20,7 @@ from repertory.http.routes import (
     reconstruction,
     resources,
     scripting,
+    stability,
     system,
     tags,
     tools,
@@ -45,5 +48,8 @@ ALL: tuple[Routes, ...] = (
     integrity.routes,
     scripting.routes,
     archives.routes,
+    stability.routes,
+    jobs.routes,
+    bulk.routes,
 )
 """Every topic, in the order of the reference."""

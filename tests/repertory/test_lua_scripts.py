@@ -384,6 +384,19 @@ def test_the_toolbox_deletes_and_says_what_is_not_to_be_had(begin):
     assert scripted.archive.ask(ListResources(level=Level.STUDY)) == ()
 
 
+def test_a_script_declares_what_is_stable(begin):
+    scripted = begin()
+    study = scripted.store().ids.study
+
+    def is_stable():
+        return json.loads(scripted.call("GET", f"/studies/{study}").body)["IsStable"]
+
+    assert scripted.execute(f'print(SetStableStatus("{study}", true))') == "true\n"
+    assert is_stable()
+    scripted.execute(f'SetStableStatus("{study}", false)')
+    assert not is_stable()
+
+
 def test_many_instances_are_told_in_their_order(begin):
     scripted = begin(TELL + 'tell("OnStoredInstance")')
     ids = [

@@ -8,6 +8,7 @@ from repertory.actors.lua.actor import MOST_WAITING, PAGE, LuaActor, LuaOptions
 from repertory.actors.lua.machine import Limits
 from repertory.actors.lua.runs import MOST
 from repertory.actors.messages.changes import ChangesLogged, DescribeLastChange, ListChanges
+from repertory.actors.messages.jobs import JobFailed, JobSubmitted, JobSucceeded
 from repertory.actors.messages.rest_api import CallRestApi, RestAnswer
 from repertory.actors.messages.scripting import (
     DescribeFilters,
@@ -18,6 +19,7 @@ from repertory.actors.messages.scripting import (
 )
 from repertory.actors.reply import Reply
 from repertory.errors import IndexFailed, NotPredicate, ScriptFailed, ShuttingDown
+from repertory.jobs import JobId
 from repertory.model import Change, ChangePage, ChangeType, Level, Origin, OriginKind, ResourceId
 from repertory.testing import Stage
 
@@ -151,6 +153,24 @@ def test_the_next_callback_waits_for_the_one_before(stage, play):
 
     assert before == 1
     assert execute(stage, 'print(table.concat(seen, " "))') == "id101 id102\n"
+
+
+def test_a_script_is_told_of_jobs(stage, play):
+    play(
+        """
+        told = {}
+        for _, name in ipairs({"OnJobSubmitted", "OnJobSuccess", "OnJobFailure"}) do
+          _G[name] = function(id) told[#told + 1] = name .. " " .. id end
+        end
+        """
+    )
+    for kind in (JobSubmitted, JobSucceeded, JobFailed):
+        stage.board.publish(kind(id=JobId("7"), type="Test"))
+    stage.settle()
+
+    assert execute(stage, 'print(table.concat(told, ", "))') == (
+        "OnJobSubmitted 7, OnJobSuccess 7, OnJobFailure 7\n"
+    )
 
 
 def test_what_a_script_asks_says_that_it_is_a_script(stage, play):
