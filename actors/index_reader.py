@@ -1,7 +1,8 @@
 """Actors that answer queries of the index, each on a read-only connection of its own."""
 
 from repertory.actors.base import RepertoryActor, handles
-from repertory.actors.finding import Finder, FindingRules
+from repertory.actors.finding import Finder
+from repertory.actors.finding_rules import FindingRules
 from repertory.actors.index_reader_items import IndexReaderItems
 from repertory.actors.messages.attachments import (
     AttachmentDescription,

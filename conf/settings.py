@@ -1,5 +1,6 @@
 """The settings of an archive: a frozen tree of sections, named as in Orthanc's configuration."""
 
+from repertory.conf import orthanc_warnings
 from repertory.conf.fields import (
     application_entity_title,
     not_empty,
@@ -261,6 +262,11 @@ class Settings:
         default=0,
         meaning="How many instances one search finds at most; 0: no limit.",
         check=not_negative,
+    )
+    warnings: dict[str, bool] = setting(
+        default_factory=dict,
+        meaning="Which warnings of searches the log leaves out: Orthanc's names, and false.",
+        check=orthanc_warnings.known,
     )
     malloc_arena_max: int = setting(
         default=5,

@@ -6,7 +6,7 @@ threads; both belong to the thread that opened them.
 """
 
 from collections.abc import Collection, Sequence
-from typing import Any, Protocol
+from typing import Protocol
 
 from repertory.items import ExportPage, MetadataValue, Revision
 from repertory.model import (
@@ -17,6 +17,7 @@ from repertory.model import (
     IndexDescription,
     Level,
     Origin,
+    Outdated,
     ReleasedFile,
     ResourceDescription,
     ResourceId,
@@ -30,7 +31,7 @@ from repertory.model import (
 )
 from repertory.storage.index.base_integrity import IntegrityReader, IntegrityWriter
 from repertory.storage.index.policy import StorePolicy
-from repertory.storage.searching import Candidate, Search, Wanted
+from repertory.storage.searching import Candidate, Requested, Search, Wanted
 
 
 class IndexReader(IntegrityReader, Protocol):
@@ -140,6 +141,9 @@ class IndexReader(IntegrityReader, Protocol):
     def count_released(self) -> int:
         """How many files wait to be removed."""
 
+    def list_outdated(self) -> tuple[Outdated, ...]:
+        """The lists of main DICOM tags that resources have and new ones do not get any more."""
+
     def describe_totals(self) -> Totals:
         """Sizes and numbers of the whole archive."""
 
@@ -155,8 +159,8 @@ class IndexReader(IntegrityReader, Protocol):
 
     def describe_found(
         self, search: Search, wanted: Wanted
-    ) -> tuple[tuple[ResourceDescription, dict[str, Any]], ...]:
-        """The same, described, each with the wanted tags that the index knows."""
+    ) -> tuple[tuple[ResourceDescription, Requested], ...]:
+        """The same, described, each with the wanted tags that the index knows, and should."""
 
     def count_found(self, search: Search) -> int:
         """How many resources a search finds, whatever its limit."""

@@ -2,7 +2,6 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from types import TracebackType
-from typing import Any
 
 from repertory.integrity import Damage, DamageMark, IndexedFile, Recount, WrongCounter
 from repertory.items import ExportPage, MetadataValue, Revision
@@ -12,6 +11,7 @@ from repertory.model import (
     ChangeType,
     IndexDescription,
     Level,
+    Outdated,
     ReleasedFile,
     ResourceDescription,
     ResourceId,
@@ -33,12 +33,13 @@ from repertory.storage.index.operations import (
     protecting,
     recounting,
     releasing,
+    signing,
     stability,
     statistics,
 )
 from repertory.storage.index.operations.finding import finding, selecting
 from repertory.storage.index.packing import unpack_id
-from repertory.storage.searching import Candidate, Search, Wanted
+from repertory.storage.searching import Candidate, Requested, Search, Wanted
 
 
 class _OneState:
@@ -191,6 +192,10 @@ class DatabaseReader:
         with self._state as db:
             return statistics.describe_totals(db)
 
+    def list_outdated(self) -> tuple[Outdated, ...]:
+        """The lists of main DICOM tags that new resources do not get any more."""
+        return signing.list_outdated(self._db)
+
     def describe_index(self) -> IndexDescription:
         """The engine, its schema, and the totals."""
         with self._state as db:
@@ -262,7 +267,7 @@ class DatabaseReader:
 
     def describe_found(
         self, search: Search, wanted: Wanted
-    ) -> tuple[tuple[ResourceDescription, dict[str, Any]], ...]:
+    ) -> tuple[tuple[ResourceDescription, Requested], ...]:
         """The same, described, with the wanted tags that the index knows."""
         with self._state as db:
             return finding.describe_found(db, search, wanted, self._tag_names)

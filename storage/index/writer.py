@@ -36,6 +36,7 @@ from repertory.storage.index.operations import (
     reconstructing,
     recounting,
     releasing,
+    signing,
     stability,
 )
 from repertory.storage.index.operations.group import Group
@@ -57,6 +58,7 @@ class DatabaseWriter:
 
     def __init__(self, db: Database, *, signatures: Mapping[Level, str]) -> None:
         self._db = db
+        signing.count_signatures(db, signatures)
         self._group = Group(db)
         self._signatures = signatures
         self._recorder = Recorder(db, self._group, signatures)

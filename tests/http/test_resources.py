@@ -148,7 +148,7 @@ def test_an_instance_is_described(archive, client, ids, describe):
 def test_a_number_that_is_not_known_is_null(archive, client, ids, describe, number):
     metadata = {} if number is None else {1: number, 4: number}
     archive.plays(
-        DescribeResource, lambda query: describe(query.level, metadata=metadata, attachment=None)
+        DescribeResource, lambda query: describe(query.level, metadata=metadata, attachments=())
     )
 
     assert client.json(f"/instances/{ids.instance}")["IndexInSeries"] is None

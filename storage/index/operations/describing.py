@@ -13,7 +13,8 @@ from repertory.model import (
     ResourceId,
 )
 from repertory.storage.index.database import Database, Row
-from repertory.storage.index.operations.checking import damage_of, damaged_instances
+from repertory.storage.index.operations.checking import damage_of, damages_of
+from repertory.storage.index.operations.finding.matching import of_metadata
 from repertory.storage.index.operations.listing import find
 from repertory.storage.index.operations.parents import expected_number
 from repertory.storage.index.packing import (
@@ -22,27 +23,27 @@ from repertory.storage.index.packing import (
     unpack_attachment,
     unpack_id,
     unpack_metadata,
+    unpack_sequences,
     unpack_tags,
 )
 
 PARENTS = (
-    "SELECT resources.id, resources.public_id, resources.main_tags, resources.metadata,"
+    "SELECT resources.id, resources.public_id, resources.main_tags, resources.metadata,"  # noqa: S608
     " parents.public_id, parents.main_tags, resources.is_protected, tallies.last_update,"
-    " tallies.unstable_at FROM resources"
+    f" tallies.unstable_at, {of_metadata('parents', Metadata.MAIN_DICOM_SEQUENCES)} FROM resources"
     " JOIN tallies ON tallies.resource = resources.id"
     " LEFT JOIN resources AS parents ON parents.id = resources.parent"
     " WHERE "
 )
 INSTANCES = (
-    "SELECT resources.id, resources.public_id, resources.main_tags, resources.metadata,"  # noqa: S608
-    f" parents.public_id, {ATTACHMENT_COLUMNS} FROM resources"
-    " LEFT JOIN attachments ON attachments.resource = resources.id"
-    " AND attachments.content_type = 1"
+    "SELECT resources.id, resources.public_id, resources.main_tags, resources.metadata,"
+    " parents.public_id FROM resources"
     " JOIN resources AS parents ON parents.id = resources.parent"
     " WHERE "
 )
 CHILDREN = "SELECT parent, public_id, index_in_series FROM resources WHERE {} ORDER BY parent, id"
 LABELS = "SELECT resource, label FROM labels WHERE {} ORDER BY resource, label"
+ATTACHMENTS = f"SELECT resource, {ATTACHMENT_COLUMNS} FROM attachments WHERE {{}}"  # noqa: S608
 ATTACHMENT = (
     f"SELECT {ATTACHMENT_COLUMNS} FROM attachments"  # noqa: S608 - a constant
     " WHERE resource = ? AND content_type = ?"
@@ -66,12 +67,12 @@ def describe(
     condition, value = db.among("resource", numbers)
     for number, label in db.all(LABELS.format(condition), (value,)):
         labels[number].append(label)
+    files = _attachments(db, numbers)
     condition, value = db.among("resources.id", numbers)
     if level is Level.INSTANCE:
         rows = db.all(INSTANCES + condition, (value,))
-        damaged = damaged_instances(db, numbers)
         described = {
-            row[0]: _instance(row, labels.get(row[0], ()), names, damaged.get(row[0], ""))
+            row[0]: _instance(row, labels.get(row[0], ()), names, files.get(row[0], []))
             for row in rows
         }
     else:
@@ -81,17 +82,40 @@ def describe(
         for child in db.all(CHILDREN.format(condition), (value,)):
             children[child[0]].append(child)
         described = {
-            row[0]: _parent(level, row, children[row[0]], labels.get(row[0], ()), names)
+            row[0]: _parent(
+                level,
+                row,
+                children[row[0]],
+                labels.get(row[0], ()),
+                names,
+                files.get(row[0], []),
+            )
             for row in rows
         }
     return tuple(described[number] for number in numbers)
 
 
+def _attachments(db: Database, numbers: Sequence[int]) -> dict[int, list[Attachment]]:
+    """The attachments of each resource that has some, in ascending order of their types."""
+    condition, value = db.among("resource", numbers)
+    rows = db.all(ATTACHMENTS.format(condition), (value,))
+    damages = damages_of(db, numbers) if rows else {}
+    found: dict[int, list[Attachment]] = defaultdict(list)
+    # Sorted here, where it is of a handful: the database would sort them all.
+    for resource, *columns in rows:
+        damage = damages.get((resource, columns[0]), "")
+        found[resource].append(unpack_attachment(tuple(columns), damage))
+    for attachments in found.values():
+        if len(attachments) > 1:
+            attachments.sort(key=lambda it: it.content_type)
+    return found
+
+
 def _instance(
-    row: Row, labels: Iterable[str], names: Mapping[str, str], damage: str
+    row: Row, labels: Iterable[str], names: Mapping[str, str], attachments: Iterable[Attachment]
 ) -> ResourceDescription:
-    _, digest, tags, metadata, parent, *attachment = row
-    has_file = attachment[0] is not None
+    _, digest, tags, packed, parent = row
+    metadata = unpack_metadata(packed)
     return ResourceDescription(
         level=Level.INSTANCE,
         id=unpack_id(digest),
@@ -99,23 +123,27 @@ def _instance(
         children=(),
         main_tags=unpack_tags(tags),
         patient_tags={},
-        metadata=unpack_metadata(metadata),
+        metadata=metadata,
         labels=tuple(labels),
         is_stable=True,
-        attachment=unpack_attachment(tuple(attachment), damage) if has_file else None,
+        attachments=tuple(attachments),
         tag_names=names,
+        main_sequences=unpack_sequences(metadata.get(Metadata.MAIN_DICOM_SEQUENCES, "")),
     )
 
 
-def _parent(
+def _parent(  # noqa: PLR0917 - what ``describe`` has read of one resource
     level: Level,
     row: Row,
     children: Sequence[Row],
     labels: Iterable[str],
     names: Mapping[str, str],
+    attachments: Iterable[Attachment],
 ) -> ResourceDescription:
-    _, digest, tags, packed, parent, parent_tags, is_protected, last_update, unstable_at = row
+    _, digest, tags, packed, parent, parent_tags, is_protected, last_update, *rest = row
+    unstable_at, parent_sequences = rest
     metadata = _with_last_update(unpack_metadata(packed), last_update)
+    is_study = level is Level.STUDY
     series_status = "Unknown"
     if level is Level.SERIES:
         expected = metadata.get(Metadata.EXPECTED_NUMBER_OF_INSTANCES, "")
@@ -127,13 +155,16 @@ def _parent(
         parent=unpack_id(parent) if parent is not None else None,
         children=tuple([unpack_id(child[1]) for child in children]),
         main_tags=unpack_tags(tags),
-        patient_tags=unpack_tags(parent_tags) if level is Level.STUDY else {},
+        patient_tags=unpack_tags(parent_tags) if is_study else {},
         metadata=metadata,
         labels=tuple(labels),
         is_stable=unstable_at is None,
         is_protected=bool(is_protected),
+        attachments=tuple(attachments),
         series_status=series_status,
         tag_names=names,
+        main_sequences=unpack_sequences(metadata.get(Metadata.MAIN_DICOM_SEQUENCES, "")),
+        patient_sequences=unpack_sequences(parent_sequences or "") if is_study else {},
     )
 
 
