@@ -13,7 +13,8 @@ from repertory.conf.orthanc_warnings import (
     NO_SIGNATURE,
     NOT_READ_FROM_DISK,
 )
-from repertory.model import Level, Outdated
+from repertory.items import Outdated
+from repertory.model import Level
 from repertory.storage.dicom import tag_name
 from repertory.storage.index.base import IndexReader
 from repertory.storage.main_tags import lacks
@@ -75,18 +76,18 @@ class Doubts:
         if left_out:
             in_files = ()
             if self._rules.warns(NOT_READ_FROM_DISK):
-                log.warning("tags_left_out", level=level.word, tags=_names(left_out))
+                log.warning("tags_left_out", level=level.word, names=_names(left_out))
         return replace(wanted, in_files=in_files, doubtful=doubtful)
 
     def _readable(self, level: Level, in_files: tuple[str, ...]) -> tuple[str, ...]:
         """The tags that a data set can have."""
         header = [tag for tag in in_files if tag.startswith(_META_HEADER)]
         if header and self._rules.warns(FROM_META_HEADER):
-            log.warning("header_requested", level=level.word, tags=_names(header))
+            log.warning("header_requested", level=level.word, names=_names(header))
         levels = self._rules.main_tags.levels
         lower = [tag for tag in in_files if any(it > level for it in levels.get(tag, ()))]
         if lower and self._rules.warns(FROM_LOWER_LEVEL):
-            log.warning("lower_level_requested", level=level.word, tags=_names(lower))
+            log.warning("lower_level_requested", level=level.word, names=_names(lower))
         return tuple(tag for tag in in_files if tag not in header)
 
     def _warn(
@@ -95,14 +96,14 @@ class Doubts:
         """Say which tags are in doubt, and of how many resources."""
         found = [(one, tag) for place, tag in places for one in _lacking(outdated, place, tag)]
         lacking = {one for one, _ in found}
-        tags = _names(sorted({tag for _, tag in found}))
+        names = _names(sorted({tag for _, tag in found}))
         of_another = [it.resources for it in lacking if it.signature]
         of_none = [it.resources for it in lacking if not it.signature]
         word = level.word
         if of_another and self._rules.warns(INCONSISTENT_TAGS):
-            log.warning("main_tags_outdated", level=word, tags=tags, resources=sum(of_another))
+            log.warning("main_tags_outdated", level=word, names=names, resources=sum(of_another))
         if of_none and self._rules.warns(NO_SIGNATURE):
-            log.warning("signatures_missing", level=word, tags=tags, resources=sum(of_none))
+            log.warning("signatures_missing", level=word, names=names, resources=sum(of_none))
 
 
 def _lacking(outdated: tuple[Outdated, ...], place: Level, tag: str) -> list[Outdated]:

@@ -42,9 +42,9 @@ from repertory.actors.messages.system import DescribeIndex, DescribeTotals
 from repertory.actors.reply import Reply
 from repertory.actors.switchboard import Switchboard
 from repertory.integrity import DamageMark, IndexedFile, Recount, WrongCounter
+from repertory.items import IndexDescription
 from repertory.model import (
     ChangePage,
-    IndexDescription,
     ReleasedFile,
     ResourceDescription,
     ResourceId,

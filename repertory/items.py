@@ -1,8 +1,8 @@
-"""The words for what belongs to resources: their metadata and attachments, and their exports."""
+"""The words for what belongs to resources and to the index: metadata, attachments, exports."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from repertory.model import Attachment, Identity, Level, ResourceId
+from repertory.model import Attachment, Identity, Level, ResourceId, Totals
 
 FIRST_USER_NUMBER = 1024
 LAST_USER_NUMBER = 65535
@@ -76,3 +76,29 @@ class SliceOrder:
 
     is_volume: bool
     slices: tuple[tuple[ResourceId, int], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Outdated:
+    """A list of main DICOM tags by which resources of a level were recorded, and are no more.
+
+    ``signature`` is that list, "" where they have none; ``resources`` how many have it still.
+    """
+
+    level: Level
+    signature: str
+    resources: int
+
+
+@dataclass(frozen=True, slots=True)
+class IndexDescription:
+    """The index engine as shown by ``/system``.
+
+    ``signatures`` are the main DICOM tags of each level, joined by ";".
+    """
+
+    engine: str
+    schema_version: int
+    identifier: str = ""
+    totals: Totals = field(default_factory=lambda: Totals(0, 0, 0, 0, 0, 0))
+    signatures: dict[Level, str] = field(default_factory=dict)

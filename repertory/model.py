@@ -398,29 +398,3 @@ class Unstable:
     id: ResourceId
     activity: int
     last_update: float
-
-
-@dataclass(frozen=True, slots=True)
-class Outdated:
-    """A list of main DICOM tags by which resources of a level were recorded, and are no more.
-
-    ``signature`` is that list, "" where they have none; ``resources`` how many have it still.
-    """
-
-    level: Level
-    signature: str
-    resources: int
-
-
-@dataclass(frozen=True, slots=True)
-class IndexDescription:
-    """The index engine as shown by ``/system``.
-
-    ``signatures`` are the main DICOM tags of each level, joined by ";".
-    """
-
-    engine: str
-    schema_version: int
-    identifier: str = ""
-    totals: Totals = field(default_factory=lambda: Totals(0, 0, 0, 0, 0, 0))
-    signatures: dict[Level, str] = field(default_factory=dict)

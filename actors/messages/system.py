@@ -1,7 +1,8 @@
 """The archive as a whole."""
 
 from repertory.actors.messages.base import Command, Event, Query, message
-from repertory.model import IndexDescription, Totals
+from repertory.items import IndexDescription
+from repertory.model import Totals
 
 
 @message

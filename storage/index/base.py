@@ -8,16 +8,14 @@ threads; both belong to the thread that opened them.
 from collections.abc import Collection, Sequence
 from typing import Protocol
 
-from repertory.items import ExportPage, MetadataValue, Revision
+from repertory.items import ExportPage, IndexDescription, MetadataValue, Outdated, Revision
 from repertory.model import (
     Attachment,
     ChangePage,
     ChangeType,
     DeletionReceipt,
-    IndexDescription,
     Level,
     Origin,
-    Outdated,
     ReleasedFile,
     ResourceDescription,
     ResourceId,

@@ -4,14 +4,12 @@ from collections.abc import Collection, Mapping, Sequence
 from types import TracebackType
 
 from repertory.integrity import Damage, DamageMark, IndexedFile, Recount, WrongCounter
-from repertory.items import ExportPage, MetadataValue, Revision
+from repertory.items import ExportPage, IndexDescription, MetadataValue, Outdated, Revision
 from repertory.model import (
     Attachment,
     ChangePage,
     ChangeType,
-    IndexDescription,
     Level,
-    Outdated,
     ReleasedFile,
     ResourceDescription,
     ResourceId,

@@ -97,7 +97,7 @@ def test_what_came_before_is_found_by_a_new_main_tag(grown, ask):
         "event": "main_tags_outdated",
         "log_level": "warning",
         "level": "Study",
-        "tags": ["PatientWeight"],
+        "names": ["PatientWeight"],
         "resources": 2,
     }
     # Only those of which the index does not know it.
@@ -243,7 +243,7 @@ def test_where_no_file_may_be_read_the_log_tells_what_is_left_out(archive, grown
         {"PatientWeight": "53"},
     ]
     assert [it["event"] for it in logs] == ["main_tags_outdated", "tags_left_out"]
-    assert logs[1]["tags"] == ["MagneticFieldStrength", "PatientWeight"]
+    assert logs[1]["names"] == ["MagneticFieldStrength", "PatientWeight"]
 
 
 def test_warnings_are_switched_off_one_by_one(archive, grown, ask):

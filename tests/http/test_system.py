@@ -3,7 +3,8 @@
 import pytest
 
 from repertory.actors.messages.system import DescribeIndex, DescribeTotals
-from repertory.model import IndexDescription, Totals
+from repertory.items import IndexDescription
+from repertory.model import Totals
 
 
 def test_the_system_names_the_contract_and_the_archive(archive, serve):

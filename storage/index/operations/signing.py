@@ -8,7 +8,8 @@ from collections.abc import Mapping
 
 import structlog
 
-from repertory.model import Level, Outdated
+from repertory.items import Outdated
+from repertory.model import Level
 from repertory.storage.index.database import Database
 from repertory.storage.index.operations.finding.matching import signature_of
 

@@ -9,7 +9,8 @@ import apsw
 import pytest
 
 from repertory.errors import CannotStart
-from repertory.model import ChangeType, Level, Outdated, ResourceId, Totals
+from repertory.items import Outdated
+from repertory.model import ChangeType, Level, ResourceId, Totals
 from repertory.storage.index.adoption import WORKSHOP, adopt
 from repertory.storage.index.sqlite.engine import SqliteEngine
 

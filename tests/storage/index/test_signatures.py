@@ -2,7 +2,8 @@
 
 import pytest
 
-from repertory.model import Level, Outdated
+from repertory.items import Outdated
+from repertory.model import Level
 from repertory.storage.index import ENGINES
 from repertory.storage.index.policy import Overwriting, StorePolicy
 
