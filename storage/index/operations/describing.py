@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from operator import attrgetter
 from types import MappingProxyType
 
 from repertory.errors import UnknownItem
@@ -28,22 +29,29 @@ from repertory.storage.index.packing import (
 )
 
 PARENTS = (
-    "SELECT resources.id, resources.public_id, resources.main_tags, resources.metadata,"  # noqa: S608
+    "SELECT resources.id, resources.public_id, resources.main_tags, resources.metadata,"
     " parents.public_id, parents.main_tags, resources.is_protected, tallies.last_update,"
-    f" tallies.unstable_at, {of_metadata('parents', Metadata.MAIN_DICOM_SEQUENCES)} FROM resources"
+    " tallies.unstable_at, {} FROM resources"
     " JOIN tallies ON tallies.resource = resources.id"
     " LEFT JOIN resources AS parents ON parents.id = resources.parent"
     " WHERE "
 )
 INSTANCES = (
-    "SELECT resources.id, resources.public_id, resources.main_tags, resources.metadata,"
-    " parents.public_id FROM resources"
+    "SELECT resources.id, resources.public_id, resources.main_tags, resources.metadata,"  # noqa: S608
+    f" parents.public_id, {ATTACHMENT_COLUMNS} FROM resources"
+    " LEFT JOIN attachments ON attachments.resource = resources.id"
+    " AND attachments.content_type = 1"
     " JOIN resources AS parents ON parents.id = resources.parent"
     " WHERE "
 )
 CHILDREN = "SELECT parent, public_id, index_in_series FROM resources WHERE {} ORDER BY parent, id"
 LABELS = "SELECT resource, label FROM labels WHERE {} ORDER BY resource, label"
-ATTACHMENTS = f"SELECT resource, {ATTACHMENT_COLUMNS} FROM attachments WHERE {{}}"  # noqa: S608
+PATIENT_SEQUENCES = of_metadata("parents", Metadata.MAIN_DICOM_SEQUENCES)
+ANY_OTHERS = "SELECT 1 FROM attachments WHERE content_type <> 1 AND resource >= 0 LIMIT 1"
+OTHERS = (
+    f"SELECT resource, {ATTACHMENT_COLUMNS} FROM attachments"  # noqa: S608 - a constant
+    " WHERE content_type <> 1 AND "
+)
 ATTACHMENT = (
     f"SELECT {ATTACHMENT_COLUMNS} FROM attachments"  # noqa: S608 - a constant
     " WHERE resource = ? AND content_type = ?"
@@ -67,16 +75,24 @@ def describe(
     condition, value = db.among("resource", numbers)
     for number, label in db.all(LABELS.format(condition), (value,)):
         labels[number].append(label)
-    files = _attachments(db, numbers)
+    files = _other_attachments(db, numbers)
     condition, value = db.among("resources.id", numbers)
     if level is Level.INSTANCE:
         rows = db.all(INSTANCES + condition, (value,))
+        damages = damages_of(db, numbers)
         described = {
-            row[0]: _instance(row, labels.get(row[0], ()), names, files.get(row[0], []))
+            row[0]: _instance(
+                row,
+                labels.get(row[0], ()),
+                names,
+                files.get(row[0], ()),
+                damages.get((row[0], 1), ""),
+            )
             for row in rows
         }
     else:
-        rows = db.all(PARENTS + condition, (value,))
+        nested = PATIENT_SEQUENCES if level is Level.STUDY else "NULL"
+        rows = db.all(PARENTS.format(nested) + condition, (value,))
         children: dict[int, list[Row]] = defaultdict(list)
         condition, value = db.among("parent", numbers)
         for child in db.all(CHILDREN.format(condition), (value,)):
@@ -88,34 +104,42 @@ def describe(
                 children[row[0]],
                 labels.get(row[0], ()),
                 names,
-                files.get(row[0], []),
+                files.get(row[0], ()),
             )
             for row in rows
         }
     return tuple(described[number] for number in numbers)
 
 
-def _attachments(db: Database, numbers: Sequence[int]) -> dict[int, list[Attachment]]:
-    """The attachments of each resource that has some, in ascending order of their types."""
-    condition, value = db.among("resource", numbers)
-    rows = db.all(ATTACHMENTS.format(condition), (value,))
-    damages = damages_of(db, numbers) if rows else {}
+def _other_attachments(db: Database, numbers: Sequence[int]) -> dict[int, list[Attachment]]:
+    """The attachments of each resource but the DICOM file, in ascending order of their types."""
     found: dict[int, list[Attachment]] = defaultdict(list)
-    # Sorted here, where it is of a handful: the database would sort them all.
-    for resource, *columns in rows:
+    # Mostly there are none: then the long list is not even handed over.
+    if db.one(ANY_OTHERS) is None:
+        return found
+    damages = damages_of(db, numbers)
+    condition, value = db.among("resource", numbers)
+    for resource, *columns in db.all(OTHERS + condition, (value,)):
         damage = damages.get((resource, columns[0]), "")
         found[resource].append(unpack_attachment(tuple(columns), damage))
     for attachments in found.values():
-        if len(attachments) > 1:
-            attachments.sort(key=lambda it: it.content_type)
+        # Sorted here, where it is of a handful: the database would sort them all.
+        attachments.sort(key=attrgetter("content_type"))
     return found
 
 
 def _instance(
-    row: Row, labels: Iterable[str], names: Mapping[str, str], attachments: Iterable[Attachment]
+    row: Row,
+    labels: Iterable[str],
+    names: Mapping[str, str],
+    others: Sequence[Attachment],
+    damage: str,
 ) -> ResourceDescription:
-    _, digest, tags, packed, parent = row
+    _, digest, tags, packed, parent, *columns = row
     metadata = unpack_metadata(packed)
+    attachments = tuple(others)
+    if columns[0] is not None:
+        attachments = _in_order(unpack_attachment(tuple(columns), damage), attachments)
     return ResourceDescription(
         level=Level.INSTANCE,
         id=unpack_id(digest),
@@ -126,10 +150,16 @@ def _instance(
         metadata=metadata,
         labels=tuple(labels),
         is_stable=True,
-        attachments=tuple(attachments),
+        attachments=attachments,
         tag_names=names,
         main_sequences=unpack_sequences(metadata.get(Metadata.MAIN_DICOM_SEQUENCES, "")),
     )
+
+
+def _in_order(file: Attachment, others: tuple[Attachment, ...]) -> tuple[Attachment, ...]:
+    if not others:
+        return (file,)
+    return tuple(sorted((file, *others), key=attrgetter("content_type")))
 
 
 def _parent(  # noqa: PLR0917 - what ``describe`` has read of one resource

@@ -14,7 +14,8 @@ APPLICATION_ID = 0x52505459
 VERSION = 2
 """The version of ``schema.sql``.
 
-1: the first. 2: counts the resources that were recorded with other main DICOM tags.
+1: the first. 2: counts the resources that were recorded with other main DICOM tags, and finds
+attachments that are no DICOM file.
 """
 
 HOME = Path(__file__).parent

@@ -205,3 +205,6 @@ BEGIN
         AND signature = coalesce(json_extract(OLD.metadata, '$."15"[0]'), '')
         AND signature <> coalesce(json_extract(NEW.metadata, '$."15"[0]'), '');
 END;
+
+-- The few attachments that are no DICOM file of an instance.
+CREATE INDEX attachments_of_other_types ON attachments (resource) WHERE content_type <> 1;
