@@ -17,6 +17,7 @@ from repertory.actors.messages.finding import (
     FileToSift,
     FindResources,
     FoundResource,
+    InstanceFile,
     Sifted,
     SiftFiles,
 )
@@ -25,7 +26,7 @@ from repertory.actors.switchboard import Switchboard
 from repertory.conf.orthanc_warnings import READ_FROM_STORAGE
 from repertory.criteria import Criteria
 from repertory.errors import BadRequest
-from repertory.model import ResourceDescription, ResourceId
+from repertory.model import Attachment, ResourceDescription, ResourceId
 from repertory.storage.dicom import tag_name
 from repertory.storage.index.base import IndexReader
 from repertory.storage.resolving import Resolver
@@ -108,7 +109,7 @@ class Finder:
         files = tuple(
             FileToSift(
                 id=it.id,
-                files=tuple(AttachmentDescription(attachment=f, metadata=m) for f, m in it.files),
+                files=tuple(_file(*file) for file in it.files),
                 wanted=(*wanted.in_files, *it.missing) if shows else (),
                 is_met=it.is_met,
             )
@@ -152,6 +153,11 @@ class Finder:
                 searched=sorted({it.name for it in constraints}),
                 shown=sorted({tag_name(tag) for it in read for tag in it.wanted}),
             )
+
+
+def _file(attachment: Attachment, metadata: dict[int, str], instance: ResourceId) -> InstanceFile:
+    description = AttachmentDescription(attachment=attachment, metadata=metadata)
+    return InstanceFile(instance=instance, file=description)
 
 
 def _found(description: ResourceDescription, requested: Mapping[str, Any]) -> FoundResource:

@@ -6,11 +6,12 @@ from typing import Any
 import structlog
 
 from repertory.actors.crew import Crew
+from repertory.actors.mending import Mending
 from repertory.actors.messages.attachments import AttachmentDescription
-from repertory.actors.messages.finding import FileToSift, Sifted, SiftFiles
+from repertory.actors.messages.finding import FileToSift, InstanceFile, Sifted, SiftFiles
 from repertory.actors.reply import Reply
 from repertory.errors import FileCorrupted, FileLost, NotDicom
-from repertory.model import TagForm
+from repertory.model import Level, ResourceRef, TagForm
 from repertory.storage import dicom
 from repertory.storage.dicom.tags_json import Json, in_form
 from repertory.storage.patterns import Pattern, matches, parse_patterns
@@ -28,14 +29,21 @@ class Sifting:
         crew: who reads.
         read_head: reads an instance without its pixels.
         query: what to look for.
+        mending: marks the files that cannot be read.
     """
 
     def __init__(
-        self, *, crew: Crew, read_head: Callable[[AttachmentDescription], bytes], query: SiftFiles
+        self,
+        *,
+        crew: Crew,
+        read_head: Callable[[AttachmentDescription], bytes],
+        query: SiftFiles,
+        mending: Mending,
     ) -> None:
         self._crew = crew
         self._read_head = read_head
         self._query = query
+        self._mending = mending
         self._constraints = [
             (it.tag, parse_patterns(it.value, ranged=it.is_ranged), it.case_sensitive)
             for it in query.constraints
@@ -78,29 +86,38 @@ class Sifting:
         constraints = [] if file.is_met else list(self._constraints)
         wanted = file.wanted
         chosen: Json = {}
-        for number, description in enumerate(file.files):
+        for number, found in enumerate(file.files):
             if not constraints and not (wanted and number == 0):
                 break
-            tags = self._read(description, wanted)
+            tags = self._read(found, wanted)
             constraints = [it for it in constraints if not _meets(tags, *it)]
             if number == 0:
                 chosen = {tag: tags[tag] for tag in wanted if tag in tags}
         if not constraints:
             self._passed.append(Sifted(id=file.id, tags=in_form(chosen, self._query.form)))
 
-    def _read(self, file: AttachmentDescription, wanted: tuple[str, ...]) -> Json:
+    def _read(self, found: InstanceFile, wanted: tuple[str, ...]) -> Json:
         """All tags in the full form; none where they cannot be read."""
         whole = frozenset([*wanted, *(tag for tag, _, _ in self._constraints)])
+        owner = ResourceRef(Level.INSTANCE, found.instance)
         try:
-            return dicom.tags(self._read_head(file), TagForm.FULL, ignore_length=whole)
-        except (FileLost, FileCorrupted, NotDicom) as error:
+            with self._mending.watching_for(owner, found.file.attachment):
+                return self._tags(found.file, whole)
+        except (FileLost, FileCorrupted) as error:
             # One bad file must not keep the others from being found.
             log.error(  # noqa: TRY400 - the reason is said, the way here is known
                 "file_passed_over",
-                uuid=file.attachment.uuid,
+                uuid=found.file.attachment.uuid,
                 reason=type(error).__name__,
             )
             return {}
+
+    def _tags(self, file: AttachmentDescription, whole: frozenset[str]) -> Json:
+        head = self._read_head(file)
+        try:
+            return dicom.tags(head, TagForm.FULL, ignore_length=whole)
+        except NotDicom as error:
+            raise FileCorrupted from error
 
 
 def _meets(

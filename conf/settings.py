@@ -268,6 +268,16 @@ class Settings:
         meaning="Which warnings of searches the log leaves out: Orthanc's names, and false.",
         check=orthanc_warnings.known,
     )
+    zip_use_utf8: bool = setting(
+        default=False,
+        meaning="Whether names in ZIP archives keep letters beyond ASCII.",
+    )
+    archive_threads: int = setting(
+        default=2,
+        meaning="Threads that compress what goes into ZIP archives; as many make them.",
+        check=positive,
+        ours=True,
+    )
     malloc_arena_max: int = setting(
         default=5,
         meaning="How many pools of memory the threads of the server share; 0: as the system does.",

@@ -117,13 +117,14 @@ class Requested:
 class Candidate:
     """A resource to be looked at in a file: that of its first instance.
 
-    ``files`` are that file with its instance's metadata, and others where constraints are about
-    what lies below. ``is_met`` says that the index has found all constraints met. ``known`` are
-    tags that are wanted and that the index knew, ``missing`` those that it should.
+    ``files`` are that file with its instance's metadata and identifier, and others where
+    constraints are about what lies below. ``is_met`` says that the index has found all
+    constraints met. ``known`` are tags that are wanted and that the index knew, ``missing``
+    those that it should.
     """
 
     id: ResourceId
-    files: tuple[tuple[Attachment, dict[int, str]], ...]
+    files: tuple[tuple[Attachment, dict[int, str], ResourceId], ...]
     is_met: bool = False
     known: dict[str, Any] = field(default_factory=dict)
     missing: tuple[str, ...] = ()

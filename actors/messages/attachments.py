@@ -6,7 +6,15 @@ from typing import Any
 from repertory.actors.messages.base import Command, Event, Query, message
 from repertory.actors.messages.instances import Body
 from repertory.items import Revision
-from repertory.model import Attachment, ContentType, Level, ReleasedFile, ResourceId, TagForm
+from repertory.model import (
+    Attachment,
+    ContentType,
+    Level,
+    ReleasedFile,
+    ResourceId,
+    ResourceRef,
+    TagForm,
+)
 
 
 @message
@@ -44,6 +52,9 @@ class DescribeAttachment(Query[AttachmentDescription]):
 class ReadAttachment(Query[AttachmentContent]):
     """Uncompressed bytes of an attachment: from ``start``, at most ``length`` (``None``: all).
 
+    Who reads many files once says so by ``remember`` false: they do not drive others out of the
+    cache.
+
     Raises:
         UnknownResource: there is no such resource.
         UnknownItem: it has no such attachment.
@@ -57,11 +68,14 @@ class ReadAttachment(Query[AttachmentContent]):
     content_type: int = ContentType.DICOM
     start: int = 0
     length: int | None = None
+    remember: bool = True
 
 
 @message
 class ReadFile(Query[bytes]):
     """Uncompressed bytes of a file whose attachment is known: the rest of a long read.
+
+    ``owner`` is whose file it is: there it is marked if it turns out to be damaged.
 
     Raises:
         FileLost: the file is missing; also when it was deleted in the meantime.
@@ -71,6 +85,7 @@ class ReadFile(Query[bytes]):
     attachment: Attachment
     start: int
     length: int
+    owner: ResourceRef | None = None
 
 
 @message
@@ -278,6 +293,8 @@ class DeleteAttachment(Command[None]):
 class ReadStoredFile(Query[bytes]):
     """Bytes of a file as it lies in the storage area, compressed if it is.
 
+    ``owner`` is whose file it is: there it is marked if it turns out to be damaged.
+
     Raises:
         FileLost: the file is missing; also when it was deleted in the meantime.
         FileCorrupted: the file is shorter than it was.
@@ -286,11 +303,14 @@ class ReadStoredFile(Query[bytes]):
     attachment: Attachment
     start: int
     length: int
+    owner: ResourceRef | None = None
 
 
 @message
 class VerifyFile(Query[None]):
     """Read a file from the medium to its end, and compare its MD5 sum with the one kept.
+
+    ``owner`` is whose file it is: there it is marked if it turns out to be damaged.
 
     Raises:
         FileLost: the file is missing.
@@ -299,3 +319,4 @@ class VerifyFile(Query[None]):
     """
 
     attachment: Attachment
+    owner: ResourceRef | None = None

@@ -78,6 +78,14 @@ class FileConstraint:
 
 
 @message
+class InstanceFile:
+    """The file of an instance."""
+
+    instance: ResourceId
+    file: AttachmentDescription
+
+
+@message
 class FileToSift:
     """A resource, with the file of its first instance, if that has one, and perhaps others.
 
@@ -86,7 +94,7 @@ class FileToSift:
     """
 
     id: ResourceId
-    files: tuple[AttachmentDescription, ...] = ()
+    files: tuple[InstanceFile, ...] = ()
     wanted: tuple[str, ...] = ()
     is_met: bool = False
 

@@ -311,7 +311,8 @@ def test_candidates_are_what_the_index_finds_with_the_first_file_of_each(archive
     assert wanted.in_files == ("0010,1030",)
     for it, name in zip(found, ("s1", "s2"), strict=True):
         file, _ = reader.describe_attachment(INSTANCE, archive[name].instance, 1)
-        ((first, metadata),) = it.files
+        ((first, metadata, instance),) = it.files
+        assert instance == archive[name].instance
         assert first == file
         assert metadata[Metadata.PIXEL_DATA_OFFSET] == "1530"
 

@@ -17,6 +17,7 @@ from repertory.storage.index.packing import (
     ATTACHMENT_COLUMNS,
     LARGEST,
     unpack_attachment,
+    unpack_id,
     unpack_metadata,
 )
 from repertory.storage.searching import Search
@@ -37,6 +38,9 @@ _FIRST_BELOW = (
     _GREAT_GRANDCHILD,
 )
 """The first instance of each resource, by the number of levels between."""
+
+FirstInstance = tuple[Attachment, dict[int, str], ResourceId]
+"""Its file, its metadata, its identifier."""
 
 
 def select(db: Database, search: Search) -> list[Row]:
@@ -91,8 +95,8 @@ def count(db: Database, search: Search) -> int:
 
 def first_instances(
     db: Database, level: Level, numbers: Sequence[int], at: Level | None = None
-) -> dict[int, list[tuple[Attachment, dict[int, str]]]]:
-    """The file of each resource's first instance, and that instance's metadata.
+) -> dict[int, list[FirstInstance]]:
+    """The file of each resource's first instance, and that instance's metadata and identifier.
 
     With ``at``, of the first instance of each that is below the resource at that level.
     """
@@ -106,16 +110,17 @@ def first_instances(
     condition, value = db.among(f"{top}.id", numbers)
     columns = ", ".join(f"f.{name.strip()}" for name in ATTACHMENT_COLUMNS.split(","))
     rows = db.all(
-        f"SELECT q.top, i.metadata, {columns} FROM (SELECT {top}.id AS top,"  # noqa: S608 - our own names
+        f"SELECT q.top, i.public_id, i.metadata, {columns} FROM (SELECT {top}.id AS top,"  # noqa: S608 - our own names
         f" {_FIRST_BELOW[Level.INSTANCE - at]} AS first FROM resources{joins}"
         f" WHERE {condition}) AS q"
         " JOIN resources AS i ON i.id = q.first"
         " JOIN attachments AS f ON f.resource = i.id AND f.content_type = 1 ORDER BY i.id",
         (value,),
     )
-    found: dict[int, list[tuple[Attachment, dict[int, str]]]] = defaultdict(list)
-    for number, metadata, *attachment in rows:
-        found[number].append((unpack_attachment(tuple(attachment)), unpack_metadata(metadata)))
+    found: dict[int, list[FirstInstance]] = defaultdict(list)
+    for number, digest, metadata, *attachment in rows:
+        file = unpack_attachment(tuple(attachment))
+        found[number].append((file, unpack_metadata(metadata), unpack_id(digest)))
     return found
 
 
