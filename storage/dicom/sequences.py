@@ -48,6 +48,9 @@ def read_sequences(window: Window, layout: Layout, scanned: Scanned, default_enc
             element = read(tag, raw, layout.order, context, default_encoding, is_open=is_open)
         except Unfamiliar:
             element = _by_pydicom(window, tag, default_encoding)
+        except Damaged:
+            # Of a sequence without a length, the scanner has passed over items that have one.
+            element = None
         if element is not None:
             scanned.sequences[tag] = element
 

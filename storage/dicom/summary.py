@@ -77,8 +77,6 @@ def summarize(
     with opened(source) as window:
         try:
             layout, scanned = _scan(window, plan, default_encoding)
-            if scanned.elsewhere or scanned.values.keys() & plan.sequences:
-                read_sequences(window, layout, scanned, default_encoding)
         except (Damaged, zlib.error) as error:
             raise NotDicom from error
         if layout.start == window.size:
@@ -89,13 +87,16 @@ def summarize(
 def _scan(window: Window, plan: "_Plan", default_encoding: str) -> tuple[Layout, Scanned]:
     try:
         layout = read_layout(window)
-        return layout, scan(window, layout, plan.keys[layout.order.little])
+        scanned = scan(window, layout, plan.keys[layout.order.little])
     except Unfamiliar:
         from repertory.storage.dicom.fallback import (  # noqa: PLC0415 - see names
             scan_by_pydicom,
         )
 
         return scan_by_pydicom(window, plan.tags, default_encoding)
+    if scanned.elsewhere or scanned.values.keys() & plan.sequences:
+        read_sequences(window, layout, scanned, default_encoding)
+    return layout, scanned
 
 
 class _Plan:

@@ -168,6 +168,22 @@ def test_a_damaged_sequence_is_left_out_and_the_file_is_archived():
     assert kept(damaged) == {}
 
 
+def test_a_damaged_item_is_left_out_where_the_sequence_around_it_has_no_length():
+    inner = b"\x40\0\x09\0SH\x06\0STEP7 "
+    sound = request_of(ScheduledProcedureStepID="STEP7 ", deep=True)
+    item = b"\xfe\xff\x00\xe0"
+    end = b"\xfe\xff\x0d\xe0" + bytes(4)
+    open_item = item + b"\xff" * 4 + inner + end
+    closed = item + len(inner).to_bytes(4, "little")
+    assert open_item in sound
+
+    whole = sound.replace(open_item, closed + inner)
+    damaged = sound.replace(open_item, closed + inner.replace(b"\x06\0", b"\xff\0"))
+
+    assert kept(whole) == kept(sound) != {}
+    assert kept(damaged) == {}
+
+
 def test_a_sequence_that_is_written_in_an_unfamiliar_way_is_read_as_tags_are():
     sound = request_of(ScheduledProcedureStepID="STEP7 ")
     strange = sound.replace(b"\x40\0\x09\0SH\x06\0STEP7 ", b"\x40\0\x09\0\x06\0\0\0STEP7 ")
@@ -256,3 +272,42 @@ def same_items(ours, theirs):
             else:
                 shown = by_name[element.keyword]["Value"]
                 assert shown.strip() == str(element.value or "").strip()
+
+
+SOUND = [
+    make_dicom(seed=1, rich=True, deep=deep, transfer_syntax=syntax, tags={"PixelData": None})
+    for deep in (False, True)
+    for syntax in (IMPLICIT, EXPLICIT, BIG_ENDIAN)
+]
+PLAIN = MainDicomTags(
+    {level: EXTRA.by_level[level] - {REQUEST, STUDIES, SIGNED} for level in Level}
+)
+
+
+@given(
+    st.sampled_from(SOUND),
+    st.lists(
+        st.tuples(
+            st.floats(0, 1, exclude_max=True),
+            st.integers(0, 8),
+            st.binary(max_size=8) | st.sampled_from([b"\xff" * 4, b"\xfe\xff\x0d\xe0"]),
+        ),
+        min_size=1,
+        max_size=4,
+    ),
+)
+@settings(max_examples=200, deadline=None)
+def test_no_damage_to_a_sequence_keeps_a_file_from_being_archived(data, changes):
+    for place, removed, inserted in changes:
+        at = int(place * len(data))
+        data = data[:at] + inserted + data[at + removed :]
+
+    assert refusal(data, EXTRA) is refusal(data, PLAIN)
+
+
+def refusal(data, main_tags):
+    try:
+        summarize(data, main_tags)
+    except (NotDicom, MissingTag) as error:
+        return type(error)
+    return None
