@@ -4,6 +4,8 @@ import apsw
 import pytest
 from structlog.testing import capture_logs
 
+from repertory.actors.doubting import Doubts
+from repertory.actors.finding_rules import FindingRules
 from repertory.actors.messages.finding import (
     CountResources,
     DescribeFound,
@@ -15,8 +17,9 @@ from repertory.actors.messages.reconstruction import ReconstructArchive
 from repertory.actors.messages.resources import DeleteResource
 from repertory.conf.orthanc_warnings import INCONSISTENT_TAGS, READ_FROM_STORAGE
 from repertory.criteria import Criteria, Order, OrderKind
-from repertory.model import Level, ResourceRef
+from repertory.model import Level, ResourceRef, TagForm
 from repertory.storage.main_tags import MainDicomTags
+from repertory.storage.resolving import Resolver
 from repertory.testing.files import make_dicom
 
 GROWN = MainDicomTags.defaults(
@@ -300,3 +303,20 @@ def test_a_sequence_that_is_too_long_to_be_kept_is_read_when_it_is_requested(arc
     assert found.description.main_sequences["0008,1110"]["Type"] == "TooLong"
     assert len(found.requested["ReferencedStudySequence"]) == 400
     assert files_read(logs) == 1
+
+
+class NobodyKnows:
+    """A reader that must not be asked."""
+
+    def list_outdated(self):
+        raise AssertionError("the index is asked")
+
+
+def test_a_search_by_identifiers_does_not_even_ask_whether_some_are_older():
+    doubts = Doubts(NobodyKnows(), FindingRules(main_tags=GROWN))
+    tags = (("PatientID", "P"), ("StudyDate", "2020-"), ("ModalitiesInStudy", "MR"))
+    search = Resolver(GROWN).search(Criteria(level=Level.STUDY, tags=tags))
+    wanted = Resolver(GROWN).wanted(Level.STUDY, ["ModalitiesInStudy"], TagForm.FULL)
+
+    assert doubts.of_search(search) == search
+    assert doubts.of_wanted(Level.STUDY, wanted) == wanted
