@@ -156,6 +156,16 @@ def test_tags_of_lower_levels_are_looked_for_in_each_of_them(archive, ask):
     assert [ask(by(SliceThickness=it))[0] for it in "1245"] == [(one.study,)] * 3 + [()]
 
 
+def test_tags_of_lower_levels_and_of_files_are_looked_for_together(archive, ask):
+    ids = store(archive, 1, SliceThickness="1", MagneticFieldStrength="3")
+    store(archive, 1, series=2, SliceThickness="2", MagneticFieldStrength="3")
+    archive.main_tags = GROWN
+    archive.restart()
+
+    assert ask(by(SliceThickness="2", MagneticFieldStrength="3"))[0] == (ids.study,)
+    assert ask(by(SliceThickness="2", MagneticFieldStrength="1"))[0] == ()
+
+
 def test_constraints_that_are_in_doubt_must_all_be_met(grown, ask):
     both = by(Level.INSTANCE, PatientWeight="51\\53", ImageType="ORIGINAL*")
     none = by(Level.INSTANCE, PatientWeight="51\\53", ImageType="DERIVED*")

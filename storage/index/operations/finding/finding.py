@@ -40,8 +40,9 @@ def find_candidates(db: Database, search: Search, wanted: Wanted) -> tuple[Candi
     files = first_instances(db, search.level, numbers)
     tags = requested_tags(db, search.level, numbers, wanted)
     met: set[int] = set()
-    if search.doubtful and not search.in_files:
-        met = {row[0] for row in select(db, search.by_index_alone())}
+    if search.doubtful:
+        if not search.in_files:
+            met = {row[0] for row in select(db, search.by_index_alone())}
         undecided = [number for number in numbers if number not in met]
         lowest = max(it.level or search.level for it in search.doubtful)
         if lowest > search.level:
