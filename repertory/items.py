@@ -1,8 +1,8 @@
-"""The words for what belongs to resources and to the index: metadata, attachments, exports."""
+"""The words for what belongs to resources: metadata, attachments, exports, their stability."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
-from repertory.model import Attachment, Identity, Level, ResourceId, Totals
+from repertory.model import Attachment, Identity, Level, ResourceId, ResourceRef
 
 FIRST_USER_NUMBER = 1024
 LAST_USER_NUMBER = 65535
@@ -91,14 +91,27 @@ class Outdated:
 
 
 @dataclass(frozen=True, slots=True)
-class IndexDescription:
-    """The index engine as shown by ``/system``.
+class Unstable:
+    """A resource that received an instance lately.
 
-    ``signatures`` are the main DICOM tags of each level, joined by ";".
+    ``activity`` is the number of its latest instance's arrival. It has been quiet since
+    ``quiet_since``, in seconds since the epoch, UTC, and is stable once that is more than
+    ``stable_age`` seconds ago.
     """
 
-    engine: str
-    schema_version: int
-    identifier: str = ""
-    totals: Totals = field(default_factory=lambda: Totals(0, 0, 0, 0, 0, 0))
-    signatures: dict[Level, str] = field(default_factory=dict)
+    level: Level
+    id: ResourceId
+    activity: int
+    quiet_since: float
+    stable_age: float
+
+
+@dataclass(frozen=True, slots=True)
+class Stabilized:
+    """The resources that became stable just now, and in how many seconds the next one will.
+
+    ``next_in`` is 0 where more wait for nothing but their turn, ``None`` where all are stable.
+    """
+
+    resources: tuple[ResourceRef, ...]
+    next_in: float | None

@@ -387,14 +387,14 @@ class ReleasedFile:
 
 
 @dataclass(frozen=True, slots=True)
-class Unstable:
-    """A resource that received an instance lately.
+class IndexDescription:
+    """The index engine as shown by ``/system``.
 
-    ``activity`` is the number of its latest instance's arrival: who declares the resource stable
-    says which it saw last. ``last_update`` is in seconds since the epoch, UTC.
+    ``signatures`` are the main DICOM tags of each level, joined by ";".
     """
 
-    level: Level
-    id: ResourceId
-    activity: int
-    last_update: float
+    engine: str
+    schema_version: int
+    identifier: str = ""
+    totals: Totals = field(default_factory=lambda: Totals(0, 0, 0, 0, 0, 0))
+    signatures: dict[Level, str] = field(default_factory=dict)

@@ -1,8 +1,7 @@
 """The archive as a whole."""
 
 from repertory.actors.messages.base import Command, Event, Query, message
-from repertory.items import IndexDescription
-from repertory.model import Totals
+from repertory.model import IndexDescription, Totals
 
 
 @message

@@ -7,6 +7,8 @@ from repertory.actors.deletion_queue import DeletionQueueActor
 from repertory.actors.finding_rules import FindingRules
 from repertory.actors.index import IndexActor
 from repertory.actors.index_reader import IndexReaderActor
+from repertory.actors.jobs import JOBS
+from repertory.actors.jobs.actor import JobsActor
 from repertory.actors.stability_monitor import StabilityMonitorActor
 from repertory.actors.storage import StorageActor
 from repertory.model import Level
@@ -23,13 +25,13 @@ class Archive:
 
     def __init__(self, folder):
         self.folder = folder
-        self.stable_age = 60
         self.policy = StorePolicy()
         self.options = FileOptions()
         self.log_exports = False
         self.store_dicom = True
         self.main_tags = MAIN_DICOM_TAGS
         self.finding = {}
+        self.jobs = {"types": JOBS}
         self.stage = None
         self.restart()
 
@@ -60,7 +62,8 @@ class Archive:
                 },
             ),
             (DeletionQueueActor, {}),
-            (StabilityMonitorActor, {"stable_age": self.stable_age}),
+            (StabilityMonitorActor, {"shortest_age": self.policy.stable_ages.shortest}),
+            (JobsActor, self.jobs),
         ]
         self.refs = {
             actor: self.stage.put_on(actor, **parts)

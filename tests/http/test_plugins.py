@@ -5,7 +5,7 @@ import pytest
 from repertory.actors.messages.attachments import CountReleased
 from repertory.actors.messages.system import DescribeIndex
 from repertory.conf.settings import DelayedDeletionSettings
-from repertory.items import IndexDescription
+from repertory.model import IndexDescription
 
 STATUS = ("/plugins/delayed-deletion/status", "/delayed-deletion/status")
 

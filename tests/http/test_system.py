@@ -3,8 +3,7 @@
 import pytest
 
 from repertory.actors.messages.system import DescribeIndex, DescribeTotals
-from repertory.items import IndexDescription
-from repertory.model import Totals
+from repertory.model import IndexDescription, Totals
 
 
 def test_the_system_names_the_contract_and_the_archive(archive, serve):

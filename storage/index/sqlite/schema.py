@@ -11,11 +11,14 @@ from repertory.storage.index.packing import unpack_id
 APPLICATION_ID = 0x52505459
 """What marks a SQLite file as ours: "RPTY"."""
 
-VERSION = 2
+VERSION = 4
 """The version of ``schema.sql``.
 
-1: the first. 2: counts the resources that were recorded with other main DICOM tags, and finds
-attachments that are no DICOM file.
+1: the first.
+2: how long each resource has to be quiet.
+3: jobs.
+4: counts the resources that were recorded with other main DICOM tags, and finds attachments that
+are no DICOM file.
 """
 
 HOME = Path(__file__).parent

@@ -1,3 +1,5 @@
+import re
+
 import apsw
 import pytest
 
@@ -43,7 +45,8 @@ def described(connection):
     lines = []
     for *row, sql in connection.execute(DESCRIBE):
         plain = [line.split("--")[0].strip() for line in (sql or "").splitlines()]
-        lines.append((*row, " ".join(plain)))
+        # SQLite puts an added column where it finds room, whatever the blanks there.
+        lines.append((*row, re.sub(r"\s*([(),])\s*", r"\1", " ".join(plain))))
     return lines
 
 
@@ -69,9 +72,9 @@ def test_migrations_lead_from_one_version_to_the_next(tmp_path):
     assert connection.pragma("user_version") == 3
 
 
-def test_what_the_first_version_recorded_lacks_sequences():
+def test_what_the_first_versions_recorded_lacks_sequences():
     connection = apsw.Connection(":memory:")
-    schema.migrate(connection, 0, 1, schema.MIGRATIONS)
+    schema.migrate(connection, 0, 3, schema.MIGRATIONS)
     for level, metadata in (
         (3, '{"3":["",0],"15":["0040,0254;0040,0275;0054,0081",2]}'),
         (4, '{"15":["0008,0018;0040,0275",0]}'),
@@ -82,7 +85,7 @@ def test_what_the_first_version_recorded_lacks_sequences():
             " VALUES (randomblob(20), ?, '{}', ?)",
             (level, metadata),
         )
-    schema.migrate(connection, 1, schema.VERSION, schema.MIGRATIONS)
+    schema.migrate(connection, 3, schema.VERSION, schema.MIGRATIONS)
 
     assert [row[0] for row in connection.execute("SELECT metadata FROM resources ORDER BY id")] == [
         '{"3":["",0],"15":["0040,0254;0054,0081",2]}',
