@@ -1,7 +1,8 @@
 """Actors that answer queries of the index, each on a read-only connection of its own."""
 
 from repertory.actors.base import RepertoryActor, handles
-from repertory.actors.finding import Finder, FindingRules
+from repertory.actors.finding import Finder
+from repertory.actors.finding_rules import FindingRules
 from repertory.actors.index_jobs import IndexReaderJobs
 from repertory.actors.index_reader_deletion import IndexReaderDeletion
 from repertory.actors.index_reader_items import IndexReaderItems
@@ -43,12 +44,12 @@ from repertory.actors.messages.stability import ListUnstable
 from repertory.actors.messages.system import DescribeIndex, DescribeTotals
 from repertory.actors.reply import Reply
 from repertory.actors.switchboard import Switchboard
+from repertory.deletion import ReleasedFile
 from repertory.integrity import DamageMark, IndexedFile, Recount, WrongCounter
 from repertory.items import Unstable
 from repertory.model import (
     ChangePage,
     IndexDescription,
-    ReleasedFile,
     ResourceDescription,
     ResourceId,
     ResourceRef,

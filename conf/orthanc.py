@@ -122,7 +122,6 @@ NOT_HONOURED: Mapping[str, tuple[Any, ...]] = {
     "Plugins": ([],),
     "PythonScript": ("",),
     "PythonVerbose": (False,),
-    "Warnings": ({},),
 }
 """Options at the root, with the values that change nothing."""
 
@@ -175,10 +174,10 @@ def changes_nothing(section: str, name: str, value: Any) -> bool:
     known = NOT_HONOURED if not section else PARTLY_HONOURED.get(section, {})
     if value in (known.get(name) or ()):
         return True
-    if not section and name in SECTIONS:
-        # A plugin that is switched off, or has nothing to do.
-        return value == {} or (isinstance(value, dict) and value.get("Enable") is False)
-    return name == "Warnings" and isinstance(value, dict) and False not in value.values()
+    if section or name not in SECTIONS:
+        return False
+    # A plugin that is switched off, or has nothing to do.
+    return value == {} or (isinstance(value, dict) and value.get("Enable") is False)
 
 
 def is_known(section: str, name: str) -> bool:

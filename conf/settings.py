@@ -1,5 +1,6 @@
 """The settings of an archive: a frozen tree of sections, named as in Orthanc's configuration."""
 
+from repertory.conf import orthanc_warnings
 from repertory.conf.fields import (
     application_entity_title,
     named_or_not,
@@ -281,6 +282,11 @@ class Settings:
     execute_lua_enabled: bool = setting(
         default=False,
         meaning="Whether users may run Lua scripts of their own (/tools/execute-script).",
+    )
+    warnings: dict[str, bool] = setting(
+        default_factory=dict,
+        meaning="Which warnings of searches the log leaves out: Orthanc's names, and false.",
+        check=orthanc_warnings.known,
     )
     concurrent_jobs: int = setting(
         default=2,

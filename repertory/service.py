@@ -14,7 +14,7 @@ from repertory.actors.base import RepertoryActor
 from repertory.actors.clock import Clock, SystemClock
 from repertory.actors.crew import ThreadCrew
 from repertory.actors.deletion_queue import DeletionQueueActor
-from repertory.actors.finding import FindingRules
+from repertory.actors.finding_rules import FindingRules
 from repertory.actors.index import IndexActor
 from repertory.actors.index_reader import IndexReaderActor
 from repertory.actors.integrity import IntegrityActor
@@ -235,6 +235,7 @@ class Repertory:
             main_tags=main_tags,
             case_sensitive_pn=settings.case_sensitive_pn,
             storage_access=settings.storage_access_on_find,
+            warnings=settings.warnings,
         )
         area = FilesystemArea(files_folder(settings), synchronize=settings.sync_storage_area)
 

@@ -6,9 +6,9 @@ threads; both belong to the thread that opened them.
 """
 
 from collections.abc import Collection, Sequence
-from typing import Any, Protocol
+from typing import Protocol
 
-from repertory.items import ExportPage, MetadataValue, Revision, Unstable
+from repertory.items import ExportPage, MetadataValue, Outdated, Revision, Unstable
 from repertory.model import (
     Attachment,
     ChangePage,
@@ -33,7 +33,7 @@ from repertory.storage.index.base_stability import StabilityWriter
 from repertory.storage.index.base_trash import TrashReader, TrashWriter
 from repertory.storage.index.operations.trashing import Keeping
 from repertory.storage.index.policy import StorePolicy
-from repertory.storage.searching import Candidate, Search, Wanted
+from repertory.storage.searching import Candidate, Requested, Search, Wanted
 
 
 class IndexReader(IntegrityReader, JobsReader, DeletionQueueReader, TrashReader, Protocol):
@@ -137,6 +137,9 @@ class IndexReader(IntegrityReader, JobsReader, DeletionQueueReader, TrashReader,
     def describe_unstable(self, level: Level, id_: ResourceId) -> Unstable | None:
         """One of them; ``None`` where it is gone, stable, or an instance."""
 
+    def list_outdated(self) -> tuple[Outdated, ...]:
+        """The lists of main DICOM tags that resources have and new ones do not get any more."""
+
     def describe_totals(self) -> Totals:
         """Sizes and numbers of the whole archive."""
 
@@ -152,8 +155,8 @@ class IndexReader(IntegrityReader, JobsReader, DeletionQueueReader, TrashReader,
 
     def describe_found(
         self, search: Search, wanted: Wanted
-    ) -> tuple[tuple[ResourceDescription, dict[str, Any]], ...]:
-        """The same, described, each with the wanted tags that the index knows."""
+    ) -> tuple[tuple[ResourceDescription, Requested], ...]:
+        """The same, described, each with the wanted tags that the index knows, and should."""
 
     def count_found(self, search: Search) -> int:
         """How many resources a search finds, whatever its limit."""

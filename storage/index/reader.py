@@ -2,10 +2,9 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from types import TracebackType
-from typing import Any
 
 from repertory.integrity import Damage, DamageMark, IndexedFile, Recount, WrongCounter
-from repertory.items import ExportPage, MetadataValue, Revision, Unstable
+from repertory.items import ExportPage, MetadataValue, Outdated, Revision, Unstable
 from repertory.model import (
     Attachment,
     ChangePage,
@@ -31,6 +30,7 @@ from repertory.storage.index.operations import (
     listing,
     protecting,
     recounting,
+    signing,
     stability,
     statistics,
 )
@@ -38,7 +38,7 @@ from repertory.storage.index.operations.finding import finding, selecting
 from repertory.storage.index.packing import unpack_id
 from repertory.storage.index.reader_deletion import DeletionQueueReading
 from repertory.storage.index.reader_trash import TrashReading
-from repertory.storage.searching import Candidate, Search, Wanted
+from repertory.storage.searching import Candidate, Requested, Search, Wanted
 
 
 class _OneState:
@@ -176,6 +176,10 @@ class DatabaseReader(DatabaseJobsReader, DeletionQueueReading, TrashReading):
         with self._state as db:
             return statistics.describe_totals(db)
 
+    def list_outdated(self) -> tuple[Outdated, ...]:
+        """The lists of main DICOM tags that new resources do not get any more."""
+        return signing.list_outdated(self._db)
+
     def describe_index(self) -> IndexDescription:
         """The engine, its schema, and the totals."""
         with self._state as db:
@@ -247,7 +251,7 @@ class DatabaseReader(DatabaseJobsReader, DeletionQueueReading, TrashReading):
 
     def describe_found(
         self, search: Search, wanted: Wanted
-    ) -> tuple[tuple[ResourceDescription, dict[str, Any]], ...]:
+    ) -> tuple[tuple[ResourceDescription, Requested], ...]:
         """The same, described, with the wanted tags that the index knows."""
         with self._state as db:
             return finding.describe_found(db, search, wanted, self._tag_names)

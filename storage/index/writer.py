@@ -35,6 +35,7 @@ from repertory.storage.index.operations import (
     recompressing,
     reconstructing,
     recounting,
+    signing,
     stability,
 )
 from repertory.storage.index.operations.group import Group
@@ -59,6 +60,7 @@ class DatabaseWriter(DatabaseJobsWriter, DeletionQueueWriting, TrashWriting):
 
     def __init__(self, db: Database, *, signatures: Mapping[Level, str]) -> None:
         self._db = db
+        signing.count_signatures(db, signatures)
         self._group = Group(db)
         self._signatures = signatures
         self._recorder = Recorder(db, self._group, signatures)

@@ -1,4 +1,4 @@
--- The index, schema version 5. Sizes are in bytes; times are seconds since the epoch, UTC.
+-- The index, schema version 6. Sizes are in bytes; times are seconds since the epoch, UTC.
 -- Numbers of resources, changes and released files are never given twice.
 
 -- A row for each patient, study, series and instance; `id` grows with arrival. Instances are
@@ -318,3 +318,34 @@ CREATE TABLE trashed_labels (
     label TEXT NOT NULL,
     PRIMARY KEY (trash, resource, label)
 ) STRICT, WITHOUT ROWID;
+
+-- The lists of main DICOM tags that resources were recorded with (metadata MainDicomTagsSignature,
+-- "" where there is none), by level. `outdated` is NULL for the one that new resources get; of
+-- another, how many resources still have it: they are counted when the list changes, and become
+-- fewer from then on.
+CREATE TABLE signatures (
+    level INTEGER NOT NULL,
+    signature TEXT NOT NULL,
+    outdated INTEGER,
+    PRIMARY KEY (level, signature)
+) STRICT, WITHOUT ROWID;
+
+CREATE TRIGGER resources_removed AFTER DELETE ON resources
+WHEN EXISTS (SELECT 1 FROM signatures WHERE outdated > 0)
+BEGIN
+    UPDATE signatures SET outdated = outdated - 1
+        WHERE level = OLD.level AND outdated > 0
+        AND signature = coalesce(json_extract(OLD.metadata, '$."15"[0]'), '');
+END;
+
+CREATE TRIGGER resources_refreshed AFTER UPDATE OF metadata ON resources
+WHEN EXISTS (SELECT 1 FROM signatures WHERE outdated > 0)
+BEGIN
+    UPDATE signatures SET outdated = outdated - 1
+        WHERE level = OLD.level AND outdated > 0
+        AND signature = coalesce(json_extract(OLD.metadata, '$."15"[0]'), '')
+        AND signature <> coalesce(json_extract(NEW.metadata, '$."15"[0]'), '');
+END;
+
+-- The few attachments that are no DICOM file of an instance.
+CREATE INDEX attachments_of_other_types ON attachments (resource) WHERE content_type <> 1;
