@@ -26,6 +26,7 @@ from repertory.model import (
     ResourceId,
     ResourceIds,
     ResourceRef,
+    Summary,
 )
 from repertory.storage import dicom
 from repertory.storage.files import Files
@@ -173,15 +174,8 @@ class Reconstructing:
 
     def _reconstruct(self, id_: ResourceId, found: AttachmentDescription) -> Reply[None]:
         attachment = found.attachment
-        self._files.check_size(attachment)
-        try:
-            with AttachmentFile(self._files, attachment) as file:
-                summary = dicom.summarize(cast("BinaryIO", file), self._main_tags)
-        except (NotDicom, MissingTag) as error:
-            raise FileCorrupted from error
+        summary = read_anew(self._files, attachment, id_, self._main_tags)
         ids = resource_ids(summary.identity)
-        if ids.instance != id_:
-            raise FileCorrupted("A stored file is that of another instance.")
         form = self._files.options.compression
         new = None
         if self._rewrite and attachment.compression is not form:
@@ -205,6 +199,27 @@ class Reconstructing:
         if reply.error is not None:
             with self._lock:
                 self._refreshed.difference_update(ids.at(level) for level in levels)
+
+
+def read_anew(
+    files: Files, attachment: Attachment, id_: ResourceId, main_tags: MainDicomTags
+) -> Summary:
+    """Read the file of an instance, as if it came in now.
+
+    Raises:
+        FileLost: there is no such file.
+        FileCorrupted: it is not as it was, or not that instance's.
+        StorageFailed: it could not be read.
+    """
+    files.check_size(attachment)
+    try:
+        with AttachmentFile(files, attachment) as file:
+            summary = dicom.summarize(cast("BinaryIO", file), main_tags)
+    except (NotDicom, MissingTag) as error:
+        raise FileCorrupted from error
+    if resource_ids(summary.identity).instance != id_:
+        raise FileCorrupted("A stored file is that of another instance.")
+    return summary
 
 
 class AttachmentFile(io.RawIOBase):

@@ -31,6 +31,7 @@ from repertory.actors.messages.reconstruction import (
 )
 from repertory.actors.reconstructing import Reconstructing
 from repertory.actors.reply import Reply
+from repertory.actors.storage_housekeeping import StorageHousekeeping
 from repertory.actors.storage_integrity import StorageIntegrity
 from repertory.actors.storage_items import StorageItems
 from repertory.actors.storage_reading import StorageReading, head_length
@@ -67,7 +68,14 @@ class UploadsDue(Event):
     """Some upload may have been forgotten; the storage tells it to itself."""
 
 
-class StorageActor(StorageReading, StorageItems, StorageTags, StorageIntegrity, RepertoryActor):
+class StorageActor(
+    StorageReading,
+    StorageItems,
+    StorageTags,
+    StorageIntegrity,
+    StorageHousekeeping,
+    RepertoryActor,
+):
     """Owns one storage area: every file in it is written, read and removed by this actor's crew.
 
     The actor itself only hands out work, so its mailbox never waits for a disk. Files are written

@@ -16,6 +16,7 @@ from repertory.conf.fields import (
     user_numbers,
     users,
 )
+from repertory.conf.housekeeper import HousekeeperSettings
 
 
 @section("DelayedDeletion")
@@ -270,6 +271,10 @@ class Settings:
     delayed_deletion: DelayedDeletionSettings = setting(
         default_factory=DelayedDeletionSettings,
         meaning="How files of deleted resources are removed.",
+    )
+    housekeeper: HousekeeperSettings = setting(
+        default_factory=HousekeeperSettings,
+        meaning="How the archive is put in order after its configuration has changed.",
     )
 
     @property

@@ -13,6 +13,7 @@ from repertory.http.names import VOCABULARY, Vocabulary
 from repertory.http.read_only import is_there
 from repertory.http.routes import ALL
 from repertory.http.routes.changes_stream import PAGES, Pages
+from repertory.http.routes.housekeeper import is_switched_on
 from repertory.http.routing import TREE, RouteTree
 
 DISPATCHER = web.AppKey("dispatcher", Dispatcher)
@@ -34,7 +35,10 @@ def make_app(
         CannotStart: the settings contradict each other.
     """
     tree = RouteTree(
-        route for routes in ALL for route in routes if is_there(route, read_only=settings.read_only)
+        route
+        for routes in ALL
+        for route in routes
+        if is_there(route, read_only=settings.read_only) and is_switched_on(route, settings)
     )
     dispatcher = Dispatcher(tree, settings)
     app = web.Application(client_max_size=0)  # bodies are measured where they are read

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from repertory.conf.settings import Settings
 from repertory.errors import BadParameter, CannotStart
+from repertory.housekeeping import Configuration
 from repertory.maintags import NAMES
 from repertory.model import Compression, Level
 from repertory.storage.dicom import tag_name
@@ -12,6 +13,7 @@ from repertory.storage.index.policy import Overwriting, StorePolicy
 from repertory.storage.index.sqlite.engine import SqliteEngine
 from repertory.storage.main_tags import MainDicomTags
 from repertory.storage.resolving import resolve_tag
+from repertory.version import ORTHANC_VERSION
 
 
 def files_folder(settings: Settings) -> Path:
@@ -70,6 +72,15 @@ def file_options_of(settings: Settings) -> FileOptions:
         keep_md5=settings.store_md5_for_attachments,
         verify=settings.verify_reads,
         cache_size=settings.maximum_storage_cache_size << 20,
+    )
+
+
+def housekeeping_of(settings: Settings, main_tags: MainDicomTags) -> Configuration:
+    """What the housekeeper brings the archive in line with."""
+    return Configuration(
+        orthanc_version=ORTHANC_VERSION,
+        storage_compression=settings.storage_compression,
+        signatures={level: main_tags.signature(level) for level in Level},
     )
 
 

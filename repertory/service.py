@@ -12,6 +12,7 @@ from repertory.actors.clock import Clock, SystemClock
 from repertory.actors.crew import ThreadCrew
 from repertory.actors.deletion_queue import DeletionQueueActor
 from repertory.actors.finding import FindingRules
+from repertory.actors.housekeeper import HousekeeperActor
 from repertory.actors.index import IndexActor
 from repertory.actors.index_reader import IndexReaderActor
 from repertory.actors.integrity import IntegrityActor
@@ -25,6 +26,7 @@ from repertory.building import (
     engine_of,
     file_options_of,
     files_folder,
+    housekeeping_of,
     index_folder,
     main_tags_of,
     store_policy_of,
@@ -256,6 +258,14 @@ class Repertory:
         )
         self._put_on(board, StabilityMonitorActor, stable_age=settings.stable_age)
         self._put_on(board, IntegrityActor)
+        if settings.housekeeper.enable:
+            self._put_on(
+                board,
+                HousekeeperActor,
+                settings=settings.housekeeper,
+                configuration=housekeeping_of(settings, main_tags),
+                form=file_options_of(settings).compression,
+            )
 
     def _put_on(self, board: Switchboard, actor: type[RepertoryActor], **parts: Any) -> None:
         ref = actor.start(board=board, **parts)

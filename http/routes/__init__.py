@@ -8,6 +8,7 @@ from repertory.http.routes import (
     exports,
     files,
     find,
+    housekeeper,
     instances,
     integrity,
     labels,
@@ -41,5 +42,6 @@ ALL: tuple[Routes, ...] = (
     find.routes,
     tags.routes,
     integrity.routes,
+    housekeeper.routes,
 )
 """Every topic, in the order of the reference."""

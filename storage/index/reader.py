@@ -21,6 +21,7 @@ from repertory.model import (
     Unstable,
 )
 from repertory.storage.index.database import Database
+from repertory.storage.index.housekeeping import ReadsHousekeeping
 from repertory.storage.index.operations import (
     annotating,
     attaching,
@@ -60,7 +61,7 @@ class _OneState:
         self._db.rollback()
 
 
-class DatabaseReader:
+class DatabaseReader(ReadsHousekeeping):
     """An ``IndexReader``.
 
     ``engine`` is the name that the index goes by; ``identifier`` overrides the one it keeps.
@@ -200,7 +201,7 @@ class DatabaseReader:
                 schema_version=db.schema_version(),
                 identifier=self._identifier or kept[0],
                 totals=statistics.describe_totals(db),
-                signatures=self._signatures,
+                signatures=dict(self._signatures),
             )
 
     def list_metadata(self, level: Level, id_: ResourceId) -> dict[int, str]:

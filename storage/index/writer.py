@@ -22,6 +22,7 @@ from repertory.model import (
     Unstable,
 )
 from repertory.storage.index.database import Database
+from repertory.storage.index.housekeeping import WritesHousekeeping
 from repertory.storage.index.operations import (
     annotating,
     attaching,
@@ -47,7 +48,7 @@ log = structlog.get_logger(__name__)
 T = TypeVar("T")
 
 
-class DatabaseWriter:
+class DatabaseWriter(WritesHousekeeping):
     """An ``IndexWriter``.
 
     Operations refuse before their first write, so that a refusal needs no savepoint; an error

@@ -10,6 +10,7 @@ import pytest
 # The first line that a module's name begins with is the one that holds.
 WORDS = (
     "repertory.criteria",
+    "repertory.housekeeping",
     "repertory.integrity",
     "repertory.maintags",
     "repertory.version",
@@ -23,6 +24,7 @@ MAY_IMPORT = {
     "repertory.maintags": (),
     "repertory.criteria": ("repertory.model",),
     "repertory.integrity": ("repertory.model",),
+    "repertory.housekeeping": ("repertory.model",),
     "repertory.conf": (),
     "repertory.storage": (
         "repertory.model",
@@ -35,6 +37,7 @@ MAY_IMPORT = {
         "repertory.model",
         "repertory.items",
         "repertory.criteria",
+        "repertory.housekeeping",
         "repertory.integrity",
     ),
     "repertory.actors": (

@@ -84,7 +84,7 @@ def _delete_tree(db: Database, group: Group, top: int, ancestors: list[int], now
     of_doomed, value = db.among("resource", numbers)
     sizes = db.one(SUM_SIZES + of_doomed, (value,)) or (0, 0, 0, 0)
     db.execute(RELEASE.format(of_doomed), (value,))
-    for table in ("attachments", "labels", "changes", "tallies"):
+    for table in ("attachments", "labels", "changes", "tallies", "set_aside"):
         db.execute(f"DELETE FROM {table} WHERE {of_doomed}", (value,))  # noqa: S608
     log_deletions(db, group, numbers, now)
     of_doomed, value = db.among("id", numbers)

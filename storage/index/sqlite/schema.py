@@ -11,10 +11,10 @@ from repertory.storage.index.packing import unpack_id
 APPLICATION_ID = 0x52505459
 """What marks a SQLite file as ours: "RPTY"."""
 
-VERSION = 1
+VERSION = 2
 """The version of ``schema.sql``.
 
-1: the first.
+1: the first. 2: studies that housekeeping sets aside.
 """
 
 HOME = Path(__file__).parent
