@@ -1,5 +1,6 @@
 """The storage area's part in housekeeping: files are read anew, and stored anew."""
 
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Protocol
 
 import structlog
@@ -120,7 +121,8 @@ class _Work:
         ids = task.ids
         if attachment is not None and (levels or task.rewrite):
             with self._mending.watching(Level.INSTANCE, ids.instance, attachment):
-                summary = read_anew(self._files, attachment, ids.instance, self._main_tags)
+                wanted = _at(self._main_tags, levels)
+                summary = read_anew(self._files, attachment, ids.instance, wanted)
                 if task.rewrite:
                     new = self._rewrite(attachment, summary.pixel_data_offset or 0)
             ids = resource_ids(summary.identity)
@@ -141,3 +143,9 @@ class _Work:
         new = self._files.rewrite(attachment, form, head=head)
         self.written.append(new)
         return new
+
+
+@lru_cache(maxsize=64)
+def _at(main_tags: MainDicomTags, levels: frozenset[Level]) -> MainDicomTags:
+    """The main tags of some levels alone: what is not refreshed need not be read."""
+    return MainDicomTags({level: main_tags.by_level.get(level, frozenset()) for level in levels})

@@ -271,7 +271,7 @@ class _Looking:
         attachment = None if row[8] is None else unpack_attachment(row[7:])
         form, chores = self._chores.form, self._chores
         rewrite = attachment is not None and form is not None and attachment.compression != form
-        obsolete = chores.obsolete and bool(row[6])
+        obsolete = bool(row[6]) and (chores.obsolete or Level.INSTANCE in levels)
         if not levels and not rewrite and not obsolete:
             return None
         return Task(ids, attachment, levels, rewrite, obsolete)
@@ -281,14 +281,16 @@ class _Looking:
         batch = min(self._wanted.tasks + 1, LOOKED_AT)
         series, instance = at.series, at.instance
         while True:
-            rows = []
             if instance:
                 rows = self._db.all(REST_OF_SERIES, (series, instance, batch))
-            if not rows:
-                rows = self._db.all(LATER_SERIES, (study, series, batch))
-            if not rows:
-                return
+                yield from rows
+                if len(rows) == batch:
+                    instance = rows[-1][3]
+                    continue
+            rows = self._db.all(LATER_SERIES, (study, series, batch))
             yield from rows
+            if len(rows) < batch:
+                return
             series, instance = rows[-1][0], rows[-1][3]
 
     def _is_wanted(self, level: Level, metadata: str, *, anew: bool) -> bool:

@@ -107,6 +107,7 @@ def _record(db: Database, group: Group, signatures: Mapping[Level, str], task: D
             task.levels,
             task.replaces,
             task.attachment,
+            obsolete=False,
         )
     else:
         group.settle()
