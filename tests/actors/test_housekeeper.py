@@ -613,13 +613,40 @@ def test_a_plan_counts_what_is_read_at_one_level(house):
     assert house.plan().work.instances == 2
 
 
-def test_a_state_that_cannot_be_read_makes_everything_be_looked_at(house, tmp_path):
-    house.store()
+def tell_index(house, statement, *values):
+    """Change the index of a house while nobody lives in it."""
     house.close()
-    connection = apsw.Connection(str(tmp_path / "index" / "repertory.db"))
-    connection.execute("UPDATE properties SET value = '{]' WHERE name LIKE 'property/1025/%'")
-    connection.close()
     house.stage = None
+    connection = apsw.Connection(str(house.folder / "index" / "repertory.db"))
+    connection.execute(statement, values)
+    connection.close()
+
+
+def test_an_archive_that_an_orthanc_has_filled_is_processed_as_a_whole(house):
+    house.store("A")
+    house.store("B")
+    tell_index(house, "INSERT INTO properties VALUES ('adopted', 'Orthanc')")
+    house.restart(global_property_id=1026)
+
+    assert [len(portion.tasks) for portion in house.steps()] == [2, 2]
+
+
+def test_what_the_housekeeper_of_an_orthanc_has_completed_is_not_done_again(house):
+    house.store("A")
+    house.restart(steps=0, force=True)
+    state = json.loads(house.held[0][0].state)
+    del state["Repertory"]
+    tell_index(house, "INSERT INTO properties VALUES ('adopted', 'Orthanc')")
+    tell_index(house, "INSERT INTO properties VALUES ('property/1026', ?)", json.dumps(state))
+    house.restart(global_property_id=1026)
+
+    assert house.steps() == []
+    assert house.status().completed.orthanc_version == "1.13.0"
+
+
+def test_a_state_that_cannot_be_read_makes_everything_be_looked_at(house):
+    house.store()
+    tell_index(house, "UPDATE properties SET value = '{]' WHERE name LIKE 'property/1025/%'")
     house.restart()
 
     assert house.status().studies_done == 1
