@@ -10,6 +10,7 @@ from typing import BinaryIO, Protocol, cast
 import structlog
 
 from repertory.actors.crew import Crew
+from repertory.actors.mending import Mending
 from repertory.actors.messages.attachments import AttachmentDescription, DescribeAttachment
 from repertory.actors.messages.reconstruction import (
     ReconstructionFailure,
@@ -61,6 +62,7 @@ class Reconstructing:
         files: Files,
         main_tags: MainDicomTags,
         take_back: TakeBack,
+        mending: Mending,
         rewrite: bool,
     ) -> None:
         self._board = board
@@ -68,6 +70,7 @@ class Reconstructing:
         self._files = files
         self._main_tags = main_tags
         self._take_back = take_back
+        self._mending = mending
         self._rewrite = rewrite
         self._only: Level | None = None
         self._whole = False
@@ -174,12 +177,14 @@ class Reconstructing:
 
     def _reconstruct(self, id_: ResourceId, found: AttachmentDescription) -> Reply[None]:
         attachment = found.attachment
-        summary = read_anew(self._files, attachment, id_, self._main_tags)
-        ids = resource_ids(summary.identity)
+        with self._mending.watching(Level.INSTANCE, id_, attachment):
+            summary = read_anew(self._files, attachment, self._main_tags)
+        ids = ids_of(summary, id_)
         form = self._files.options.compression
         new = None
         if self._rewrite and attachment.compression is not form:
-            new = self._files.rewrite(attachment, form, head=summary.pixel_data_offset or 0)
+            with self._mending.watching(Level.INSTANCE, id_, attachment):
+                new = self._files.rewrite(attachment, form, head=summary.pixel_data_offset or 0)
         with self._lock:
             wanted = tuple(Level) if self._only is None else (self._only,)
             levels = frozenset(level for level in wanted if ids.at(level) not in self._refreshed)
@@ -201,25 +206,28 @@ class Reconstructing:
                 self._refreshed.difference_update(ids.at(level) for level in levels)
 
 
-def read_anew(
-    files: Files, attachment: Attachment, id_: ResourceId, main_tags: MainDicomTags
-) -> Summary:
+def read_anew(files: Files, attachment: Attachment, main_tags: MainDicomTags) -> Summary:
     """Read the file of an instance, as if it came in now.
 
     Raises:
         FileLost: there is no such file.
-        FileCorrupted: it is not as it was, or not that instance's.
+        FileCorrupted: it is not as it was.
         StorageFailed: it could not be read.
     """
     files.check_size(attachment)
     try:
         with AttachmentFile(files, attachment) as file:
-            summary = dicom.summarize(cast("BinaryIO", file), main_tags)
+            return dicom.summarize(cast("BinaryIO", file), main_tags)
     except (NotDicom, MissingTag) as error:
         raise FileCorrupted from error
-    if resource_ids(summary.identity).instance != id_:
+
+
+def ids_of(summary: Summary, id_: ResourceId) -> ResourceIds:
+    """The identifiers of what was read; ``FileCorrupted`` where it is not the instance ``id_``."""
+    ids = resource_ids(summary.identity)
+    if ids.instance != id_:
         raise FileCorrupted("A stored file is that of another instance.")
-    return summary
+    return ids
 
 
 class AttachmentFile(io.RawIOBase):

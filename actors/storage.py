@@ -292,6 +292,7 @@ class StorageActor(
             files=self._files,
             main_tags=self._main_tags,
             take_back=self.take_back,
+            mending=self._mending,
             rewrite=rewrite,
         )
 

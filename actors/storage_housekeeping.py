@@ -9,7 +9,7 @@ from repertory.actors.base import handles
 from repertory.actors.crew import Crew
 from repertory.actors.mending import Mending
 from repertory.actors.messages.housekeeping import DoChores, RecordChores
-from repertory.actors.reconstructing import read_anew
+from repertory.actors.reconstructing import ids_of, read_anew
 from repertory.actors.reply import Reply
 from repertory.errors import ArchiveFull, RepertoryError, UnknownItem
 from repertory.housekeeping import (
@@ -22,7 +22,6 @@ from repertory.housekeeping import (
 )
 from repertory.model import Attachment, Compression, Level, ResourceId
 from repertory.storage.files import Files
-from repertory.storage.identifiers import resource_ids
 from repertory.storage.main_tags import MainDicomTags
 
 if TYPE_CHECKING:
@@ -122,10 +121,11 @@ class _Work:
         if attachment is not None and (levels or task.rewrite):
             with self._mending.watching(Level.INSTANCE, ids.instance, attachment):
                 wanted = _at(self._main_tags, levels)
-                summary = read_anew(self._files, attachment, ids.instance, wanted)
-                if task.rewrite:
-                    new = self._rewrite(attachment, summary.pixel_data_offset or 0)
-            ids = resource_ids(summary.identity)
+                summary = read_anew(self._files, attachment, wanted)
+            ids = ids_of(summary, ids.instance)
+        if attachment is not None and summary is not None and task.rewrite:
+            with self._mending.watching(Level.INSTANCE, ids.instance, attachment):
+                new = self._rewrite(attachment, summary.pixel_data_offset or 0)
         self._refreshed.update(task.ids.at(level) for level in levels)
         self.done.append(
             DoneTask(

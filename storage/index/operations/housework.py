@@ -107,7 +107,7 @@ def _record(db: Database, group: Group, signatures: Mapping[Level, str], task: D
             task.levels,
             task.replaces,
             task.attachment,
-            obsolete=False,
+            beside=False,
         )
     else:
         group.settle()
