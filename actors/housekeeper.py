@@ -12,7 +12,7 @@ from repertory.actors.messages.base import Event, message
 from repertory.actors.messages.housekeeping import (
     DescribeKeptState,
     DoChores,
-    FindPortion,
+    FindPortions,
     PauseHousekeeping,
     PutStudyFirst,
     RecordState,
@@ -42,8 +42,8 @@ from repertory.model import Compression, Level
 
 log = structlog.get_logger(__name__)
 
-TASKS, SIZE = 20, 16 << 20
-"""Instances, and bytes of their files, of one step: one at least."""
+TASKS, SIZE, STUDIES = 20, 16 << 20, 20
+"""Instances, and bytes of their files, of one step: one at least; and studies, if not throttled."""
 
 LONGEST_SLEEP = 3600.0
 """Seconds after which to look at the wall clock again: somebody may have set it."""
@@ -67,8 +67,8 @@ class ChoresDone(Event):
     """The answer to a step has come; the housekeeper tells it to itself."""
 
     state: PassState
-    portion: Portion
-    answer: Reply[ChoresReceipt]
+    portions: tuple[Portion, ...]
+    answer: Reply[tuple[ChoresReceipt, ...]]
 
 
 class HousekeeperActor(HousekeeperAnswers, RepertoryActor):
@@ -90,6 +90,7 @@ class HousekeeperActor(HousekeeperAnswers, RepertoryActor):
         configuration: Configuration,
         form: Compression = Compression.NONE,
         local: LocalTime = local_time,
+        studies: int = STUDIES,
     ) -> None:
         """Take what the actor works with.
 
@@ -99,11 +100,13 @@ class HousekeeperActor(HousekeeperAnswers, RepertoryActor):
         configuration: what the archive is to be brought in line with.
         form: the form that new files get.
         local: tells the time on the wall, for the schedule.
+        studies: how many studies one step has at most; where they are throttled, one.
         """
         super().__init__(board=board)
         self._settings = settings
         self._now = configuration
         self._form = form
+        self._studies = 1 if settings.throttle_delay else studies
         self._schedule = Schedule(settings.schedule, local)
         self._pace = Pace(board, self.clock, settings.busy_share)
         limit = settings.limit_main_dicom_tags_reconstruct_level
@@ -203,14 +206,16 @@ class HousekeeperActor(HousekeeperAnswers, RepertoryActor):
         self._guarded(lambda: self._step(now))
 
     def _step(self, now: float) -> None:
-        portion = self.board.ask(FindPortion(wanted=self._wanted(now)))
-        state = self._after(portion)
+        portions = self.board.ask(FindPortions(wanted=self._wanted(now)))
+        portion, state = portions[0], self._state
+        for each in portions:
+            state = self._after(state, each)
         if portion.study is not None:
             self._under_way = True
-            command = DoChores(name=self._name, state=state.text(), portion=portion)
+            command = DoChores(name=self._name, state=state.text(), portions=portions)
 
-            def tell(answer: Reply[ChoresReceipt]) -> None:
-                done = ChoresDone(state=state, portion=portion, answer=answer)
+            def tell(answer: Reply[tuple[ChoresReceipt, ...]]) -> None:
+                done = ChoresDone(state=state, portions=portions, answer=answer)
                 self.board.tell(self.actor_ref, done)
 
             self.board.ask_soon(command).on_done(tell)
@@ -238,22 +243,22 @@ class HousekeeperActor(HousekeeperAnswers, RepertoryActor):
             self._run(command, reply)
 
     def _take(self, event: ChoresDone) -> None:
-        receipt, portion = event.answer.get(), event.portion
+        receipts = event.answer.get()
         self._state = event.state
         self._recover()
-        self._pace.end(portion.passed)
-        for failure in receipt.failures:
-            log.warning(
-                "study_set_aside", id=portion.study, instance=failure.id, reason=failure.reason
-            )
-        if portion.ends:
-            log.debug("study_kept", id=portion.study, instances=receipt.done)
-        worked = portion.ends and bool(portion.tasks)
+        self._pace.end(sum(portion.passed for portion in event.portions))
+        for portion, receipt in zip(event.portions, receipts, strict=True):
+            for failure in receipt.failures:
+                log.warning(
+                    "study_set_aside", id=portion.study, instance=failure.id, reason=failure.reason
+                )
+            if portion.ends:
+                log.debug("study_kept", id=portion.study, instances=receipt.done)
+        worked = any(portion.ends and portion.tasks for portion in event.portions)
         self._go_on(after=self._settings.throttle_delay if worked else 0.0)
 
-    def _after(self, portion: Portion) -> PassState:
+    def _after(self, state: PassState, portion: Portion) -> PassState:
         """The state once a portion is done."""
-        state = self._state
         if portion.aside:
             return replace(state, within=Position() if portion.ends else portion.position)
         if not state.runs:
@@ -275,6 +280,7 @@ class HousekeeperActor(HousekeeperAnswers, RepertoryActor):
             last=self._state.last,
             tasks=TASKS,
             size=SIZE,
+            studies=self._studies,
         )
 
     # The rest

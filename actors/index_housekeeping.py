@@ -11,7 +11,7 @@ from repertory.actors.messages.housekeeping import (
     DescribeBacklog,
     DescribeKeptState,
     EstimateWork,
-    FindPortion,
+    FindPortions,
     RecordChores,
     RecordState,
     SetStudyFirst,
@@ -36,12 +36,12 @@ class IndexHousekeeping:
         ) -> Reply[R]: ...
 
     @handles(RecordChores)
-    def record_chores(self, command: RecordChores) -> Reply[ChoresReceipt]:
-        """Record a portion of a study; files that were replaced are released."""
+    def record_chores(self, command: RecordChores) -> Reply[tuple[ChoresReceipt, ...]]:
+        """Record some portions; files that were replaced are released."""
         record = command.record
         return self._change(
             lambda: self._writer.record_chores(record, self.clock.now()),
-            lambda _: (AttachmentsReleased(),) if record.done else (),
+            lambda _: (AttachmentsReleased(),) if any(it.done for it in record.portions) else (),
         )
 
     @handles(RecordState)
@@ -74,10 +74,10 @@ class IndexReaderHousekeeping:
         """What a pass has left, and what failed."""
         return self._reader.describe_backlog(query.name, query.position, query.last, query.limit)
 
-    @handles(FindPortion)
-    def find_portion(self, query: FindPortion) -> Portion:
+    @handles(FindPortions)
+    def find_portions(self, query: FindPortions) -> tuple[Portion, ...]:
         """What is to be done next."""
-        return self._reader.find_portion(query.wanted)
+        return self._reader.find_portions(query.wanted)
 
     @handles(EstimateWork)
     def estimate_work(self, query: EstimateWork) -> Workload:

@@ -15,6 +15,7 @@ from repertory.errors import ArchiveFull, RepertoryError, UnknownItem
 from repertory.housekeeping import (
     ChoresReceipt,
     ChoresRecord,
+    DonePortion,
     DoneTask,
     InstanceFailure,
     Portion,
@@ -48,30 +49,25 @@ class StorageHousekeeping:
     take_back: TakesBack
 
     @handles(DoChores)
-    def do_chores(self, command: DoChores) -> Reply[ChoresReceipt]:
-        """Do a portion of a study as one piece of work, and let the index record it at once."""
+    def do_chores(self, command: DoChores) -> Reply[tuple[ChoresReceipt, ...]]:
+        """Do some portions as one piece of work, and let the index record them at once."""
         return self._crew.do(lambda: self._do_chores(command))
 
-    def _do_chores(self, command: DoChores) -> Reply[ChoresReceipt]:
-        work = _Work(self._files, self._main_tags, self._mending, command.portion)
+    def _do_chores(self, command: DoChores) -> Reply[tuple[ChoresReceipt, ...]]:
+        written: list[Attachment] = []
+        done: list[DonePortion] = []
         try:
-            work.do()
+            for portion in command.portions:
+                work = _Work(self._files, self._main_tags, self._mending, portion, written)
+                work.do()
+                done.append(DonePortion(portion, tuple(work.done), tuple(work.failures)))
         except BaseException:
-            for attachment in work.written:
+            for attachment in written:
                 self._files.remove(attachment.uuid, attachment.content_type)
             raise
-        reply = self.board.ask_soon(
-            RecordChores(
-                record=ChoresRecord(
-                    name=command.name,
-                    state=command.state,
-                    portion=command.portion,
-                    done=tuple(work.done),
-                    failures=tuple(work.failures),
-                )
-            )
-        )
-        for attachment in work.written:
+        record = ChoresRecord(command.name, command.state, tuple(done))
+        reply = self.board.ask_soon(RecordChores(record=record))
+        for attachment in written:
             self.take_back(attachment, reply)
         return reply
 
@@ -80,16 +76,21 @@ class _Work:
     """One portion of a study: of a parent, the first instance that can be read tells the tags."""
 
     def __init__(
-        self, files: Files, main_tags: MainDicomTags, mending: Mending, portion: Portion
+        self,
+        files: Files,
+        main_tags: MainDicomTags,
+        mending: Mending,
+        portion: Portion,
+        written: list[Attachment],
     ) -> None:
         self._files = files
         self._main_tags = main_tags
         self._mending = mending
         self._portion = portion
+        self._written = written
         self._refreshed: set[ResourceId] = set()
         self.done: list[DoneTask] = []
         self.failures: list[InstanceFailure] = []
-        self.written: list[Attachment] = []
 
     def do(self) -> None:
         """Do all tasks; one that fails does not keep the others from it.
@@ -141,7 +142,7 @@ class _Work:
     def _rewrite(self, attachment: Attachment, head: int) -> Attachment:
         form = self._portion.form or Compression.NONE
         new = self._files.rewrite(attachment, form, head=head)
-        self.written.append(new)
+        self._written.append(new)
         return new
 
 

@@ -110,7 +110,7 @@ class PortionWanted:
     Without ``chores`` no pass runs; ``aside`` are the chores for studies that are taken out of
     turn, ``within`` is where somebody is in one of them. ``position`` and ``last`` are how far the
     pass is and to which study it goes. At most so many ``tasks`` are wanted, and ``size`` bytes of
-    files, but one at least.
+    files, but one at least, of so many ``studies`` at most.
     """
 
     name: str
@@ -122,6 +122,7 @@ class PortionWanted:
     last: int
     tasks: int
     size: int
+    studies: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,19 +149,26 @@ class InstanceFailure:
 
 
 @dataclass(frozen=True, slots=True)
-class ChoresRecord:
-    """What was done with a portion, what failed, and the ``state`` of the pass after it."""
+class DonePortion:
+    """What was done with a portion, and what failed."""
 
-    name: str
-    state: str
     portion: Portion
     done: tuple[DoneTask, ...]
     failures: tuple[InstanceFailure, ...]
 
 
 @dataclass(frozen=True, slots=True)
+class ChoresRecord:
+    """What was done with some portions in turn, and the ``state`` of the pass after them."""
+
+    name: str
+    state: str
+    portions: tuple[DonePortion, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class ChoresReceipt:
-    """How many instances were done, how many were gone meanwhile, and what failed."""
+    """How many instances of a portion were done, how many were gone meanwhile, and what failed."""
 
     done: int
     gone: int

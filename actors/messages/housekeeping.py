@@ -71,8 +71,8 @@ class DescribeKeptState(Query[KeptState]):
 
 
 @message
-class FindPortion(Query[Portion]):
-    """What is to be done next.
+class FindPortions(Query[tuple[Portion, ...]]):
+    """What is to be done next: one portion at least, though there be nothing in it.
 
     A study in which somebody was when taking it out of turn comes first, then those that were put
     first, then what the pass has next, then those that failed and whose time has come.
@@ -102,8 +102,8 @@ class EstimateWork(Query[Workload]):
 
 
 @message
-class DoChores(Command[ChoresReceipt]):
-    """Do what is to be done with a portion of a study, and record it with the ``state`` after it.
+class DoChores(Command[tuple[ChoresReceipt, ...]]):
+    """Do what is to be done with some portions, and record it with the ``state`` after them.
 
     An instance that fails does not keep the others from it; its study is set aside, and tried
     again. An instance that is deleted meanwhile is no failure.
@@ -111,12 +111,12 @@ class DoChores(Command[ChoresReceipt]):
 
     name: str
     state: str
-    portion: Portion
+    portions: tuple[Portion, ...]
 
 
 @message
-class RecordChores(Command[ChoresReceipt]):
-    """Record what was done with a portion, what failed, and the state after it, all at once."""
+class RecordChores(Command[tuple[ChoresReceipt, ...]]):
+    """Record what was done with some portions, what failed, and the state after them, at once."""
 
     record: ChoresRecord
 

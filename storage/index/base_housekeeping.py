@@ -25,7 +25,7 @@ class HousekeepingReader(Protocol):
     def describe_backlog(self, name: str, position: Position, last: int, limit: int) -> Backlog:
         """How many studies a pass has left, and which failed."""
 
-    def find_portion(self, wanted: PortionWanted) -> Portion:
+    def find_portions(self, wanted: PortionWanted) -> tuple[Portion, ...]:
         """What is to be done next."""
 
     def estimate(self, chores: Chores, position: Position, last: int, limit: int) -> Workload:
@@ -41,8 +41,8 @@ class HousekeepingWriter(Protocol):
     def put_first(self, name: str, id_: ResourceId, form: Compression | None, now: float) -> None:
         """Have a study taken before all others; ``UnknownResource`` where there is none."""
 
-    def record_chores(self, record: ChoresRecord, now: float) -> ChoresReceipt:
-        """Record what was done with a portion, what failed, and the state after it.
+    def record_chores(self, record: ChoresRecord, now: float) -> tuple[ChoresReceipt, ...]:
+        """Record what was done with some portions, what failed, and the state after them.
 
         What of it the index refuses is a failure, too, and its new file is released; what is gone
         meanwhile is none.

@@ -43,10 +43,10 @@ class ReadsHousekeeping:
         with self._state as db:
             return housekeeping.describe_backlog(db, name, position, last, limit)
 
-    def find_portion(self, wanted: PortionWanted) -> Portion:
+    def find_portions(self, wanted: PortionWanted) -> tuple[Portion, ...]:
         """What is to be done next."""
         with self._state as db:
-            return housekeeping.find_portion(db, self._signatures, wanted)
+            return housekeeping.find_portions(db, self._signatures, wanted)
 
     def estimate(self, chores: Chores, position: Position, last: int, limit: int) -> Workload:
         """How much there is to do with the next studies."""
@@ -75,10 +75,10 @@ class WritesHousekeeping:
         """Have a study taken before all others."""
         self._change(housework.put_first, self._db, self._group, name, id_, form, now)
 
-    def record_chores(self, record: ChoresRecord, now: float) -> ChoresReceipt:
-        """Record what was done with a portion, what failed, and the state after it."""
-        receipt = self._change(
+    def record_chores(self, record: ChoresRecord, now: float) -> tuple[ChoresReceipt, ...]:
+        """Record what was done with some portions, what failed, and the state after them."""
+        receipts = self._change(
             housework.record_chores, self._db, self._group, self._signatures, record, now
         )
         self._recorder.forget()  # what is remembered of a series may have changed
-        return receipt
+        return receipts

@@ -74,6 +74,7 @@ class House:
         )
         stage.put_on(DeletionQueueActor)
         stage.understudy(DoChores, answer=self._pass_on)
+        studies = options.pop("studies", 1)
         options = {"enable": True, "throttle_delay": 0.0, "busy_share": 100} | options
         self.keeper = stage.put_on(
             HousekeeperActor,
@@ -84,6 +85,7 @@ class House:
                 signatures=signatures,
             ),
             form=form,
+            studies=studies,
             local=lambda moment: datetime.fromtimestamp(moment, UTC),
         )
         stage.settle()
@@ -132,7 +134,7 @@ class House:
 
     def steps(self):
         """What the storage was asked to do."""
-        return [command.portion for command in self.stage.heard(DoChores)]
+        return [portion for command in self.stage.heard(DoChores) for portion in command.portions]
 
 
 @pytest.fixture
@@ -263,6 +265,20 @@ def test_a_large_study_is_done_in_several_steps(house):
     assert house.status().studies_done == 1
 
 
+def test_small_studies_share_a_step_where_nothing_is_throttled(house):
+    stored = [ids for patient in "ABCDE" for ids in house.store(patient, instances=6)]
+    house.path(stored[7]).unlink()
+    house.restart(tags=MORE_TAGS, studies=20)
+    steps = [command.portions for command in house.stage.heard(DoChores)]
+
+    assert [[len(portion.tasks) for portion in step] for step in steps] == [[6, 6, 6, 2], [4, 6]]
+    assert house.refreshed(stored) == 29
+    assert house.status().studies_done == 5
+    assert [it.instance for it in house.status().backlog.failures] == [stored[7].instance]
+    house.restart(tags=MORE_TAGS, studies=20, throttle_delay=1.0, force=True)
+    assert [len(command.portions) for command in house.stage.heard(DoChores)] == [1]
+
+
 def test_a_parent_is_refreshed_from_the_first_instance_of_a_step_only(house):
     house.store(instances=TASKS + 5)
     house.restart(tags=MORE_TAGS, steps=0)
@@ -270,7 +286,7 @@ def test_a_parent_is_refreshed_from_the_first_instance_of_a_step_only(house):
     house.stage.understudy(RecordChores, answer=lambda it: heard.append(it) or IndexBusy())
     house.let()
 
-    parents = [Level.PATIENT in task.levels for task in heard[0].record.done]
+    parents = [Level.PATIENT in task.levels for task in heard[0].record.portions[0].done]
     assert parents == [True] + [False] * (TASKS - 1)
 
 

@@ -107,8 +107,26 @@ def describe_backlog(db: Database, name: str, position: Position, last: int, lim
     return Backlog(left[0], failed[0], failures, first)
 
 
-def find_portion(db: Database, signatures: Signatures, wanted: PortionWanted) -> Portion:
-    """What is to be done next; see ``FindPortion``."""
+def find_portions(
+    db: Database, signatures: Signatures, wanted: PortionWanted
+) -> tuple[Portion, ...]:
+    """What is to be done next: some studies if they are small; see ``FindPortions``."""
+    portion = _find_portion(db, signatures, wanted)
+    found = [portion]
+    tasks, size = wanted.tasks, wanted.size
+    while portion.study is not None and portion.ends and not portion.aside:
+        tasks -= len(portion.tasks)
+        size -= sum(task.size for task in portion.tasks)
+        if len(found) >= wanted.studies or tasks <= 0 or size <= 0:
+            break
+        further = replace(wanted, position=portion.position, tasks=tasks, size=size)
+        portion = _of_pass(db, signatures, further)
+        if portion.study is not None:
+            found.append(portion)
+    return tuple(found)
+
+
+def _find_portion(db: Database, signatures: Signatures, wanted: PortionWanted) -> Portion:
     if wanted.within.study:
         row = db.one(
             "SELECT form FROM set_aside WHERE property = ? AND resource = ?",

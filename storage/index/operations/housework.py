@@ -3,7 +3,14 @@
 from collections.abc import Mapping
 
 from repertory.errors import Refused, UnknownResource
-from repertory.housekeeping import ChoresReceipt, ChoresRecord, DoneTask, InstanceFailure, Portion
+from repertory.housekeeping import (
+    ChoresReceipt,
+    ChoresRecord,
+    DonePortion,
+    DoneTask,
+    InstanceFailure,
+    Portion,
+)
 from repertory.model import Compression, Level, ResourceId
 from repertory.storage.index.database import Database
 from repertory.storage.index.operations.group import Group
@@ -65,34 +72,52 @@ def record_chores(
     signatures: Mapping[Level, str],
     record: ChoresRecord,
     now: float,
-) -> ChoresReceipt:
-    """Record a portion; what the index refuses of it is a failure, or gone, and no error."""
+) -> tuple[ChoresReceipt, ...]:
+    """Record portions; what the index refuses of them is a failure, or gone, and no error."""
     group.settle()
+    try:
+        receipts = tuple(
+            [
+                _record_portion(db, group, signatures, record.name, portion, now)
+                for portion in record.portions
+            ]
+        )
+    except BaseException:
+        group.writing = True  # what was recorded before it must not stay alone
+        raise
+    group.writing = True
+    db.execute(KEEP, (record.name, record.state))
+    return receipts
+
+
+def _record_portion(  # noqa: PLR0917 - the database, the group, then what is to be recorded
+    db: Database,
+    group: Group,
+    signatures: Mapping[Level, str],
+    name: str,
+    portion: DonePortion,
+    now: float,
+) -> ChoresReceipt:
     done = gone = 0
     failures = []
-    for failure in record.failures:
+    for failure in portion.failures:
         if db.one(FIND, (pack_id(failure.id), int(Level.INSTANCE))) is None:
             gone += 1
         else:
             failures.append(failure)
-    for task in record.done:
+    for task in portion.done:
         try:
             _record(db, group, signatures, task)
         except UnknownResource:
             gone += 1
         except Refused as error:
             failures.append(InstanceFailure(task.ids.instance, str(error)))
-        except BaseException:
-            group.writing = True  # what was recorded before it must not stay alone
-            raise
         else:
             done += 1
             continue
         if task.attachment is not None:
             group.release(task.attachment)
-    group.writing = True
-    _note(db, record.name, record.portion, failures, now)
-    db.execute(KEEP, (record.name, record.state))
+    _note(db, name, portion.portion, failures, now)
     return ChoresReceipt(done, gone, tuple(failures))
 
 

@@ -11,6 +11,7 @@ from repertory.housekeeping import (
     BEGINNING,
     Chores,
     ChoresRecord,
+    DonePortion,
     DoneTask,
     InstanceFailure,
     PortionWanted,
@@ -39,7 +40,7 @@ def find(reader, made_up):
             "tasks": 20,
             "size": 1 << 30,
         }
-        return reader.find_portion(PortionWanted(**wanted | more))
+        return reader.find_portions(PortionWanted(**wanted | more))[0]
 
     return find
 
@@ -64,9 +65,9 @@ def record(group, made_up, reader):
             )
         failures = tuple(InstanceFailure(id_, "It is lost.") for id_ in failing)
         with group() as writer:
-            return writer.record_chores(
-                ChoresRecord(NAME, state, portion, done, failures), now or made_up.NOON
-            )
+            done_portion = DonePortion(portion, done, failures)
+            record = ChoresRecord(NAME, state, (done_portion,))
+            return writer.record_chores(record, now or made_up.NOON)[0]
 
     return record
 
@@ -193,7 +194,7 @@ def test_the_state_is_kept_with_the_portion_or_not_at_all(store, find, record, r
     assert reader.describe_kept_state(1025).name.startswith("property/1025/")
     assert writer._db.one("SELECT value FROM properties WHERE name = ?", (NAME,)) == ('{"a": 1}',)
     writer.begin()
-    writer.record_chores(ChoresRecord(NAME, '{"a": 2}', find(), (), ()), 0.0)
+    writer.record_chores(ChoresRecord(NAME, '{"a": 2}', (DonePortion(find(), (), ()),)), 0.0)
     writer.rollback()
 
     assert writer._db.one("SELECT value FROM properties WHERE name = ?", (NAME,)) == ('{"a": 1}',)
@@ -352,9 +353,10 @@ def test_an_estimate_adds_up_what_is_done_with_each_file_once(store, reader):
 @given(
     shape=st.lists(st.lists(st.integers(1, 4), min_size=1, max_size=3), min_size=1, max_size=4),
     tasks=st.integers(1, 5),
+    studies=st.integers(1, 3),
 )
 def test_whatever_the_portions_each_instance_comes_once_study_by_study(
-    tmp_path_factory, made_up, shape, tasks
+    tmp_path_factory, made_up, shape, tasks, studies
 ):
     for name in sorted(ENGINES):
         engine = ENGINES[name](
@@ -373,16 +375,28 @@ def test_whatever_the_portions_each_instance_comes_once_study_by_study(
         writer.commit()
         position, seen, ended = BEGINNING, [], 0
         while True:
-            portion = reader.find_portion(
+            portions = reader.find_portions(
                 PortionWanted(
-                    NAME, 0.0, EVERYTHING, EVERYTHING, position, BEGINNING, LAST, tasks, 1 << 30
+                    NAME,
+                    0.0,
+                    EVERYTHING,
+                    EVERYTHING,
+                    position,
+                    BEGINNING,
+                    LAST,
+                    tasks,
+                    1 << 30,
+                    studies,
                 )
             )
-            if portion.study is None:
+            if portions[0].study is None:
                 break
-            seen += [(portion.study, task.ids.instance) for task in portion.tasks]
-            ended += portion.passed
-            position = portion.position
+            assert len(portions) <= studies
+            assert sum(len(portion.tasks) for portion in portions) <= tasks
+            for portion in portions:
+                seen += [(portion.study, task.ids.instance) for task in portion.tasks]
+                ended += portion.passed
+            position = portions[-1].position
         reader.close()
         writer.close()
         engine.close()
