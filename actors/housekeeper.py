@@ -230,7 +230,9 @@ class HousekeeperActor(HousekeeperAnswers, RepertoryActor):
             self._note_end()
         if state.runs or ended or portion.aside:
             self._go_on()
-        elif portion.next_due is not None:
+            return
+        self._at_once = False
+        if portion.next_due is not None:
             self._go_on(after=min(max(portion.next_due - now, 1.0), LONGEST_SLEEP))
 
     @handles(ChoresDone)

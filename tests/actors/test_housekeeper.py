@@ -369,6 +369,18 @@ def test_to_run_now_does_not_wait_for_the_hours(house):
     assert not house.status().is_paused
 
 
+def test_to_run_now_with_nothing_to_do_opens_no_hours_for_later(house):
+    stored = house.store()
+    house.restart(schedule={"Sunday": ["0-1"]})
+    house.stage.ask(RunHousekeeping())
+    house.stage.settle()
+    house.stage.ask(PutStudyFirst(id=stored[0].study))
+    house.stage.settle()
+
+    assert house.steps() == []
+    assert house.status().condition == "OutsideSchedule"
+
+
 def test_to_run_by_force_begins_over_everything(house):
     house.store("A")
     house.store("B")
