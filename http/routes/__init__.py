@@ -1,6 +1,7 @@
 """The routes: a module for each topic."""
 
 from repertory.http.routes import (
+    archives,
     attachments,
     changes,
     changes_stream,
@@ -43,5 +44,6 @@ ALL: tuple[Routes, ...] = (
     tags.routes,
     integrity.routes,
     housekeeper.routes,
+    archives.routes,
 )
 """Every topic, in the order of the reference."""
