@@ -28,7 +28,6 @@ from bench.servers import OURS, PEER, Server, ask
 from repertory.testing.files import make_dicom
 
 CONNECTIONS = 4
-HOUSEKEEPER = {"Enable": True, "ThrottleDelay": 0}
 
 
 def contents(studies: int, instances: int, size: int) -> Iterator[bytes]:
@@ -130,6 +129,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--seconds", type=float, default=5.0, help="of uploads (%(default)s)")
     parser.add_argument("--peer", default=PEER, help="its command, or none (%(default)s)")
+    parser.add_argument("--busy-share", type=int, default=10, help="BusyShare (%(default)s)")
     parser.add_argument("--folder", type=Path, help="where (default: temporary)")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="housekeeping-") as temporary:
@@ -139,7 +139,8 @@ def main() -> None:
 def measure(folder: Path, arguments: argparse.Namespace) -> None:
     """Measure in one folder."""
     bodies = list(contents(arguments.studies, arguments.instances, arguments.size))
-    ours = Server("Repertory", OURS, folder / "ours", {"Housekeeper": HOUSEKEEPER})
+    keeper = {"Enable": True, "ThrottleDelay": 0, "BusyShare": arguments.busy_share}
+    ours = Server("Repertory", OURS, folder / "ours", {"Housekeeper": keeper})
     peer = Server("Orthanc", arguments.peer, folder / "peer")
     servers = [ours] if arguments.peer == "none" else [ours, peer]
     try:
