@@ -64,13 +64,23 @@ def doubts_about(settings: Settings) -> Iterator[tuple[str, str]]:
         yield "StorageCompressionLevel", "is more than 9, which is the most that zlib knows."
     if settings.read_only and settings.is_limited:
         yield "ReadOnly", "is true: nothing is recycled."
-    keeper = settings.housekeeper
-    if keeper.enable and keeper.schedule and not any(keeper.schedule.values()):
-        yield ("Housekeeper.Schedule", "has no hours: the housekeeper never works.")
-    if keeper.enable and settings.read_only:
-        yield ("Housekeeper.Enable", "is true while ReadOnly is: there is no housekeeper.")
+    if settings.housekeeper.enable:
+        yield from _doubts_about_housekeeping(settings)
+    if settings.stable_ages.called_aet or settings.stable_ages.remote_aet:
+        yield (
+            "StableAges",
+            "names application entity titles: what comes over HTTP has none.",
+        )
     if settings.ssl_verify_peers and not settings.ssl_enabled:
         yield ("SslVerifyPeers", "has no effect while SslEnabled is false.")
+
+
+def _doubts_about_housekeeping(settings: Settings) -> Iterator[tuple[str, str]]:
+    hours = settings.housekeeper.schedule
+    if hours and not any(hours.values()):
+        yield ("Housekeeper.Schedule", "has no hours: the housekeeper never works.")
+    if settings.read_only:
+        yield ("Housekeeper.Enable", "is true while ReadOnly is: there is no housekeeper.")
 
 
 def _missing(option: str, path: str) -> Iterator[tuple[str, str]]:

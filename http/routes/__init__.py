@@ -3,6 +3,7 @@
 from repertory.http.routes import (
     archives,
     attachments,
+    bulk,
     changes,
     changes_stream,
     explorer,
@@ -12,12 +13,14 @@ from repertory.http.routes import (
     housekeeper,
     instances,
     integrity,
+    jobs,
     labels,
     metadata,
     plugins,
     protection,
     reconstruction,
     resources,
+    stability,
     system,
     tags,
     tools,
@@ -45,5 +48,8 @@ ALL: tuple[Routes, ...] = (
     integrity.routes,
     housekeeper.routes,
     archives.routes,
+    stability.routes,
+    jobs.routes,
+    bulk.routes,
 )
 """Every topic, in the order of the reference."""

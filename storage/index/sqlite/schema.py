@@ -11,10 +11,13 @@ from repertory.storage.index.packing import unpack_id
 APPLICATION_ID = 0x52505459
 """What marks a SQLite file as ours: "RPTY"."""
 
-VERSION = 2
+VERSION = 4
 """The version of ``schema.sql``.
 
-1: the first. 2: studies that housekeeping sets aside.
+1: the first.
+2: how long each resource has to be quiet.
+3: jobs.
+4: studies that housekeeping sets aside.
 """
 
 HOME = Path(__file__).parent
