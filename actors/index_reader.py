@@ -3,6 +3,7 @@
 from repertory.actors.base import RepertoryActor, handles
 from repertory.actors.finding import Finder
 from repertory.actors.finding_rules import FindingRules
+from repertory.actors.index_housekeeping import IndexReaderHousekeeping
 from repertory.actors.index_jobs import IndexReaderJobs
 from repertory.actors.index_reader_deletion import IndexReaderDeletion
 from repertory.actors.index_reader_items import IndexReaderItems
@@ -60,7 +61,12 @@ from repertory.storage.index.base import IndexEngine, IndexReader
 
 
 class IndexReaderActor(
-    IndexReaderItems, IndexReaderJobs, IndexReaderDeletion, IndexReaderTrash, RepertoryActor
+    IndexReaderItems,
+    IndexReaderJobs,
+    IndexReaderDeletion,
+    IndexReaderTrash,
+    IndexReaderHousekeeping,
+    RepertoryActor,
 ):
     """Answers queries of the index from the last committed state.
 

@@ -18,6 +18,7 @@ from repertory.conf.fields import (
     user_numbers,
     users,
 )
+from repertory.conf.housekeeper import HousekeeperSettings
 from repertory.conf.resources import DelayedDeletionSettings, StableAgesSettings, TrashSettings
 
 
@@ -320,6 +321,10 @@ class Settings:
     delayed_deletion: DelayedDeletionSettings = setting(
         default_factory=DelayedDeletionSettings,
         meaning="How files of deleted resources are removed.",
+    )
+    housekeeper: HousekeeperSettings = setting(
+        default_factory=HousekeeperSettings,
+        meaning="How the archive is put in order after its configuration has changed.",
     )
     stable_ages: StableAgesSettings = setting(
         default_factory=StableAgesSettings,

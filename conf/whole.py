@@ -81,6 +81,8 @@ def _doubts_about_files(settings: Settings) -> Iterator[tuple[str, str]]:
         yield "StorageCompressionLevel", "is more than 9, which is the most that zlib knows."
     if settings.read_only and settings.is_limited:
         yield "ReadOnly", "is true: nothing is recycled."
+    if settings.housekeeper.enable:
+        yield from _doubts_about_housekeeping(settings)
     if settings.stable_ages.called_aet or settings.stable_ages.remote_aet:
         yield (
             "StableAges",
@@ -89,6 +91,14 @@ def _doubts_about_files(settings: Settings) -> Iterator[tuple[str, str]]:
     deletion = settings.delayed_deletion
     if deletion.throttle_delay_ms and not deletion.enable:
         yield "DelayedDeletion.ThrottleDelayMs", "has no effect while Enable is false."
+
+
+def _doubts_about_housekeeping(settings: Settings) -> Iterator[tuple[str, str]]:
+    hours = settings.housekeeper.schedule
+    if hours and not any(hours.values()):
+        yield ("Housekeeper.Schedule", "has no hours: the housekeeper never works.")
+    if settings.read_only:
+        yield ("Housekeeper.Enable", "is true while ReadOnly is: there is no housekeeper.")
 
 
 def _missing(option: str, path: str) -> Iterator[tuple[str, str]]:

@@ -7,6 +7,7 @@ from repertory.actors.lua.machine import Limits
 from repertory.conf.fields import shown
 from repertory.conf.settings import Settings
 from repertory.errors import BadParameter, CannotStart
+from repertory.housekeeping import Configuration
 from repertory.maintags import NAMES
 from repertory.model import Compression, Level
 from repertory.storage.dicom import tag_name
@@ -15,6 +16,7 @@ from repertory.storage.index.policy import Overwriting, StableAges, StorePolicy
 from repertory.storage.index.sqlite.engine import SqliteEngine
 from repertory.storage.main_tags import MainDicomTags
 from repertory.storage.resolving import resolve_tag
+from repertory.version import ORTHANC_VERSION
 
 
 def files_folder(settings: Settings) -> Path:
@@ -97,6 +99,15 @@ def lua_options_of(settings: Settings) -> LuaOptions:
         heart_beat=settings.lua_heart_beat_period,
         limits=Limits(seconds=settings.lua_time_limit, memory=settings.lua_memory_limit << 20),
         configuration=shown(settings),
+    )
+
+
+def housekeeping_of(settings: Settings, main_tags: MainDicomTags) -> Configuration:
+    """What the housekeeper brings the archive in line with."""
+    return Configuration(
+        orthanc_version=ORTHANC_VERSION,
+        storage_compression=settings.storage_compression,
+        signatures={level: main_tags.signature(level) for level in Level},
     )
 
 

@@ -15,6 +15,7 @@ from repertory.actors.clock import Clock, SystemClock
 from repertory.actors.crew import ThreadCrew
 from repertory.actors.deletion_queue import DeletionQueueActor
 from repertory.actors.finding_rules import FindingRules
+from repertory.actors.housekeeper import HousekeeperActor
 from repertory.actors.index import IndexActor
 from repertory.actors.index_reader import IndexReaderActor
 from repertory.actors.integrity import IntegrityActor
@@ -33,6 +34,7 @@ from repertory.building import (
     engine_of,
     file_options_of,
     files_folder,
+    housekeeping_of,
     index_folder,
     lua_options_of,
     main_tags_of,
@@ -291,6 +293,14 @@ class Repertory:
         self._put_on(board, StabilityMonitorActor, shortest_age=policy.stable_ages.shortest)
         self._put_on(board, IntegrityActor)
         self._put_on(board, JobsActor, **jobs)
+        if settings.housekeeper.enable:
+            self._put_on(
+                board,
+                HousekeeperActor,
+                settings=settings.housekeeper,
+                configuration=housekeeping_of(settings, main_tags),
+                form=file_options_of(settings).compression,
+            )
         self._start_scripts(board)
 
     def _start_scripts(self, board: Switchboard) -> None:

@@ -27,6 +27,7 @@ from repertory.model import (
     Totals,
 )
 from repertory.storage.index.base_deletion import DeletionQueueReader, DeletionQueueWriter
+from repertory.storage.index.base_housekeeping import HousekeepingReader, HousekeepingWriter
 from repertory.storage.index.base_integrity import IntegrityReader, IntegrityWriter
 from repertory.storage.index.base_jobs import JobsReader, JobsWriter
 from repertory.storage.index.base_stability import StabilityWriter
@@ -36,7 +37,9 @@ from repertory.storage.index.policy import StorePolicy
 from repertory.storage.searching import Candidate, Requested, Search, Wanted
 
 
-class IndexReader(IntegrityReader, JobsReader, DeletionQueueReader, TrashReader, Protocol):
+class IndexReader(
+    IntegrityReader, JobsReader, DeletionQueueReader, TrashReader, HousekeepingReader, Protocol
+):
     """Answers questions about the last committed state. Each call sees one consistent state.
 
     Raises (all methods):
@@ -174,7 +177,13 @@ class IndexReader(IntegrityReader, JobsReader, DeletionQueueReader, TrashReader,
 
 
 class IndexWriter(
-    IntegrityWriter, StabilityWriter, JobsWriter, DeletionQueueWriter, TrashWriter, Protocol
+    IntegrityWriter,
+    StabilityWriter,
+    JobsWriter,
+    DeletionQueueWriter,
+    TrashWriter,
+    HousekeepingWriter,
+    Protocol,
 ):
     """Changes the index. The caller groups changes: ``begin``, any number of them, ``commit``.
 

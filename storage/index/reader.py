@@ -18,6 +18,7 @@ from repertory.model import (
     Totals,
 )
 from repertory.storage.index.database import Database
+from repertory.storage.index.housekeeping import ReadsHousekeeping
 from repertory.storage.index.jobs import DatabaseJobsReader
 from repertory.storage.index.operations import (
     annotating,
@@ -60,7 +61,7 @@ class _OneState:
         self._db.rollback()
 
 
-class DatabaseReader(DatabaseJobsReader, DeletionQueueReading, TrashReading):
+class DatabaseReader(DatabaseJobsReader, DeletionQueueReading, TrashReading, ReadsHousekeeping):
     """An ``IndexReader``.
 
     ``engine`` is the name that the index goes by; ``identifier`` overrides the one it keeps.
@@ -189,7 +190,7 @@ class DatabaseReader(DatabaseJobsReader, DeletionQueueReading, TrashReading):
                 schema_version=db.schema_version(),
                 identifier=self._identifier or kept[0],
                 totals=statistics.describe_totals(db),
-                signatures=self._signatures,
+                signatures=dict(self._signatures),
             )
 
     def list_metadata(self, level: Level, id_: ResourceId) -> dict[int, str]:

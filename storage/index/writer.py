@@ -21,6 +21,7 @@ from repertory.model import (
     Summary,
 )
 from repertory.storage.index.database import Database
+from repertory.storage.index.housekeeping import WritesHousekeeping
 from repertory.storage.index.jobs import DatabaseJobsWriter
 from repertory.storage.index.operations import (
     annotating,
@@ -50,7 +51,7 @@ log = structlog.get_logger(__name__)
 T = TypeVar("T")
 
 
-class DatabaseWriter(DatabaseJobsWriter, DeletionQueueWriting, TrashWriting):
+class DatabaseWriter(DatabaseJobsWriter, DeletionQueueWriting, TrashWriting, WritesHousekeeping):
     """An ``IndexWriter``.
 
     Operations refuse before their first write, so that a refusal needs no savepoint; an error

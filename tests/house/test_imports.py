@@ -11,6 +11,7 @@ import pytest
 WORDS = (
     "repertory.criteria",
     "repertory.deletion",
+    "repertory.housekeeping",
     "repertory.integrity",
     "repertory.jobs",
     "repertory.maintags",
@@ -27,6 +28,7 @@ MAY_IMPORT = {
     "repertory.criteria": ("repertory.model",),
     "repertory.deletion": ("repertory.model",),
     "repertory.integrity": ("repertory.model",),
+    "repertory.housekeeping": ("repertory.model",),
     "repertory.jobs": ("repertory.model",),
     "repertory.trash": ("repertory.model",),
     "repertory.conf": (),
@@ -42,6 +44,7 @@ MAY_IMPORT = {
         "repertory.items",
         "repertory.criteria",
         "repertory.deletion",
+        "repertory.housekeeping",
         "repertory.integrity",
         "repertory.jobs",
         "repertory.trash",

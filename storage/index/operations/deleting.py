@@ -106,7 +106,7 @@ def _delete_tree(  # noqa: PLR0917 - what ``delete_resource`` has found out
         db.execute(COUNT_RELEASED, (files, sizes[0]))
     else:
         keep(db, named, numbers, ancestors, counts, sizes[0], now, keeping)
-    for table in ("attachments", "labels", "changes", "tallies"):
+    for table in ("attachments", "labels", "changes", "tallies", "set_aside"):
         db.execute(f"DELETE FROM {table} WHERE {of_doomed}", (value,))  # noqa: S608
     log_deletions(db, group, numbers, now)
     of_doomed, value = db.among("id", numbers)

@@ -11,7 +11,7 @@ from repertory.storage.index.packing import unpack_id
 APPLICATION_ID = 0x52505459
 """What marks a SQLite file as ours: "RPTY"."""
 
-VERSION = 6
+VERSION = 7
 """The version of ``schema.sql``.
 
 1: the first.
@@ -21,6 +21,7 @@ VERSION = 6
 5: what was deleted can be restored.
 6: counts the resources that were recorded with other main DICOM tags, and finds attachments that
 are no DICOM file.
+7: studies that housekeeping sets aside.
 """
 
 HOME = Path(__file__).parent

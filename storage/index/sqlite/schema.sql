@@ -1,4 +1,4 @@
--- The index, schema version 6. Sizes are in bytes; times are seconds since the epoch, UTC.
+-- The index, schema version 7. Sizes are in bytes; times are seconds since the epoch, UTC.
 -- Numbers of resources, changes and released files are never given twice.
 
 -- A row for each patient, study, series and instance; `id` grows with arrival. Instances are
@@ -349,3 +349,19 @@ END;
 
 -- The few attachments that are no DICOM file of an instance.
 CREATE INDEX attachments_of_other_types ON attachments (resource) WHERE content_type <> 1;
+
+-- Studies that housekeeping takes out of turn: those that somebody has put first (`attempts` is 0),
+-- and those that failed, until they succeed. `property` is the name of the state that they belong
+-- to; `due` is when they are to be taken. `form` is the compression that files are stored anew in,
+-- `instance` the first that failed. `is_open` says that the attempt under way has failed already.
+CREATE TABLE set_aside (
+    resource INTEGER NOT NULL,
+    property TEXT NOT NULL,
+    attempts INTEGER NOT NULL,
+    due REAL NOT NULL,
+    form INTEGER,
+    instance BLOB,
+    reason TEXT NOT NULL,
+    is_open INTEGER NOT NULL DEFAULT 0,
+    PRIMARY KEY (resource, property)
+) STRICT, WITHOUT ROWID;
