@@ -6,6 +6,7 @@ from typing import Any, TypeVar
 import structlog
 
 from repertory.actors.base import RepertoryActor, handles
+from repertory.actors.index_following import IndexFollowing
 from repertory.actors.index_items import IndexItems
 from repertory.actors.messages.attachments import (
     AttachmentsReleased,
@@ -53,7 +54,7 @@ class CommitGroup(Event):
     group: int
 
 
-class IndexActor(IndexItems, RepertoryActor):
+class IndexActor(IndexFollowing, IndexItems, RepertoryActor):
     """The sole writer of the index.
 
     Changes are committed in groups: the first begins a transaction and puts a message to commit

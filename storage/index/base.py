@@ -28,12 +28,13 @@ from repertory.model import (
     Totals,
     Unstable,
 )
+from repertory.storage.index.base_following import FollowingReader, FollowingWriter
 from repertory.storage.index.base_integrity import IntegrityReader, IntegrityWriter
 from repertory.storage.index.policy import StorePolicy
 from repertory.storage.searching import Candidate, Search, Wanted
 
 
-class IndexReader(IntegrityReader, Protocol):
+class IndexReader(FollowingReader, IntegrityReader, Protocol):
     """Answers questions about the last committed state. Each call sees one consistent state.
 
     Raises (all methods):
@@ -173,7 +174,7 @@ class IndexReader(IntegrityReader, Protocol):
         """
 
 
-class IndexWriter(IntegrityWriter, Protocol):
+class IndexWriter(FollowingWriter, IntegrityWriter, Protocol):
     """Changes the index. The caller groups changes: ``begin``, any number of them, ``commit``.
 
     A change that is refused has left no trace, and the changes before it in the group stand.

@@ -41,13 +41,14 @@ from repertory.storage.index.operations import (
 from repertory.storage.index.operations.group import Group
 from repertory.storage.index.operations.recording import Recorder
 from repertory.storage.index.policy import StorePolicy
+from repertory.storage.index.writer_following import WriterFollowing
 
 log = structlog.get_logger(__name__)
 
 T = TypeVar("T")
 
 
-class DatabaseWriter:
+class DatabaseWriter(WriterFollowing):
     """An ``IndexWriter``.
 
     Operations refuse before their first write, so that a refusal needs no savepoint; an error

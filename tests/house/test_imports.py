@@ -10,6 +10,7 @@ import pytest
 # The first line that a module's name begins with is the one that holds.
 WORDS = (
     "repertory.criteria",
+    "repertory.events",
     "repertory.integrity",
     "repertory.maintags",
     "repertory.version",
@@ -22,6 +23,7 @@ MAY_IMPORT = {
     "repertory.version": (),
     "repertory.maintags": (),
     "repertory.criteria": ("repertory.model",),
+    "repertory.events": ("repertory.model",),
     "repertory.integrity": ("repertory.model",),
     "repertory.conf": (),
     "repertory.storage": (
@@ -35,6 +37,7 @@ MAY_IMPORT = {
         "repertory.model",
         "repertory.items",
         "repertory.criteria",
+        "repertory.events",
         "repertory.integrity",
     ),
     "repertory.actors": (

@@ -3,6 +3,7 @@
 from repertory.errors import IndexFailed, UnknownResource
 from repertory.model import DeletionReceipt, Level, ResourceId, ResourceRef
 from repertory.storage.index.database import Database
+from repertory.storage.index.operations import following
 from repertory.storage.index.operations.changes import log_deletions
 from repertory.storage.index.operations.group import Group
 from repertory.storage.index.packing import pack_id, unpack_id
@@ -84,6 +85,7 @@ def _delete_tree(db: Database, group: Group, top: int, ancestors: list[int], now
     of_doomed, value = db.among("resource", numbers)
     sizes = db.one(SUM_SIZES + of_doomed, (value,)) or (0, 0, 0, 0)
     db.execute(RELEASE.format(of_doomed), (value,))
+    following.keep_changes(db, group, *db.among("changes.resource", numbers))
     for table in ("attachments", "labels", "changes", "tallies"):
         db.execute(f"DELETE FROM {table} WHERE {of_doomed}", (value,))  # noqa: S608
     log_deletions(db, group, numbers, now)

@@ -11,10 +11,11 @@ from repertory.storage.index.packing import unpack_id
 APPLICATION_ID = 0x52505459
 """What marks a SQLite file as ours: "RPTY"."""
 
-VERSION = 1
+VERSION = 2
 """The version of ``schema.sql``.
 
 1: the first.
+2: targets of events, what is kept for them, and dead letters.
 """
 
 HOME = Path(__file__).parent
