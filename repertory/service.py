@@ -31,8 +31,10 @@ from repertory.building import (
 )
 from repertory.conf.settings import Settings
 from repertory.errors import CannotStart, RepertoryError, ShuttingDown, Unsupported
+from repertory.events import ArchiveEvent
 from repertory.storage.areas import FilesystemArea
 from repertory.storage.backup.hold import HOLD_NAME, RemovalHold
+from repertory.subscribing import C, Subscriptions
 
 if TYPE_CHECKING:
     from aiohttp import web
@@ -89,6 +91,7 @@ class Repertory:
         self._cast: list[tuple[type[RepertoryActor], Ref]] = []
         self._board: Switchboard | None = None
         self._server: Any = None
+        self._subscriptions = Subscriptions()
         self._lock = threading.Lock()
         self._stopped = threading.Event()
         self.restart_requested = False
@@ -166,6 +169,25 @@ class Repertory:
         """Ask the archive, and await the answer."""
         return await self.board.ask_async(question, timeout=timeout)
 
+    def on(self, *kinds: type[ArchiveEvent], main_tags: bool = False) -> Callable[[C], C]:
+        """Call a function for each event of some classes of ``repertory.events``, in their order.
+
+        ``archive.on(StudyStabilized)(function)``, or as a decorator; before the start or after.
+        Each function is called in a thread of its own, also a coroutine function.
+
+        Args:
+        kinds: the classes; ``ArchiveEvent`` is every event.
+        main_tags: whether the events tell the main DICOM tags, which is patient data.
+
+        Raises:
+            TypeError: it is no such class.
+        """
+        return self._subscriptions.on(kinds, main_tags=main_tags)
+
+    def off(self, callback: Callable[..., Any]) -> bool:
+        """Call a function no more; whether it was registered."""
+        return self._subscriptions.off(callback)
+
     def app(self) -> "web.Application":
         """The REST API as an aiohttp application, to be mounted in another one."""
         from repertory.http.app import make_app  # noqa: PLC0415 - a program without HTTP needs none
@@ -235,6 +257,8 @@ class Repertory:
         )
         for _ in range(settings.index_readers):
             self._put_on(board, IndexReaderActor, engine=engine, finding=finding)
+        if not settings.read_only:
+            self._subscriptions.hold(board)
         self._put_on(
             board,
             StorageActor,
@@ -256,6 +280,7 @@ class Repertory:
         )
         self._put_on(board, StabilityMonitorActor, stable_age=settings.stable_age)
         self._put_on(board, IntegrityActor)
+        self._subscriptions.start(board)
 
     def _put_on(self, board: Switchboard, actor: type[RepertoryActor], **parts: Any) -> None:
         ref = actor.start(board=board, **parts)
@@ -283,6 +308,8 @@ class Repertory:
             except Exception:  # the actors have to stop all the same
                 log.exception("http_server_stuck")
             self._server = None
+        for name in self._subscriptions.stop():
+            log.warning("callback_stuck", callback=name)
         board, self._board = self._board, None
         while self._cast:
             actor, ref = self._cast.pop()

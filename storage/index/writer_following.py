@@ -45,8 +45,8 @@ class WriterFollowing:
 
     def bury(self, name: str, event: ArchiveEvent, reason: str, attempts: int, now: float) -> None:
         """Put an event aside that a target refused, and go on behind it."""
-        why = (reason, attempts)
-        self._change(following.bury, self._db, self._group, name, event, why, now)
+        why = (reason, attempts, now)
+        self._change(following.bury, self._db, self._group, name, event, why)
 
     def drop_dead_letters(self, name: str, numbers: Sequence[int] | None) -> int:
         """Forget dead letters of a target."""

@@ -179,7 +179,7 @@ def list_targets(db: Database) -> tuple[TargetPlace, ...]:
 def enlist_targets(db: Database, group: Group, names: Collection[str]) -> tuple[TargetPlace, ...]:
     """These targets, and no others, are to be told from now on; new ones begin at the end."""
     group.writing = True
-    known = {name: position for name, position in db.all("SELECT name, position FROM targets")}
+    known: dict[str, int] = dict(db.all("SELECT name, position FROM targets"))  # type: ignore[arg-type]
     for name in known.keys() - set(names):
         db.execute("UPDATE targets SET is_enabled = 0 WHERE name = ?", (name,))
         group.holds.pop(name, None)
@@ -212,11 +212,11 @@ def pause_target(db: Database, group: Group, name: str, *, paused: bool) -> None
 
 
 def bury(
-    db: Database, group: Group, name: str, event: ArchiveEvent, why: tuple[str, int], now: float
+    db: Database, group: Group, name: str, event: ArchiveEvent, why: tuple[str, int, float]
 ) -> None:
-    """Put an event aside that a target refused, with the reason and the attempts; go on behind."""
+    """Put an event aside that a target refused: reason, attempts and time; go on behind it."""
     group.writing = True
-    db.execute(BURY, (name, *_row(event), *why, now))
+    db.execute(BURY, (name, *_row(event), *why))
     move_target(db, group, name, event.number)
 
 
