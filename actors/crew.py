@@ -24,6 +24,9 @@ class Crew(Protocol):
     def close(self) -> None:
         """Finish what was begun or waits, and take no more."""
 
+    def dismiss(self) -> None:
+        """Take no more, and wait for nobody."""
+
 
 class ThreadCrew:
     """A crew of ``size`` threads with one queue."""
@@ -58,12 +61,16 @@ class ThreadCrew:
 
     def close(self) -> None:
         """Finish what waits, then end the threads."""
+        self.dismiss()
+        for thread in self._threads:
+            thread.join()
+
+    def dismiss(self) -> None:
+        """Let the threads end when they have finished what waits, and do not wait for it."""
         with self._lock:
             self._closed = True
             for _ in self._threads:
                 self._queue.put(None)
-        for thread in self._threads:
-            thread.join()
 
     def _run(self) -> None:
         while (perform := self._queue.get()) is not None:
@@ -85,3 +92,6 @@ class InlineCrew:
 
     def close(self) -> None:
         """Nothing waits."""
+
+    def dismiss(self) -> None:
+        """Nobody is at work."""

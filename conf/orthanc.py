@@ -128,7 +128,6 @@ NOT_HONOURED: Mapping[str, tuple[Any, ...]] = {
     "LuaHeartBeatPeriod": (0,),
     "LuaScripts": ([],),
     "Plugins": ([],),
-    "PythonScript": ("",),
     "PythonVerbose": (False,),
     "Warnings": ({},),
 }

@@ -1,7 +1,7 @@
 """The archive as a whole: builds its parts from settings, starts its actors and stops them."""
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Protocol, Self, TypeVar
 
@@ -11,6 +11,7 @@ from repertory.actors.base import RepertoryActor
 from repertory.actors.clock import Clock, SystemClock
 from repertory.actors.crew import ThreadCrew
 from repertory.actors.deletion_queue import DeletionQueueActor
+from repertory.actors.delivery import DeliveryActor
 from repertory.actors.finding import FindingRules
 from repertory.actors.index import IndexActor
 from repertory.actors.index_reader import IndexReaderActor
@@ -21,6 +22,7 @@ from repertory.actors.reply import Reply
 from repertory.actors.stability_monitor import StabilityMonitorActor
 from repertory.actors.storage import StorageActor
 from repertory.actors.switchboard import Ref, Switchboard
+from repertory.actors.targets.base import Target
 from repertory.building import (
     engine_of,
     file_options_of,
@@ -28,6 +30,7 @@ from repertory.building import (
     index_folder,
     main_tags_of,
     store_policy_of,
+    webhooks_of,
 )
 from repertory.conf.settings import Settings
 from repertory.errors import CannotStart, RepertoryError, ShuttingDown, Unsupported
@@ -73,6 +76,7 @@ class Repertory:
         clock: Clock | None = None,
         on_failure: Callable[[str], None] | None = None,
         log_levels: "LogLevels | None" = None,
+        targets: Sequence[Target] = (),
     ) -> None:
         """Take the settings; nothing is started yet.
 
@@ -83,11 +87,13 @@ class Repertory:
             ending ``wait``; the caller should stop it soon, from a thread of its own.
         log_levels: what ``/tools/log-level`` changes; a program that embeds the archive sets up
             its own log, and needs none.
+        targets: whom to tell of events, besides the webhooks of the settings.
         """
         self.settings = settings or Settings()
         self._own_clock = clock
         self._on_failure = on_failure
         self._log_levels = log_levels
+        self._targets = tuple(targets)
         self._cast: list[tuple[type[RepertoryActor], Ref]] = []
         self._board: Switchboard | None = None
         self._server: Any = None
@@ -271,6 +277,7 @@ class Repertory:
         )
         if settings.read_only:
             self._put_on(board, IntegrityActor, read_only=True)
+            self._put_on(board, DeliveryActor, read_only=True)
             return  # nobody works in the background: what waits, waits for a run that may write
         self._put_on(
             board,
@@ -280,6 +287,8 @@ class Repertory:
         )
         self._put_on(board, StabilityMonitorActor, stable_age=settings.stable_age)
         self._put_on(board, IntegrityActor)
+        targets = (*webhooks_of(settings, board.clock), *self._targets)
+        self._put_on(board, DeliveryActor, targets=targets)
         self._subscriptions.start(board)
 
     def _put_on(self, board: Switchboard, actor: type[RepertoryActor], **parts: Any) -> None:

@@ -19,6 +19,7 @@ from repertory.http.routes import (
     system,
     tags,
     tools,
+    webhooks,
 )
 from repertory.http.routing import Routes
 
@@ -41,5 +42,6 @@ ALL: tuple[Routes, ...] = (
     find.routes,
     tags.routes,
     integrity.routes,
+    webhooks.routes,
 )
 """Every topic, in the order of the reference."""

@@ -179,7 +179,7 @@ def list_targets(db: Database) -> tuple[TargetPlace, ...]:
 def enlist_targets(db: Database, group: Group, names: Collection[str]) -> tuple[TargetPlace, ...]:
     """These targets, and no others, are to be told from now on; new ones begin at the end."""
     group.writing = True
-    known: dict[str, int] = dict(db.all("SELECT name, position FROM targets"))  # type: ignore[arg-type]
+    known: dict[str, int] = dict(db.all("SELECT name, position FROM targets"))
     for name in known.keys() - set(names):
         db.execute("UPDATE targets SET is_enabled = 0 WHERE name = ?", (name,))
         group.holds.pop(name, None)
@@ -225,7 +225,7 @@ def list_dead_letters(db: Database, name: str, since: int, limit: int) -> tuple[
     return tuple(
         DeadLetter(
             number=number,
-            event=_event(row),
+            event=_event(tuple(row)),
             reason=reason,
             attempts=attempts,
             failed_at=failed_at,
