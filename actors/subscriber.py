@@ -40,6 +40,13 @@ class CallDue(Event):
     """The next event may be told; the subscriber tells it to itself."""
 
 
+@message
+class Announced(Event):
+    """The callback is to be called with a word, for what is no event of a resource."""
+
+    word: str
+
+
 class SubscriberActor(RepertoryActor):
     """Tells one callback of the events that it wants, in order, each once.
 
@@ -99,16 +106,7 @@ class SubscriberActor(RepertoryActor):
     def close(self) -> None:
         """Tell what is left, if it does not take long."""
         self.board.unlisten(ChangesLogged, self._wake)
-        deadline = self.clock.monotonic() + LAST_WORDS
-        try:
-            while not self._is_cancelled() and self.clock.monotonic() < deadline:
-                if not self._events:
-                    self._read()
-                if not self._events:
-                    break
-                self._tell_next()
-        except RepertoryError as error:
-            log.warning("events_unread", callback=self._name, error=type(error).__name__)
+        self._drain()
         if self._runner is not None:
             self._runner.close()
         self.board.ask_soon(LetGoOfLog(reader=self._name))
@@ -139,6 +137,26 @@ class SubscriberActor(RepertoryActor):
         if self._events or not self._done:
             self._work()
 
+    @handles(Announced)
+    def announced(self, event: Announced) -> None:
+        """Call the callback with the word, after the events that came before it."""
+        self._drain()
+        if not self._is_cancelled():
+            self._call(event.word, event_type=event.word, number=None)
+
+    def _drain(self) -> None:
+        """Tell what there is, if it does not take long."""
+        deadline = self.clock.monotonic() + LAST_WORDS
+        try:
+            while not self._is_cancelled() and self.clock.monotonic() < deadline:
+                if not self._events:
+                    self._read()
+                if not self._events:
+                    break
+                self._tell_next()
+        except RepertoryError as error:
+            log.warning("events_unread", callback=self._name, error=type(error).__name__)
+
     def _read(self) -> None:
         page = self.board.ask(
             ListEvents(since=self._last, limit=PAGE, types=self._types, main_tags=self._main_tags)
@@ -149,8 +167,12 @@ class SubscriberActor(RepertoryActor):
 
     def _tell_next(self) -> None:
         event = self._events.popleft()
+        self._call(event, event_type=event.type.word, number=event.number)
+        self._advance()
+
+    def _call(self, told: object, *, event_type: str, number: int | None) -> None:
         try:
-            outcome = self._context.run(self._callback, event)
+            outcome = self._context.run(self._callback, told)
             if inspect.isawaitable(outcome):
                 self._runner = self._runner or asyncio.Runner()
                 self._runner.run(_await(outcome), context=self._context)
@@ -159,12 +181,11 @@ class SubscriberActor(RepertoryActor):
             log.error(  # noqa: TRY400 - see above
                 "callback_failed",
                 callback=self._name,
-                event_type=event.type.word,
-                number=event.number,
+                event_type=event_type,
+                number=number,
                 error=type(error).__name__,
                 at=_place(error),
             )
-        self._advance()
 
     def _advance(self) -> None:
         """Let go of what was told: the log need not be held for it."""

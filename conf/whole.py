@@ -39,7 +39,7 @@ def faults_of(settings: Settings) -> Iterator[tuple[str, str]]:
 
 def doubts_about(settings: Settings) -> Iterator[tuple[str, str]]:
     """What is probably not meant: an option, and the rest of the sentence."""
-    yield from _doubts_about_webhooks(settings)
+    yield from _doubts_about_events(settings)
     if settings.remote_access_allowed and not settings.authentication_required:
         yield (
             "RemoteAccessAllowed",
@@ -80,9 +80,11 @@ def _faults_of_events(settings: Settings) -> Iterator[tuple[str, str]]:
         yield from _missing("PythonScripts", script)
 
 
-def _doubts_about_webhooks(settings: Settings) -> Iterator[tuple[str, str]]:
+def _doubts_about_events(settings: Settings) -> Iterator[tuple[str, str]]:
     if settings.read_only and settings.webhooks:
         yield "Webhooks", "has no effect while ReadOnly is true: nothing happens."
+    if settings.read_only and settings.scripts:
+        yield "PythonScripts", "has no effect while ReadOnly is true: nothing happens."
     for name, webhook in settings.webhooks.items():
         if webhook.url.startswith("http://") and (webhook.headers or webhook.main_dicom_tags):
             yield (

@@ -19,7 +19,11 @@ DISPATCHER = web.AppKey("dispatcher", Dispatcher)
 
 
 def make_app(
-    board: Switchboard, settings: Settings, *, control: Control | None = None
+    board: Switchboard,
+    settings: Settings,
+    *,
+    control: Control | None = None,
+    guarded: bool = True,
 ) -> web.Application:
     """Make the application.
 
@@ -29,6 +33,7 @@ def make_app(
         control: what it may do to the archive's process; without it, stopping and logging are
             the business of the program that embeds the application, and asking for them is
             forbidden.
+        guarded: whether users must say who they are; only who asks from within need not.
 
     Raises:
         CannotStart: the settings contradict each other.
@@ -36,7 +41,7 @@ def make_app(
     tree = RouteTree(
         route for routes in ALL for route in routes if is_there(route, read_only=settings.read_only)
     )
-    dispatcher = Dispatcher(tree, settings)
+    dispatcher = Dispatcher(tree, settings, guarded=guarded)
     app = web.Application(client_max_size=0)  # bodies are measured where they are read
     app[BOARD] = board
     app[SETTINGS] = settings

@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Callable, Sequence
+from functools import partial
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Protocol, Self, TypeVar
 
@@ -19,6 +20,7 @@ from repertory.actors.integrity import IntegrityActor
 from repertory.actors.messages.base import Event, Question
 from repertory.actors.messages.system import ActorDied, CallIn
 from repertory.actors.reply import Reply
+from repertory.actors.rest_api import FrontEnd, RestApiActor
 from repertory.actors.stability_monitor import StabilityMonitorActor
 from repertory.actors.storage import StorageActor
 from repertory.actors.switchboard import Ref, Switchboard
@@ -35,6 +37,7 @@ from repertory.building import (
 from repertory.conf.settings import Settings
 from repertory.errors import CannotStart, RepertoryError, ShuttingDown, Unsupported
 from repertory.events import ArchiveEvent
+from repertory.scripting import Scripts
 from repertory.storage.areas import FilesystemArea
 from repertory.storage.backup.hold import HOLD_NAME, RemovalHold
 from repertory.subscribing import C, Subscriptions
@@ -98,6 +101,7 @@ class Repertory:
         self._board: Switchboard | None = None
         self._server: Any = None
         self._subscriptions = Subscriptions()
+        self._scripts = Scripts(self, self._subscriptions, self.settings.scripts)
         self._lock = threading.Lock()
         self._stopped = threading.Event()
         self.restart_requested = False
@@ -142,6 +146,7 @@ class Repertory:
                 self._stop_all()
                 raise
             log.info("archive_started", name=self.settings.name, port=self.port)
+            self._scripts.begin()
 
     def stop(self) -> None:
         """Take no more requests, finish those that run, and stop the actors in reverse."""
@@ -278,6 +283,7 @@ class Repertory:
         if settings.read_only:
             self._put_on(board, IntegrityActor, read_only=True)
             self._put_on(board, DeliveryActor, read_only=True)
+            self._put_on(board, RestApiActor, make_front_end=partial(self._inner_api, board))
             return  # nobody works in the background: what waits, waits for a run that may write
         self._put_on(
             board,
@@ -289,6 +295,8 @@ class Repertory:
         self._put_on(board, IntegrityActor)
         targets = (*webhooks_of(settings, board.clock), *self._targets)
         self._put_on(board, DeliveryActor, targets=targets)
+        self._put_on(board, RestApiActor, make_front_end=partial(self._inner_api, board))
+        self._scripts.load()
         self._subscriptions.start(board)
 
     def _put_on(self, board: Switchboard, actor: type[RepertoryActor], **parts: Any) -> None:
@@ -302,6 +310,11 @@ class Repertory:
         except Exception as error:
             log.exception("start_failed", actor=actor.__name__)
             raise CannotStart(f"{actor.__name__} could not start; see the log.") from error
+
+    def _inner_api(self, board: Switchboard) -> FrontEnd:
+        from repertory.http.inner import InnerApi  # noqa: PLC0415 - see `app`
+
+        return InnerApi(board, self.settings, control=self)
 
     def _start_server(self, board: Switchboard) -> None:
         from repertory.http.server import HttpServer  # noqa: PLC0415 - see `app`
@@ -317,8 +330,10 @@ class Repertory:
             except Exception:  # the actors have to stop all the same
                 log.exception("http_server_stuck")
             self._server = None
+        self._scripts.end()
         for name in self._subscriptions.stop():
             log.warning("callback_stuck", callback=name)
+        self._scripts.forget()
         board, self._board = self._board, None
         while self._cast:
             actor, ref = self._cast.pop()

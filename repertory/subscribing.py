@@ -9,8 +9,8 @@ from typing import Any, TypeVar
 
 import pykka
 
-from repertory.actors.messages.following import HoldLog
-from repertory.actors.subscriber import Callback, SubscriberActor
+from repertory.actors.messages.following import HoldLog, LetGoOfLog
+from repertory.actors.subscriber import Announced, Callback, SubscriberActor
 from repertory.actors.switchboard import Ref, Switchboard
 from repertory.errors import RepertoryError
 from repertory.events import ArchiveEvent, types_of
@@ -19,6 +19,9 @@ C = TypeVar("C", bound=Callable[..., Any])
 
 STOP_PATIENCE = 5.0
 """Seconds that a callback may take to return when the archive stops; then nobody waits for it."""
+
+_BEGINNING = "the beginning"
+"""Who holds the log while the archive starts."""
 
 
 class Subscription:
@@ -31,9 +34,11 @@ class Subscription:
         callback: Callback,
         *,
         main_tags: bool,
+        words: bool,
         context: Context | None,
     ) -> None:
         self.name = name
+        self.words = words
         self.callback = callback
         self.cancelled = False
         self._types = types_of(*kinds)
@@ -42,9 +47,9 @@ class Subscription:
         self._position: int | None = None
         self._ref: Ref | None = None
 
-    def hold(self, board: Switchboard) -> None:
-        """Hold the log: what comes from now on will be told."""
-        self._position = board.ask(HoldLog(reader=self.name))
+    def hold(self, board: Switchboard, position: int | None = None) -> None:
+        """Hold the log: what comes after ``position``, or from now on, will be told."""
+        self._position = board.ask(HoldLog(reader=self.name, position=position))
 
     def start(self, board: Switchboard) -> None:
         """Begin to tell."""
@@ -61,6 +66,11 @@ class Subscription:
             is_cancelled=lambda: self.cancelled,
         )
 
+    def announce(self, word: str) -> None:
+        """Tell what is no event of a resource."""
+        if self._ref is not None and self._ref.is_alive():
+            self._ref.tell(Announced(word=word))
+
     def stop(self) -> pykka.Future[bool] | None:
         """Tell no more; done when the callback has returned."""
         ref, self._ref, self._position = self._ref, None, None
@@ -73,6 +83,7 @@ class Subscriptions:
     def __init__(self) -> None:
         self._all: list[Subscription] = []
         self._board: Switchboard | None = None
+        self._beginning: tuple[Switchboard, int] | None = None
         self._numbers = itertools.count(1)
         self._lock = threading.Lock()
 
@@ -81,10 +92,18 @@ class Subscriptions:
         kinds: tuple[type[ArchiveEvent], ...],
         *,
         main_tags: bool = False,
+        words: bool = False,
         context: Context | None = None,
         origin: str = "",
     ) -> Callable[[C], C]:
         """What registers a callback, and gives it back.
+
+        Args:
+        kinds: the classes of events.
+        main_tags: whether the events tell the main DICOM tags.
+        words: whether it is called with the words of ``announce``, too.
+        context: what is copied for it to be called in.
+        origin: where it comes from, for the log and for ``forget``.
 
         Raises:
             TypeError: one of ``kinds`` is no class of ``repertory.events``.
@@ -104,9 +123,12 @@ class Subscriptions:
                     kinds,
                     callback,
                     main_tags=main_tags,
-                    context=context,
+                    words=words,
+                    context=None if context is None else context.copy(),
                 )
                 self._all.append(subscription)
+                if self._beginning is not None:
+                    subscription.hold(*self._beginning)
                 if self._board is not None:
                     subscription.start(self._board)
             return callback
@@ -129,23 +151,32 @@ class Subscriptions:
         with self._lock:
             self._all = [one for one in self._all if not one.name.startswith(f"{origin}.")]
 
-    def hold(self, board: Switchboard) -> None:
-        """Hold the log for all that are registered, before the first event can come."""
+    def announce(self, origin: str, word: str) -> None:
+        """Tell the callbacks of an origin what is no event of a resource."""
         with self._lock:
+            told = [one for one in self._all if one.words and one.name.startswith(f"{origin}.")]
+        for one in told:
+            one.announce(word)
+
+    def hold(self, board: Switchboard) -> None:
+        """Hold the log, before the first event, for all that will be registered at the start."""
+        with self._lock:
+            self._beginning = board, board.ask(HoldLog(reader=_BEGINNING))
             for one in self._all:
-                one.hold(board)
+                one.hold(*self._beginning)
 
     def start(self, board: Switchboard) -> None:
         """Tell all, and those that will be registered."""
         with self._lock:
-            self._board = board
+            self._board, self._beginning = board, None
             for one in self._all:
                 one.start(board)
+        board.ask_soon(LetGoOfLog(reader=_BEGINNING))
 
     def stop(self) -> tuple[str, ...]:
         """Tell nobody any more; the names of callbacks that did not return in time."""
         with self._lock:
-            self._board = None
+            self._board = self._beginning = None
             leaving = [(one.name, one.stop()) for one in self._all]
         deadline = time.monotonic() + STOP_PATIENCE
         return tuple(

@@ -27,6 +27,7 @@ RANKS = {
     "IntegrityActor": 5,
     "DeliveryActor": 6,
     "SubscriberActor": 7,
+    "RestApiActor": 6,
 }
 
 
