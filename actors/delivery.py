@@ -104,7 +104,8 @@ class DeliveryActor(RepertoryActor):
             crew = self._make_crew(target.name)
             place = places[target.name]
             self._couriers[target.name] = Courier(self.board, self._take_step, target, crew, place)
-        self.board.listen(ChangesLogged, self._wake)
+        if self._couriers:
+            self.board.listen(ChangesLogged, self._wake)
         for courier in self._couriers.values():
             courier.work()
 

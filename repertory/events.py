@@ -36,6 +36,17 @@ class ArchiveEvent:
         """The resource, or the one above it, at a level; ``None`` where there is none."""
         return self.id if level is self.level else self.parents.get(level)
 
+    def id_of(self, level: Level) -> ResourceId:
+        """The same, where it is certain that there is one.
+
+        Raises:
+            LookupError: it is not known.
+        """
+        found = self.at(level)
+        if found is None:
+            raise LookupError(f"the event does not tell a {level.word}")
+        return found
+
     @property
     def patient(self) -> ResourceId | None:
         """The patient that it happened to, or below."""

@@ -2,15 +2,17 @@ import contextlib
 import hashlib
 import hmac
 import json
+import runpy
 import socket
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 
 import pytest
 
 from repertory.actors.clock import SystemClock
 from repertory.actors.targets.base import Rules, Verdict
-from repertory.actors.targets.webhook import WebhookTarget
+from repertory.actors.targets.webhook import WebhookTarget, signature
 from repertory.errors import CannotStart
 from repertory.events import InstanceStored
 from repertory.model import ChangeType, Level, ResourceId
@@ -328,3 +330,21 @@ def test_authorities_that_cannot_be_read_are_refused_at_the_start(clock, tmp_pat
     with pytest.raises(CannotStart) as refused:
         WebhookTarget("pacs", "https://h/", clock=clock, ca_certificates=str(file))
     assert str(tmp_path) not in str(refused.value)
+
+
+def test_the_receiver_in_the_documents_tells_what_is_genuine(receiver, make):
+    path = Path(__file__).parents[2] / "docs" / "examples" / "receive_webhooks.py"
+    is_genuine = runpy.run_path(str(path))["is_genuine"]
+    make(receiver.url, secret=SECRET).deliver([an_event()])
+    ((_, headers, body, _),) = receiver.got
+    header = headers["Repertory-Signature"]
+    stamp = header.removeprefix("t=").partition(",")[0]
+
+    assert is_genuine(header, body, SECRET.encode())
+    assert not is_genuine(header, body + b" ", SECRET.encode())
+    assert not is_genuine(header, body, b"another")
+    assert not is_genuine(header.replace(stamp, f"{int(stamp) - 1}"), body, SECRET.encode())
+    assert not is_genuine("", body, SECRET.encode())
+    old = int(stamp) - 1000
+    stale = f"t={old},v1={signature(SECRET.encode(), old, body)}"
+    assert not is_genuine(stale, body, SECRET.encode())
