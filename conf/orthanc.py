@@ -49,7 +49,6 @@ NOT_HONOURED: Mapping[str, tuple[Any, ...]] = {
     "MediaArchiveSize": (1,),
     "SaveJobs": (True,),
     "SynchronousZipStream": (True,),
-    "ZipUseUtf8": (False,),
     # The REST API and what is served beside it
     "ExecuteLuaEnabled": (False,),
     "HttpCompressionEnabled": (False,),

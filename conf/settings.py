@@ -263,6 +263,16 @@ class Settings:
         meaning="How many instances one search finds at most; 0: no limit.",
         check=not_negative,
     )
+    zip_use_utf8: bool = setting(
+        default=False,
+        meaning="Whether names in ZIP archives keep letters beyond ASCII.",
+    )
+    archive_threads: int = setting(
+        default=2,
+        meaning="Threads that compress what goes into ZIP archives; as many make them.",
+        check=positive,
+        ours=True,
+    )
     malloc_arena_max: int = setting(
         default=5,
         meaning="How many pools of memory the threads of the server share; 0: as the system does.",

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Protocol, Self, TypeVar
 
 import structlog
 
+from repertory.actors.archiving import ArchiverActor
 from repertory.actors.base import RepertoryActor
 from repertory.actors.clock import Clock, SystemClock
 from repertory.actors.crew import ThreadCrew
@@ -279,6 +280,12 @@ class Repertory:
             options=file_options_of(settings),
             store_dicom=settings.store_dicom,
             unpacking_limit=settings.maximum_request_body_size_mb << 20,
+        )
+        self._put_on(
+            board,
+            ArchiverActor,
+            makers=ThreadCrew(settings.archive_threads, name="archiver"),
+            compressors=ThreadCrew(settings.archive_threads, name="compressor"),
         )
         if settings.read_only:
             self._put_on(board, IntegrityActor, read_only=True)

@@ -1,6 +1,7 @@
 """The routes: a module for each topic."""
 
 from repertory.http.routes import (
+    archives,
     attachments,
     changes,
     changes_stream,
@@ -42,6 +43,7 @@ ALL: tuple[Routes, ...] = (
     find.routes,
     tags.routes,
     integrity.routes,
+    archives.routes,
     webhooks.routes,
 )
 """Every topic, in the order of the reference."""
