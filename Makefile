@@ -6,7 +6,7 @@ BIN := .venv/bin
 FOLDERS := actors conf http storage
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check format lint types bench docs clean
+.PHONY: help run test crash check format lint types bench docs clean
 
 help: ## list the verbs
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/\1|\2/p' Makefile | awk -F'|' '{ printf "make %-7s %s\n", $$1, $$2 }'
@@ -16,6 +16,9 @@ run: .venv/run.stamp ## serve on http://localhost:8042, with the files in ./Repe
 
 test: .venv/test.stamp ## run the tests; ARGS="-k deletes -x" goes to pytest
 	$(BIN)/python -m pytest $(ARGS)
+
+crash: .venv/test.stamp ## kill the server at random moments, CRASHES=20 times under each load
+	REPERTORY_CRASHES=$(or $(CRASHES),20) $(BIN)/python -m pytest tests/journeys/test_crash.py $(ARGS)
 
 check: .venv/check.stamp ## what a change must pass: format, lint, types, tests
 	$(BIN)/ruff format --check .

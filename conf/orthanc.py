@@ -42,12 +42,9 @@ NOT_HONOURED: Mapping[str, tuple[Any, ...]] = {
     "TranscoderThreadsCount": (4,),
     "ZipLoaderThreads": (0,),
     # Jobs and archives
-    "ConcurrentJobs": (2,),
-    "JobsHistorySize": (10,),
     "LimitJobs": (10,),
     "MaximumFileSizeInArchiveMB": (4096,),
     "MediaArchiveSize": (1,),
-    "SaveJobs": (True,),
     "SynchronousZipStream": (True,),
     # The REST API and what is served beside it
     "ExecuteLuaEnabled": (False,),

@@ -1,5 +1,6 @@
 """The archive as a whole: builds its parts from settings, starts its actors and stops them."""
 
+import os
 import threading
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -18,6 +19,8 @@ from repertory.actors.finding import FindingRules
 from repertory.actors.index import IndexActor
 from repertory.actors.index_reader import IndexReaderActor
 from repertory.actors.integrity import IntegrityActor
+from repertory.actors.jobs import JOBS
+from repertory.actors.jobs.actor import JobsActor
 from repertory.actors.messages.base import Event, Question
 from repertory.actors.messages.system import ActorDied, CallIn
 from repertory.actors.reply import Reply
@@ -252,6 +255,7 @@ class Repertory:
         settings = self.settings
         main_tags = main_tags_of(settings)
         engine = engine_of(settings, main_tags)
+        policy = store_policy_of(settings)
         finding = FindingRules(
             main_tags=main_tags,
             case_sensitive_pn=settings.case_sensitive_pn,
@@ -263,7 +267,7 @@ class Repertory:
             board,
             IndexActor,
             engine=engine,
-            policy=store_policy_of(settings),
+            policy=policy,
             read_only=settings.read_only,
             log_exports=settings.log_exported_resources,
         )
@@ -287,8 +291,16 @@ class Repertory:
             makers=ThreadCrew(settings.archive_threads, name="archiver"),
             compressors=ThreadCrew(settings.archive_threads, name="compressor"),
         )
+        jobs = {
+            "types": JOBS,
+            "concurrent": settings.concurrent_jobs or os.cpu_count() or 1,
+            "history_size": settings.jobs_history_size,
+            "keeps": settings.save_jobs,
+            "read_only": settings.read_only,
+        }
         if settings.read_only:
             self._put_on(board, IntegrityActor, read_only=True)
+            self._put_on(board, JobsActor, **jobs)
             self._put_on(board, DeliveryActor, read_only=True)
             self._put_on(board, RestApiActor, make_front_end=partial(self._inner_api, board))
             return  # nobody works in the background: what waits, waits for a run that may write
@@ -298,8 +310,9 @@ class Repertory:
             throttle=settings.delayed_deletion.throttle_delay_ms / 1000,
             hold=RemovalHold(index_folder(settings) / HOLD_NAME),
         )
-        self._put_on(board, StabilityMonitorActor, stable_age=settings.stable_age)
+        self._put_on(board, StabilityMonitorActor, shortest_age=policy.stable_ages.shortest)
         self._put_on(board, IntegrityActor)
+        self._put_on(board, JobsActor, **jobs)
         targets = (*webhooks_of(settings, board.clock), *self._targets)
         self._put_on(board, DeliveryActor, targets=targets)
         self._put_on(board, RestApiActor, make_front_end=partial(self._inner_api, board))

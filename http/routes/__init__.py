@@ -3,6 +3,7 @@
 from repertory.http.routes import (
     archives,
     attachments,
+    bulk,
     changes,
     changes_stream,
     explorer,
@@ -11,12 +12,14 @@ from repertory.http.routes import (
     find,
     instances,
     integrity,
+    jobs,
     labels,
     metadata,
     plugins,
     protection,
     reconstruction,
     resources,
+    stability,
     system,
     tags,
     tools,
@@ -44,6 +47,9 @@ ALL: tuple[Routes, ...] = (
     tags.routes,
     integrity.routes,
     archives.routes,
+    stability.routes,
+    jobs.routes,
+    bulk.routes,
     webhooks.routes,
 )
 """Every topic, in the order of the reference."""

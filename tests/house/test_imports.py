@@ -12,6 +12,7 @@ WORDS = (
     "repertory.criteria",
     "repertory.events",
     "repertory.integrity",
+    "repertory.jobs",
     "repertory.maintags",
     "repertory.version",
 )
@@ -25,6 +26,7 @@ MAY_IMPORT = {
     "repertory.criteria": ("repertory.model",),
     "repertory.events": ("repertory.model",),
     "repertory.integrity": ("repertory.model",),
+    "repertory.jobs": ("repertory.model",),
     "repertory.conf": (),
     "repertory.storage": (
         "repertory.model",
@@ -39,6 +41,7 @@ MAY_IMPORT = {
         "repertory.criteria",
         "repertory.events",
         "repertory.integrity",
+        "repertory.jobs",
     ),
     "repertory.actors": (
         "repertory.storage",

@@ -11,11 +11,13 @@ from repertory.storage.index.packing import unpack_id
 APPLICATION_ID = 0x52505459
 """What marks a SQLite file as ours: "RPTY"."""
 
-VERSION = 2
+VERSION = 4
 """The version of ``schema.sql``.
 
 1: the first.
-2: targets of events, what is kept for them, and dead letters.
+2: how long each resource has to be quiet.
+3: jobs.
+4: targets of events, what is kept for them, and dead letters.
 """
 
 HOME = Path(__file__).parent
