@@ -17,7 +17,7 @@ from repertory.actors.messages.attachments import (
 from repertory.actors.messages.base import Event, message
 from repertory.actors.reply import Reply
 from repertory.actors.switchboard import Switchboard
-from repertory.errors import RepertoryError
+from repertory.errors import RepertoryError, ShuttingDown
 from repertory.model import ReleasedFile
 
 log = structlog.get_logger(__name__)
@@ -82,7 +82,9 @@ class DeletionQueueActor(RepertoryActor):
         self._work()
 
     def close(self) -> None:
-        """Take what is gone off the queue."""
+        """Take what is gone off the queue; what is left waits for the next run."""
+        for reply in self._waiting:
+            reply.refuse(ShuttingDown())
         self._forget()
 
     @handles(AttachmentsReleased)
