@@ -140,7 +140,9 @@ class Finder:
             shown=[tag_name(tag) for tag in wanted.in_files],
         )
         question = SiftFiles(
-            files=tuple(FileToSift(id=it.id, file=_file(it)) for it in candidates),
+            files=tuple(
+                FileToSift(id=it.id, file=_file(it), instance=it.instance) for it in candidates
+            ),
             constraints=tuple(
                 FileConstraint(
                     tag=it.tag,

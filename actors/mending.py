@@ -1,7 +1,7 @@
 """What the storage does when a file is found to be damaged, and when a good copy comes in."""
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any
 
 import structlog
@@ -12,7 +12,15 @@ from repertory.actors.reply import Reply
 from repertory.actors.switchboard import Switchboard
 from repertory.errors import FileCorrupted, FileLost, StorageFailed
 from repertory.integrity import Damage, IndexedFile
-from repertory.model import Attachment, Level, ResourceId, StoreReceipt, StoreStatus, Summary
+from repertory.model import (
+    Attachment,
+    Level,
+    ResourceId,
+    ResourceRef,
+    StoreReceipt,
+    StoreStatus,
+    Summary,
+)
 from repertory.storage.areas.base import StorageArea
 from repertory.storage.examining import examine
 from repertory.storage.index.packing import pack_md5, pack_uuid
@@ -50,8 +58,23 @@ class Mending:
             self._note(level, id_, attachment, Damage.CORRUPTED)
             raise FileCorrupted(f"{whose} is not as it was when it was stored.") from error
 
+    def watching_for(
+        self, owner: ResourceRef | None, attachment: Attachment
+    ) -> AbstractContextManager[None]:
+        """The same for a file whose owner may be unknown; then nothing is marked."""
+        if owner is None:
+            return nullcontext()
+        return self.watching(owner.level, owner.id, attachment)
+
     def _note(self, level: Level, id_: ResourceId, file: Attachment, damage: Damage) -> None:
-        log.error("file_damaged", level=level.word, id=id_, uuid=file.uuid, damage=damage.value)
+        def tell(reply: Reply[bool]) -> None:
+            # A file that its resource has let go of meanwhile is not damaged; one that is marked
+            # was told of before. An index that cannot mark it does not keep it a secret.
+            if reply.error is not None or reply.get():
+                log.error(
+                    "file_damaged", level=level.word, id=id_, uuid=file.uuid, damage=damage.value
+                )
+
         # Nobody waits: should the index be busy, the next reader notes it.
         self._board.ask_soon(
             NoteDamage(
@@ -61,7 +84,7 @@ class Mending:
                 uuid=file.uuid,
                 damage=damage,
             )
-        )
+        ).on_done(tell)
 
     def settle(
         self, receipt: StoreReceipt, attachment: Attachment, summary: Summary

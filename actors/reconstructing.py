@@ -10,6 +10,7 @@ from typing import BinaryIO, Protocol, cast
 import structlog
 
 from repertory.actors.crew import Crew
+from repertory.actors.mending import Mending
 from repertory.actors.messages.attachments import AttachmentDescription, DescribeAttachment
 from repertory.actors.messages.reconstruction import (
     ReconstructionFailure,
@@ -60,6 +61,7 @@ class Reconstructing:
         files: Files,
         main_tags: MainDicomTags,
         take_back: TakeBack,
+        mending: Mending,
         rewrite: bool,
     ) -> None:
         self._board = board
@@ -67,6 +69,7 @@ class Reconstructing:
         self._files = files
         self._main_tags = main_tags
         self._take_back = take_back
+        self._mending = mending
         self._rewrite = rewrite
         self._only: Level | None = None
         self._whole = False
@@ -173,19 +176,21 @@ class Reconstructing:
 
     def _reconstruct(self, id_: ResourceId, found: AttachmentDescription) -> Reply[None]:
         attachment = found.attachment
-        self._files.check_size(attachment)
-        try:
-            with AttachmentFile(self._files, attachment) as file:
-                summary = dicom.summarize(cast("BinaryIO", file), self._main_tags)
-        except (NotDicom, MissingTag) as error:
-            raise FileCorrupted from error
+        with self._mending.watching(Level.INSTANCE, id_, attachment):
+            self._files.check_size(attachment)
+            try:
+                with AttachmentFile(self._files, attachment) as file:
+                    summary = dicom.summarize(cast("BinaryIO", file), self._main_tags)
+            except (NotDicom, MissingTag) as error:
+                raise FileCorrupted from error
         ids = resource_ids(summary.identity)
         if ids.instance != id_:
             raise FileCorrupted("A stored file is that of another instance.")
         form = self._files.options.compression
         new = None
         if self._rewrite and attachment.compression is not form:
-            new = self._files.rewrite(attachment, form, head=summary.pixel_data_offset or 0)
+            with self._mending.watching(Level.INSTANCE, id_, attachment):
+                new = self._files.rewrite(attachment, form, head=summary.pixel_data_offset or 0)
         with self._lock:
             wanted = tuple(Level) if self._only is None else (self._only,)
             levels = frozenset(level for level in wanted if ids.at(level) not in self._refreshed)

@@ -6,11 +6,12 @@ from typing import Any
 import structlog
 
 from repertory.actors.crew import Crew
+from repertory.actors.mending import Mending
 from repertory.actors.messages.attachments import AttachmentDescription
 from repertory.actors.messages.finding import FileToSift, Sifted, SiftFiles
 from repertory.actors.reply import Reply
 from repertory.errors import FileCorrupted, FileLost, NotDicom
-from repertory.model import TagForm
+from repertory.model import Level, ResourceRef, TagForm
 from repertory.storage import dicom
 from repertory.storage.dicom.tags_json import in_form
 from repertory.storage.patterns import Pattern, matches, parse_patterns
@@ -28,14 +29,21 @@ class Sifting:
         crew: who reads.
         read_head: reads an instance without its pixels.
         query: what to look for.
+        mending: marks the files that cannot be read.
     """
 
     def __init__(
-        self, *, crew: Crew, read_head: Callable[[AttachmentDescription], bytes], query: SiftFiles
+        self,
+        *,
+        crew: Crew,
+        read_head: Callable[[AttachmentDescription], bytes],
+        query: SiftFiles,
+        mending: Mending,
     ) -> None:
         self._crew = crew
         self._read_head = read_head
         self._query = query
+        self._mending = mending
         self._constraints = [
             (it.tag, parse_patterns(it.value, ranged=it.is_ranged), it.case_sensitive)
             for it in query.constraints
@@ -86,10 +94,11 @@ class Sifting:
         """All tags in the full form; ``None`` where they cannot be read."""
         if file.file is None:
             return None
+        owner = None if file.instance is None else ResourceRef(Level.INSTANCE, file.instance)
         try:
-            head = self._read_head(file.file)
-            return dicom.tags(head, TagForm.FULL, ignore_length=self._ignore_length)
-        except (FileLost, FileCorrupted, NotDicom) as error:
+            with self._mending.watching_for(owner, file.file.attachment):
+                return self._tags(file.file)
+        except (FileLost, FileCorrupted) as error:
             # One bad file must not keep the others from being found.
             log.error(  # noqa: TRY400 - the reason is said, the way here is known
                 "file_passed_over",
@@ -97,6 +106,13 @@ class Sifting:
                 reason=type(error).__name__,
             )
             return None
+
+    def _tags(self, file: AttachmentDescription) -> Mapping[str, Any]:
+        head = self._read_head(file)
+        try:
+            return dicom.tags(head, TagForm.FULL, ignore_length=self._ignore_length)
+        except NotDicom as error:
+            raise FileCorrupted from error
 
 
 def _meets(

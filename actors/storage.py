@@ -288,6 +288,7 @@ class StorageActor(StorageReading, StorageItems, StorageTags, StorageIntegrity, 
             files=self._files,
             main_tags=self._main_tags,
             take_back=self.take_back,
+            mending=self._mending,
             rewrite=rewrite,
         )
 

@@ -7,6 +7,7 @@ import structlog
 
 from repertory.actors.base import handles
 from repertory.actors.crew import Crew
+from repertory.actors.mending import Mending
 from repertory.actors.messages.attachments import (
     ReadStoredFile,
     SetAttachment,
@@ -42,6 +43,7 @@ class StorageItems:
     _crew: Crew
     _uploads: Uploads
     _files: Files
+    _mending: Mending
 
     if TYPE_CHECKING:
 
@@ -82,13 +84,17 @@ class StorageItems:
     @handles(ReadStoredFile)
     def read_stored_file(self, query: ReadStoredFile) -> Reply[bytes]:
         """Read a file as it is."""
-        return self._crew.do(lambda: self._read_stored(query.attachment, query.start, query.length))
+
+        def read() -> bytes:
+            with self._mending.watching_for(query.owner, query.attachment):
+                return self._read_stored(query.attachment, query.start, query.length)
+
+        return self._crew.do(read)
 
     def _read_stored(self, attachment: Attachment, start: int, length: int) -> bytes:
         length = max(0, min(length, attachment.compressed_size - start))
         content = self._area.read(attachment.uuid, attachment.content_type, start, length)
         if len(content) < length:
-            log.error("file_truncated", uuid=attachment.uuid)
             raise FileCorrupted("A stored file is shorter than it was when it was stored.")
         return content
 
@@ -97,16 +103,18 @@ class StorageItems:
         """Read a file from the medium, and compare."""
         if not query.attachment.compressed_md5:
             raise Unsupported("No MD5 sum of this file is kept.")
-        return Verification(self._area, self._crew, query.attachment).begin()
+        return Verification(self._area, self._crew, self._mending, query).begin()
 
 
 class Verification:
     """Reads one file to its end, a step at a time, and compares its MD5 sum."""
 
-    def __init__(self, area: StorageArea, crew: Crew, attachment: Attachment) -> None:
+    def __init__(self, area: StorageArea, crew: Crew, mending: Mending, query: VerifyFile) -> None:
         self._area = area
         self._crew = crew
-        self._attachment = attachment
+        self._mending = mending
+        self._attachment = query.attachment
+        self._owner = query.owner
         self._position = 0
         self._md5 = hashlib.md5(usedforsecurity=False)
 
@@ -127,6 +135,10 @@ class Verification:
 
     def _step(self) -> bool:
         """Read on; whether there is more."""
+        with self._mending.watching_for(self._owner, self._attachment):
+            return self._read_on()
+
+    def _read_on(self) -> bool:
         end = self._position + STEP
         it = self._attachment
         while self._position < end:
@@ -142,5 +154,4 @@ class Verification:
         it = self._attachment
         if self._position == it.compressed_size and self._md5.hexdigest() == it.compressed_md5:
             return
-        log.error("file_corrupted", uuid=it.uuid)
         raise FileCorrupted

@@ -47,7 +47,12 @@ class StorageReading:
     @handles(ReadFile)
     def read_file(self, query: ReadFile) -> Reply[bytes]:
         """Read more of a file."""
-        return self._crew.do(lambda: self._files.read(query.attachment, query.start, query.length))
+
+        def read() -> bytes:
+            with self._mending.watching_for(query.owner, query.attachment):
+                return self._files.read(query.attachment, query.start, query.length)
+
+        return self._crew.do(read)
 
     @handles(ReadTags)
     def read_tags(self, query: ReadTags) -> Reply[Mapping[str, Any]]:
@@ -77,7 +82,9 @@ class StorageReading:
     @handles(SiftFiles)
     def sift_files(self, query: SiftFiles) -> Reply[tuple[Sifted, ...]]:
         """Look into files for what the index does not keep, some for each piece of work."""
-        return Sifting(crew=self._crew, read_head=self._read_head, query=query).begin()
+        return Sifting(
+            crew=self._crew, read_head=self._read_head, query=query, mending=self._mending
+        ).begin()
 
     def _read_by(
         self,

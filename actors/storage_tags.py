@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from repertory.actors.base import handles
 from repertory.actors.crew import Crew
@@ -16,12 +16,14 @@ from repertory.actors.messages.tags import (
 )
 from repertory.actors.reply import Reply, gather
 from repertory.errors import FileCorrupted, NotDicom
-from repertory.model import Level, Metadata, ResourceId
+from repertory.model import ContentType, Level, Metadata, ResourceId
 from repertory.storage.dicom.modules import MODULES
 from repertory.storage.dicom.tags_json import in_form
 
 if TYPE_CHECKING:
     from repertory.actors.switchboard import Switchboard
+
+R = TypeVar("R")
 
 Tags = Mapping[str, Any]
 
@@ -37,8 +39,14 @@ class StorageTags:
 
     if TYPE_CHECKING:
 
-        def _describe(self, level: Level, id_: ResourceId) -> Reply[AttachmentDescription]:
-            """See ``StorageActor``."""
+        def _read_by(
+            self,
+            level: Level,
+            id_: ResourceId,
+            content_type: int,
+            work: Callable[[AttachmentDescription], R],
+        ) -> Reply[R]:
+            """See ``StorageReading``."""
 
         def _read_head(self, found: AttachmentDescription) -> bytes:
             """See ``StorageActor``."""
@@ -105,9 +113,7 @@ class StorageTags:
             except NotDicom as error:
                 raise FileCorrupted from error
 
-        return self._describe(Level.INSTANCE, query.id).then(
-            lambda found: self._crew.do(partial(read, found))
-        )
+        return self._read_by(Level.INSTANCE, query.id, ContentType.DICOM, read)
 
     def _list_instances(self, level: Level, id_: ResourceId) -> Reply[tuple[ResourceId, ...]]:
         return self.board.ask_soon(ListChildren(level=level, id=id_, at=Level.INSTANCE))

@@ -3,7 +3,7 @@
 import hashlib
 import uuid as uuids
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -114,16 +114,15 @@ class Files:
         The old file stays. What comes out of it is checked first: damage is not made to last.
         """
         size, md5 = attachment.uncompressed_size, attachment.uncompressed_md5
-        with _reported(attachment):
-            if not md5 and self.options.keep_md5:
-                md5 = self._md5_of(attachment)
-            stream = self._stream(attachment, md5)
+        if not md5 and self.options.keep_md5:
+            md5 = self._md5_of(attachment)
+        stream = self._stream(attachment, md5)
 
-            def read(_: int, length: int) -> bytes:
-                # Whatever compresses it asks for its bytes in order.
-                return stream.read(length)
+        def read(_: int, length: int) -> bytes:
+            # Whatever compresses it asks for its bytes in order.
+            return stream.read(length)
 
-            new = self._write(read, size, md5, attachment.content_type, form=form, head=head)
+        new = self._write(read, size, md5, attachment.content_type, form=form, head=head)
         return replace(new, revision=attachment.revision + 1)
 
     def _write(
@@ -193,16 +192,15 @@ class Files:
         known = self._cache.get(uuid, start, length)
         if known is not None:
             return known
-        with _reported(attachment):
-            md5 = attachment.uncompressed_md5 if self.options.verify else ""
-            if attachment.compression is Compression.NONE and (
-                not md5 or (start == 0 and length == size)
-            ):
-                content = self._read_plain(attachment, start, length)
-                if md5 and _md5(content) != md5:
-                    raise FileCorrupted
-            else:
-                content = self._read_on(attachment, start, length, md5)
+        md5 = attachment.uncompressed_md5 if self.options.verify else ""
+        if attachment.compression is Compression.NONE and (
+            not md5 or (start == 0 and length == size)
+        ):
+            content = self._read_plain(attachment, start, length)
+            if md5 and _md5(content) != md5:
+                raise FileCorrupted
+        else:
+            content = self._read_on(attachment, start, length, md5)
         if length == size:
             self._cache.put(uuid, content)
         return content
@@ -213,11 +211,10 @@ class Files:
         known = self._cache.get(attachment.uuid, 0, length)
         if known is not None:
             return known
-        with _reported(attachment):
-            if attachment.compression is Compression.NONE:
-                content = self._read_plain(attachment, 0, length)
-            else:
-                content = self._stream(attachment, "").read(length)
+        if attachment.compression is Compression.NONE:
+            content = self._read_plain(attachment, 0, length)
+        else:
+            content = self._stream(attachment, "").read(length)
         self._cache.put(attachment.uuid, content)
         return content
 
@@ -225,27 +222,24 @@ class Files:
         """Bytes of the file as it is stored."""
         left = attachment.compressed_size - start
         length = left if length < 0 else min(length, left)
-        with _reported(attachment):
-            return self._read_plain(attachment, start, length)
+        return self._read_plain(attachment, start, length)
 
     def check(self, attachment: Attachment) -> None:
         """Read the file anew, past the cache, and compare it with all that is known of it."""
-        with _reported(attachment):
-            self._check_size(attachment)
-            if attachment.compressed_md5 and attachment.compression is not Compression.NONE:
-                read = self._reader(attachment)
-                size = attachment.compressed_size
-                stored = Stream(
-                    decompressed(read, size, Compression.NONE), size, attachment.compressed_md5
-                )
-                stored.skip(size)
-            stream = self._stream(attachment, attachment.uncompressed_md5)
-            stream.skip(attachment.uncompressed_size)
+        self._check_size(attachment)
+        if attachment.compressed_md5 and attachment.compression is not Compression.NONE:
+            read = self._reader(attachment)
+            size = attachment.compressed_size
+            stored = Stream(
+                decompressed(read, size, Compression.NONE), size, attachment.compressed_md5
+            )
+            stored.skip(size)
+        stream = self._stream(attachment, attachment.uncompressed_md5)
+        stream.skip(attachment.uncompressed_size)
 
     def check_size(self, attachment: Attachment) -> None:
         """Compare the length of the stored file with what it should be."""
-        with _reported(attachment):
-            self._check_size(attachment)
+        self._check_size(attachment)
 
     def _check_size(self, attachment: Attachment) -> None:
         stored = self._area.size(attachment.uuid, attachment.content_type)
@@ -295,16 +289,6 @@ class Files:
 
     def _sum(self, content: bytes) -> str:
         return _md5(content) if self.options.keep_md5 else ""
-
-
-@contextmanager
-def _reported(attachment: Attachment) -> Iterator[None]:
-    """Log which file was found damaged."""
-    try:
-        yield
-    except FileCorrupted:
-        log.error("file_corrupted", uuid=attachment.uuid)  # noqa: TRY400 - no defect of ours
-        raise
 
 
 def _attachment(content_type: int, size: int, md5: str, uuid: str) -> Attachment:

@@ -86,11 +86,12 @@ class Wanted:
 class Candidate:
     """A resource to be looked at in a file: that of its first instance.
 
-    ``metadata`` are those of that instance. ``known`` are tags that are wanted and that the index
-    knew.
+    ``instance`` is that instance, and ``metadata`` are its own. ``known`` are tags that are wanted
+    and that the index knew.
     """
 
     id: ResourceId
     attachment: Attachment | None
     metadata: dict[int, str]
+    instance: ResourceId | None = None
     known: dict[str, Any] = field(default_factory=dict)

@@ -6,7 +6,15 @@ from typing import Any
 from repertory.actors.messages.base import Command, Event, Query, message
 from repertory.actors.messages.instances import Body
 from repertory.items import Revision
-from repertory.model import Attachment, ContentType, Level, ReleasedFile, ResourceId, TagForm
+from repertory.model import (
+    Attachment,
+    ContentType,
+    Level,
+    ReleasedFile,
+    ResourceId,
+    ResourceRef,
+    TagForm,
+)
 
 
 @message
@@ -63,6 +71,8 @@ class ReadAttachment(Query[AttachmentContent]):
 class ReadFile(Query[bytes]):
     """Uncompressed bytes of a file whose attachment is known: the rest of a long read.
 
+    ``owner`` is whose file it is: there it is marked if it turns out to be damaged.
+
     Raises:
         FileLost: the file is missing; also when it was deleted in the meantime.
         FileCorrupted: the file is shorter than it was.
@@ -71,6 +81,7 @@ class ReadFile(Query[bytes]):
     attachment: Attachment
     start: int
     length: int
+    owner: ResourceRef | None = None
 
 
 @message
@@ -278,6 +289,8 @@ class DeleteAttachment(Command[None]):
 class ReadStoredFile(Query[bytes]):
     """Bytes of a file as it lies in the storage area, compressed if it is.
 
+    ``owner`` is whose file it is: there it is marked if it turns out to be damaged.
+
     Raises:
         FileLost: the file is missing; also when it was deleted in the meantime.
         FileCorrupted: the file is shorter than it was.
@@ -286,11 +299,14 @@ class ReadStoredFile(Query[bytes]):
     attachment: Attachment
     start: int
     length: int
+    owner: ResourceRef | None = None
 
 
 @message
 class VerifyFile(Query[None]):
     """Read a file from the medium to its end, and compare its MD5 sum with the one kept.
+
+    ``owner`` is whose file it is: there it is marked if it turns out to be damaged.
 
     Raises:
         FileLost: the file is missing.
@@ -299,3 +315,4 @@ class VerifyFile(Query[None]):
     """
 
     attachment: Attachment
+    owner: ResourceRef | None = None

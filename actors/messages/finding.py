@@ -79,10 +79,11 @@ class FileConstraint:
 
 @message
 class FileToSift:
-    """A resource, with the file of its first instance, if that has one."""
+    """A resource, with its first instance and that one's file, if it has one."""
 
     id: ResourceId
     file: AttachmentDescription | None
+    instance: ResourceId | None = None
 
 
 @message

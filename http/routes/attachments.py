@@ -23,7 +23,7 @@ from repertory.http.downloads import disposition, send_file
 from repertory.http.names import vocabulary
 from repertory.http.routing import Routes
 from repertory.items import is_user_number, written
-from repertory.model import Attachment, Compression, ContentType, Level
+from repertory.model import Attachment, Compression, ContentType, Level, ResourceRef
 
 routes = Routes()
 
@@ -160,6 +160,7 @@ async def download_attachment(request: web.Request, level: Level) -> web.StreamR
     - `filename`: the name that the client is told; otherwise the file's UUID.
     """
     it = await _find(request, level)
+    owner = ResourceRef(level, params.resource_id(request))
     if revisions.is_known(request, written(it)):
         return revisions.not_modified(written(it))
     kind = vocabulary(request).mime_types.get(it.content_type) or _MIME_TYPES.get(
@@ -169,7 +170,7 @@ async def download_attachment(request: web.Request, level: Level) -> web.StreamR
         request,
         _headers(request, it, kind),
         it.uncompressed_size,
-        lambda start, length: ReadFile(attachment=it, start=start, length=length),
+        lambda start, length: ReadFile(attachment=it, start=start, length=length, owner=owner),
         uuid=it.uuid,
     )
 
@@ -181,13 +182,16 @@ async def download_stored_file(request: web.Request, level: Level) -> web.Stream
     - `filename`: the name that the client is told; otherwise the file's UUID.
     """
     it = await _find(request, level)
+    owner = ResourceRef(level, params.resource_id(request))
     if revisions.is_known(request, written(it)):
         return revisions.not_modified(written(it))
     return await send_file(
         request,
         _headers(request, it, "application/octet-stream"),
         it.compressed_size,
-        lambda start, length: ReadStoredFile(attachment=it, start=start, length=length),
+        lambda start, length: ReadStoredFile(
+            attachment=it, start=start, length=length, owner=owner
+        ),
         uuid=it.uuid,
     )
 
@@ -263,5 +267,6 @@ async def verify_attachment(request: web.Request, level: Level) -> web.Response:
     found = [it for it in await _list(request, level) if it.content_type == number]
     if not found or not found[0].compressed_md5:
         raise BadRequest
-    await ask(request, VerifyFile(attachment=found[0]))
+    owner = ResourceRef(level, params.resource_id(request))
+    await ask(request, VerifyFile(attachment=found[0], owner=owner))
     return ready_answer({})

@@ -16,7 +16,7 @@ from repertory.http.bridge import ask
 from repertory.http.downloads import disposition, stream
 from repertory.http.routing import Routes
 from repertory.maintags import TAGS
-from repertory.model import Level, TagForm
+from repertory.model import Level, ResourceRef, TagForm
 
 routes = Routes()
 
@@ -51,7 +51,9 @@ async def download_instance(request: web.Request) -> web.StreamResponse:
         web.StreamResponse(headers=headers),
         first.content,
         (0, it.uncompressed_size),
-        lambda start, length: ReadFile(attachment=it, start=start, length=length),
+        lambda start, length: ReadFile(
+            attachment=it, start=start, length=length, owner=ResourceRef(Level.INSTANCE, id_)
+        ),
         uuid=it.uuid,
     )
 

@@ -1,13 +1,19 @@
 import pytest
+from structlog.testing import capture_logs
 
 from repertory.actors.messages.attachments import (
     CountReleased,
     DescribeAttachment,
     ListReleased,
     ReadAttachment,
+    ReadFile,
+    ReadStoredFile,
+    ReadTags,
     RecompressAttachment,
     RemoveReleased,
+    VerifyFile,
 )
+from repertory.actors.messages.finding import FindResources
 from repertory.actors.messages.instances import (
     AppendToUpload,
     BeginUpload,
@@ -15,11 +21,18 @@ from repertory.actors.messages.instances import (
     StoreInstance,
 )
 from repertory.actors.messages.integrity import MarkFiles, MendInstance
-from repertory.actors.messages.resources import DescribeResource, DescribeStatistics
+from repertory.actors.messages.reconstruction import ReconstructResource
+from repertory.actors.messages.resources import (
+    DeleteResource,
+    DescribeResource,
+    DescribeStatistics,
+)
 from repertory.actors.messages.system import DescribeTotals
+from repertory.actors.messages.tags import ReadContent
+from repertory.criteria import Criteria
 from repertory.errors import ArchiveFull, FileCorrupted, FileLost
 from repertory.integrity import Damage, IndexedFile
-from repertory.model import Compression, Level, Metadata, StoreStatus
+from repertory.model import Compression, Level, Metadata, ResourceRef, StoreStatus
 from repertory.storage.files import FileOptions
 from repertory.storage.index.packing import pack_uuid
 from repertory.storage.index.policy import Overwriting, StorePolicy
@@ -241,6 +254,78 @@ def test_a_damaged_file_that_is_to_be_stored_in_another_form_is_marked(archive):
         )
 
     assert damage_noted(archive, receipt) == "Corrupted"
+
+
+def search(archive, receipt):
+    # PatientAge is in no index: the files are looked into.
+    found = archive.stage.ask(
+        FindResources(criteria=Criteria(level=Level.INSTANCE, tags=(("PatientAge", "?*"),)))
+    )
+    assert found == ()
+
+
+def reconstruct(archive, receipt):
+    report = archive.stage.ask(
+        ReconstructResource(level=Level.STUDY, id=receipt.ids.study, rewrite_files=True)
+    )
+    assert [failure.id for failure in report.failures] == [receipt.ids.instance]
+
+
+def told(make):
+    def ask(archive, receipt):
+        owner = ResourceRef(Level.INSTANCE, receipt.ids.instance)
+        with pytest.raises((FileCorrupted, FileLost), match=receipt.ids.instance):
+            archive.stage.ask(make(file_of(archive, receipt), owner))
+
+    return ask
+
+
+WAYS_TO_READ = {
+    "search": search,
+    "reconstruct": reconstruct,
+    "tags": told(lambda file, owner: ReadTags(id=owner.id)),
+    "content": told(lambda file, owner: ReadContent(id=owner.id, path=())),
+    "the rest of a download": told(
+        lambda file, owner: ReadFile(attachment=file, start=0, length=10_000, owner=owner)
+    ),
+    "the stored bytes": told(
+        lambda file, owner: ReadStoredFile(attachment=file, start=0, length=10_000, owner=owner)
+    ),
+    "its checksum": told(lambda file, owner: VerifyFile(attachment=file, owner=owner)),
+}
+
+
+@pytest.mark.parametrize("way", WAYS_TO_READ)
+@pytest.mark.parametrize(("left", "damage"), [(None, "Lost"), (b"", "Corrupted")])
+def test_whoever_reads_a_damaged_file_in_vain_marks_it_and_it_is_logged_once(
+    archive, way, left, damage
+):
+    receipt = store(archive, make_dicom())
+    path = path_of(archive, receipt)
+    path.unlink()
+    if left is not None:
+        path.write_bytes(left)
+    with capture_logs() as logs:
+        WAYS_TO_READ[way](archive, receipt)
+        assert damage_noted(archive, receipt) == damage
+        WAYS_TO_READ[way](archive, receipt)
+        archive.stage.settle()
+
+    assert [it["damage"] for it in logs if it["event"] == "file_damaged"] == [damage]
+
+
+def test_a_file_that_goes_with_its_instance_while_it_is_read_is_not_called_damaged(archive):
+    receipt = store(archive, make_dicom())
+    file = file_of(archive, receipt)
+    owner = ResourceRef(Level.INSTANCE, receipt.ids.instance)
+    archive.stage.ask(DeleteResource(level=Level.INSTANCE, id=receipt.ids.instance))
+    archive.stage.ask(RemoveReleased())
+    with capture_logs() as logs:
+        with pytest.raises(FileLost):
+            archive.stage.ask(ReadFile(attachment=file, start=0, length=1, owner=owner))
+        archive.stage.settle()
+
+    assert [it for it in logs if it["event"] == "file_damaged"] == []
 
 
 def test_a_file_that_was_exchanged_while_it_was_read_is_not_marked(archive):

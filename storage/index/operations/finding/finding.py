@@ -41,7 +41,7 @@ def find_candidates(db: Database, search: Search, wanted: Wanted) -> tuple[Candi
     files = first_instances(db, search.level, numbers)
     tags = requested_tags(db, search.level, numbers, wanted)
     return tuple(
-        Candidate(unpack_id(digest), *files.get(number, (None, {})), known=tags[number])
+        Candidate(unpack_id(digest), *files.get(number, (None, {}, None)), known=tags[number])
         for number, digest in rows
     )
 

@@ -16,6 +16,7 @@ from repertory.storage.index.packing import (
     ATTACHMENT_COLUMNS,
     LARGEST,
     unpack_attachment,
+    unpack_id,
     unpack_metadata,
 )
 from repertory.storage.searching import Search
@@ -36,6 +37,8 @@ _FIRST_BELOW = (
     _GREAT_GRANDCHILD,
 )
 """The first instance of each resource, by the number of levels between."""
+
+FirstInstance = tuple[Attachment | None, dict[int, str], ResourceId | None]
 
 
 def select(db: Database, search: Search) -> list[Row]:
@@ -88,24 +91,23 @@ def count(db: Database, search: Search) -> int:
     return int(row[0]) if row else 0
 
 
-def first_instances(
-    db: Database, level: Level, numbers: Sequence[int]
-) -> dict[int, tuple[Attachment | None, dict[int, str]]]:
-    """The file of each resource's first instance, and that instance's metadata."""
+def first_instances(db: Database, level: Level, numbers: Sequence[int]) -> dict[int, FirstInstance]:
+    """The first instance of each resource: its file, its metadata, its identifier."""
     condition, value = db.among("resources.id", numbers)
     columns = ", ".join(f"f.{name.strip()}" for name in ATTACHMENT_COLUMNS.split(","))
     rows = db.all(
-        f"SELECT q.id, i.metadata, {columns} FROM (SELECT resources.id,"  # noqa: S608 - our own names
+        f"SELECT q.id, i.public_id, i.metadata, {columns} FROM (SELECT resources.id,"  # noqa: S608 - our own names
         f" {_FIRST_BELOW[Level.INSTANCE - level]} AS first FROM resources WHERE {condition}) AS q"
         " JOIN resources AS i ON i.id = q.first"
         " LEFT JOIN attachments AS f ON f.resource = i.id AND f.content_type = 1",
         (value,),
     )
-    found: dict[int, tuple[Attachment | None, dict[int, str]]] = {}
-    for number, metadata, *attachment in rows:
+    found: dict[int, FirstInstance] = {}
+    for number, digest, metadata, *attachment in rows:
         found[number] = (
             unpack_attachment(tuple(attachment)) if attachment[0] is not None else None,
             unpack_metadata(metadata),
+            unpack_id(digest),
         )
     return found
 
