@@ -24,8 +24,10 @@ class Violation(AssertionError):
 class Books:
     """What the index says of files and stability, now and before."""
 
-    def __init__(self, defects: list[BaseException]) -> None:
+    def __init__(self, defects: list[BaseException], *, stable_age: float) -> None:
         self._defects = defects
+        self._stable_age = stable_age
+        self._unstable_at: dict[int, float] = {}
         self._database: apsw.Connection | None = None
         self._files = Path()
         self._stable_at: dict[int, tuple[int, bool]] = {}
@@ -40,12 +42,15 @@ class Books:
         self.held: frozenset[str] | None = None
         """While somebody copies: the files that must stay."""
 
-    def open(self, database: Path, files: Path) -> None:
+    def look_at(self, files: Path) -> None:
+        """Look at the files of a process that begins."""
+        self._files = files
+        self._removed.clear()
+
+    def open(self, database: Path) -> None:
         """Look at the index that a process has just opened."""
         self.close()
         self._database = apsw.Connection(str(database), flags=apsw.SQLITE_OPEN_READONLY)
-        self._files = files
-        self._removed.clear()
         self.owned, self.released = self._read()
         self.ever |= self.owned | self.released
         self._note_changes()
@@ -119,6 +124,11 @@ class Books:
         loose = self.files() - self.owned - self.released
         self.orphans |= {uuid for uuid in loose if uuid not in self.ever}
 
+    def check_staging(self) -> None:
+        """The process has begun: what the last one was writing is settled."""
+        if left := sorted(path.name for path in self._files.glob(".staging/*")):
+            raise self._violated("leftovers are settled", f"{left} were being written")
+
     def files(self) -> set[str]:
         """The files in their places, and those that are still being written."""
         return {
@@ -127,18 +137,24 @@ class Books:
 
     def _note_changes(self) -> None:
         rows = self._all(
-            "SELECT changes.seq, changes.type, changes.resource, tallies.activity,"
+            "SELECT changes.seq, changes.type, changes.resource, changes.date, tallies.activity,"
             " tallies.unstable_at IS NULL FROM changes"
             " JOIN tallies ON tallies.resource = changes.resource"
             " WHERE changes.seq > ? AND changes.type IN (12, 13, 14) ORDER BY changes.seq",
             self._last_change,
         )
-        for seq, kind, resource, activity, is_stable in rows:
+        for seq, kind, resource, date, activity, is_stable in rows:
             self._last_change = seq
             self.stable += 1
+            what = f"{ChangeType(kind).word} of {resource}"
             # An instance that came in the same transaction, but after, hides the activity.
             known, was_stable = self._stable_at.get(resource, (0, True))
             if known == activity and (was_stable or not is_stable):
-                what = f"{ChangeType(kind).word} of {resource} came twice"
-                raise self._violated("stable once", what)
+                raise self._violated("stable once", f"{what} came twice")
             self._stable_at[resource] = (activity, bool(is_stable))
+            quiet = date + 1 - self._unstable_at.get(resource, 0.0)
+            if quiet < self._stable_age:
+                raise self._violated("stable not too early", f"{what} came after {quiet} seconds")
+        self._unstable_at = dict(
+            self._all("SELECT resource, unstable_at FROM tallies WHERE unstable_at IS NOT NULL")
+        )

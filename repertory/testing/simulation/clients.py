@@ -2,7 +2,7 @@
 
 import io
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -14,6 +14,7 @@ from repertory.actors.messages.attachments import (
     StoreAttachment,
 )
 from repertory.actors.messages.base import Question
+from repertory.actors.messages.changes import ClearChanges
 from repertory.actors.messages.instances import (
     AppendToUpload,
     BeginUpload,
@@ -30,6 +31,7 @@ from repertory.errors import (
     Failed,
     FileLost,
     IndexBusy,
+    LimitReached,
     Refused,
     RepertoryError,
     RevisionConflict,
@@ -94,6 +96,8 @@ class Clients:
     def _may_fail(self, error: RepertoryError) -> bool:
         world = self._world
         trouble = world.disk.faults + world.faults.faults
+        if isinstance(error, LimitReached):
+            return world.setup.patients > 0
         # A file that is replaced or removed while it is read: whoever reads may be too late.
         return bool(trouble) or isinstance(error, ShuttingDown | FileLost | IndexBusy)
 
@@ -122,14 +126,14 @@ class Clients:
     def store(self, number: int, version: int) -> None:
         """Upload an instance."""
         deed = self._write(version, "file", number)
-        with self._deeds(deed):
+        with self._deeds(deed, *self._recycling([number])):
             content = content_of(number, version)
             self._learn(deed, self.ask(StoreInstance(content=content)))
 
     def store_in_pieces(self, number: int, version: int) -> None:
         """Upload an instance in two pieces."""
         deed = self._write(version, "file", number)
-        with self._deeds(deed):
+        with self._deeds(deed, *self._recycling([number])):
             content = content_of(number, version)
             upload = self.ask(BeginUpload())
             self.ask(AppendToUpload(upload=upload, content=content[:1000]))
@@ -145,7 +149,7 @@ class Clients:
                 file.writestr(info, content_of(number, 0))
         deeds = [self._write(0, "file", number) for number in numbers]
         try:
-            with self._deeds(*deeds):
+            with self._deeds(*deeds, *self._recycling(numbers)):
                 receipts = self.ask(StoreZip(content=archive.getvalue()))
                 if len(receipts) != len(deeds):
                     raise Violation("every file of a ZIP", f"{len(receipts)} of {len(deeds)}")
@@ -161,6 +165,33 @@ class Clients:
         deed.took_effect = True
         if receipt.status is not StoreStatus.SUCCESS and not receipt.repaired:
             deed.value = PRESENT
+
+    def forget_upload(self) -> None:
+        """Begin an upload, and never end it."""
+        upload = self._try(BeginUpload())
+        if upload is not None:
+            self._try(AppendToUpload(upload=upload, content=b"the beginning"))
+
+    def clear_changes(self) -> None:
+        """Empty the log of changes."""
+        self._try(ClearChanges())
+
+    def expect_recycling(self) -> None:
+        """The archive starts with a limit: any patient may go."""
+        began = self._world.scheduler.steps
+        for register in self._model.registers.values():
+            register.deeds.append(Deed(ABSENT, began, began))
+
+    def _recycling(self, numbers: Iterable[int]) -> list[Deed]:
+        """What may go to make room for instances: other patients, where their number is limited."""
+        deeds = []
+        if self._world.setup.patients:
+            kept = [resources_of_patient(number) for number in numbers]
+            for name, register in self._model.registers.items():
+                if len(kept) > 1 or place_of(name) not in kept[0]:
+                    deeds.append(Deed(ABSENT, self._world.scheduler.steps))
+                    register.deeds.append(deeds[-1])
+        return deeds
 
     def read(self, number: int) -> None:
         """Read an instance's file."""
@@ -341,11 +372,11 @@ class Clients:
         if report is not None and not troubles and (report.damaged or report.counters):
             raise Violation("a check finds nothing", f"{report}")
 
-    def _try(self, question: Question[Any]) -> None:
+    def _try(self, question: Question[Any]) -> Any:
         try:
-            self.ask(question)
+            return self.ask(question)
         except (*GONE, RevisionConflict, Failed, ArchiveFull):
-            return
+            return None
 
 
 def all_names() -> Iterator[tuple[Any, ...]]:

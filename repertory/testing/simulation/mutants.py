@@ -18,6 +18,7 @@ from repertory.actors.messages.attachments import (
     RemoveAttachment,
     RemoveReleased,
 )
+from repertory.actors.messages.instances import InstanceStored
 from repertory.actors.messages.resources import DeleteResource
 from repertory.actors.reply import Reply
 from repertory.actors.stability_monitor import StabilityMonitorActor
@@ -128,6 +129,20 @@ class ForgetsTimers(StabilityMonitorActor):
 
     def open(self) -> None:
         """Know nothing."""
+
+
+class StableEarly(StabilityMonitorActor):
+    """Does not begin to wait anew when another instance comes."""
+
+    @handles(InstanceStored)
+    def instance_stored(self, event: InstanceStored) -> None:
+        """Keep the first time of a series."""
+        key = (Level.SERIES, event.ids.series)
+        before = self._waiting.get(key)
+        super().instance_stored(event)
+        if before is not None:
+            self._waiting[key] = (event.activity, before[1])
+            self._waiting.move_to_end(key, last=False)
 
 
 class DropsFailedTimers(StabilityMonitorActor):
@@ -277,6 +292,7 @@ MUTANTS: dict[str, Callable[[], Parts]] = {
     "forgets who waits": lambda: Parts(index=ForgetsWhoWaits),
     "waits upwards": lambda: Parts(index=WaitsUpwards),
     "forgets timers": lambda: Parts(monitor=ForgetsTimers),
+    "stable early": lambda: Parts(monitor=StableEarly),
     "drops failed timers": lambda: Parts(monitor=DropsFailedTimers),
     "stable twice": lambda: Parts(writer=StableTwice),
     "releases later": lambda: Parts(writer=ReleasesLater),

@@ -28,6 +28,8 @@ CLIENT: dict[str, float] = {
     "tags": 0.4,
     "flush": 0.3,
     "check": 0.06,
+    "clear_changes": 0.1,
+    "forget_upload": 0.2,
 }
 """What clients ask, and how often."""
 
@@ -118,6 +120,7 @@ def make_setup(number: int) -> Setup:
         compression=chance.random() < 0.3,
         overwriting=chance.choice(("Never", "Never", "Always", "IfChanged")),
         throttle=chance.choice((0.0, 0.0, 0.2, 2.0)),
+        patients=chance.choice((0, 0, 0, 0, 1)),
         readers=chance.choice((1, 2)),
         crew=chance.choice((1, 2, 3)),
     )
@@ -142,6 +145,8 @@ def _values(kind: str, chance: Random, numbers: list[int]) -> tuple[int, ...]:
         case "advance":
             return (chance.choice((1, 5, 20, 59, 61, 62, 130, 400)),)
         case "restart" | "kill" | "cut_power":
-            return (chance.randrange(1 << 16) if chance.random() < 0.4 else -1,)
+            setup = chance.randrange(1 << 16) if chance.random() < 0.4 else -1
+            # Some crash again while they start, or are killed while they stop.
+            return (setup, chance.randrange(1, 40) if chance.random() < 0.3 else 0)
         case _:
             return ()

@@ -1,7 +1,7 @@
 """A run: a plan is played, and at each rest it is checked whether all is as it should be."""
 
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,13 +20,13 @@ from repertory.testing.simulation.catalog import version_of
 from repertory.testing.simulation.clients import LABEL, NUMBER, Clients, all_names, place_of
 from repertory.testing.simulation.model import ABSENT, Model
 from repertory.testing.simulation.plans import CIRCUMSTANCES, Plan, Step, make_setup
-from repertory.testing.simulation.scheduler import Deadlock
+from repertory.testing.simulation.scheduler import Deadlock, OutOfSteps
 from repertory.testing.simulation.world import Parts, World
 
 AT_ONCE = 6
 """Requests that are under way together."""
 
-LONG = 2_000.0
+LONG = 8_000.0
 """Seconds after which everything that was put off has been tried again."""
 
 
@@ -113,31 +113,48 @@ class Player:
         self.world.scheduler.advance(seconds)
         self.world.disk.settle()
 
-    def _kill(self, setup: int) -> None:
-        self._die(setup, power_cut=False)
+    def _kill(self, setup: int, again: int) -> None:
+        self._die(power_cut=False)
+        self._start(setup, again)
 
-    def _cut_power(self, setup: int) -> None:
-        self._die(setup, power_cut=True)
+    def _cut_power(self, setup: int, again: int) -> None:
+        self._die(power_cut=True)
+        self._start(setup, again)
 
-    def _die(self, setup: int, *, power_cut: bool) -> None:
-        world = self.world
-        world.die(power_cut=power_cut)
-        self.model.end_all(world.scheduler.steps)
+    def _die(self, *, power_cut: bool) -> None:
+        self.world.die(power_cut=power_cut)
+        self.model.end_all(self.world.scheduler.steps)
         self._under_way = 0
-        self._start(setup)
 
-    def _restart(self, setup: int) -> None:
+    def _restart(self, setup: int, kill: int) -> None:
         self.world.disk.fault_rate = self.world.faults.rate = 0.0
-        self.world.stop()
-        if self._under_way:
+        if self._interrupted(self.world.stop, kill):
+            self._die(power_cut=False)
+        elif self._under_way:
             raise Violation("every request is answered", f"{self._under_way} were left")
-        self._start(setup)
+        self._start(setup, 0)
 
-    def _start(self, setup: int) -> None:
+    def _start(self, setup: int, again: int) -> None:
         self._calm()
         if setup >= 0:
             self._setup = make_setup(setup)
-        self.world.start(self._setup)
+        if self._setup.patients:
+            self.clients.expect_recycling()
+        while self._interrupted(lambda: self.world.start(self._setup), again):
+            self._die(power_cut=again % 2 == 0)
+            again = 0
+
+    def _interrupted(self, work: Callable[[], None], steps: int) -> bool:
+        """Do something, but not to its end if it takes more than so many steps."""
+        scheduler = self.world.scheduler
+        scheduler.last_step = scheduler.steps + steps if steps else None
+        try:
+            work()
+        except OutOfSteps:
+            return True
+        finally:
+            scheduler.last_step = None
+        return False
 
     def _fill_disk(self) -> None:
         self.world.disk.is_full = self.world.faults.is_full = True

@@ -31,6 +31,10 @@ class Deadlock(AssertionError):
     """Somebody waits, and nobody can run."""
 
 
+class OutOfSteps(Exception):
+    """The steps are taken after which a run was to be interrupted."""
+
+
 class Strand:
     """One thread of the simulated process."""
 
@@ -97,6 +101,8 @@ class Scheduler:
         self.random = Random(seed)  # noqa: S311 - chance, not secrets
         self.haste = haste
         self.steps = 0
+        self.last_step: int | None = None
+        """Where to interrupt whoever drives the run."""
         self.is_dead = False
         self.current: Strand | None = None
         self.defects: list[BaseException] = []
@@ -193,6 +199,8 @@ class Scheduler:
         """
         deadline = self.clock.elapsed + PATIENCE
         while not done():
+            if self.last_step is not None and self.steps >= self.last_step:
+                raise OutOfSteps
             if self.step():
                 continue
             due = self.clock.next_due()

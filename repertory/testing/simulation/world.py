@@ -42,6 +42,7 @@ class Setup:
     compression: bool = False
     overwriting: str = "Never"
     throttle: float = 0.0
+    patients: int = 0
     readers: int = 2
     crew: int = 3
 
@@ -78,13 +79,14 @@ class World:
     def __init__(self, folder: Path, seed: int, parts: Parts, *, haste: float) -> None:
         self.scheduler = Scheduler(seed, haste=haste)
         self.random = Random(seed + 1)  # noqa: S311 - chance, not secrets
-        self.books = Books(self.scheduler.defects)
+        self.books = Books(self.scheduler.defects, stable_age=STABLE_AGE)
         self.hold = Hold()
         self.disk = SimulatedDisk(self.scheduler, Random(seed + 2), folder / "removed")  # noqa: S311
         self.faults = IndexFaults(self.scheduler, Random(seed + 3))  # noqa: S311
         self.lives = 0
         self.stabilized = 0
         self.board: Switchboard
+        self.setup = Setup()
         self._names = Random(seed + 4)  # noqa: S311
         self._parts = parts
         self._casting = Casting(self.scheduler)
@@ -108,6 +110,7 @@ class World:
     def start(self, setup: Setup) -> None:
         """Start the process, and wait until it serves."""
         self.lives += 1
+        self.setup = setup
         self.scheduler.note(f"life {self.lives} begins: {setup}")
         folder, parts = self._place, self._parts
         self.board = Switchboard(clock=self.scheduler.clock)
@@ -115,11 +118,14 @@ class World:
         self.board.listen(ResourceStabilized, self._note_stable)
         self._engine = SimulatedEngine(folder / "index", self.faults)
         self._engine.writer_class = parts.writer
+        self.books.look_at(folder / "files")
         area = parts.area(folder / "files", calls=self.disk, **parts.area_options)
         form = Compression.ZSTANDARD if setup.compression else Compression.NONE
-        policy = StorePolicy(overwriting=Overwriting(setup.overwriting))
+        policy = StorePolicy(
+            overwriting=Overwriting(setup.overwriting), maximum_patients=setup.patients
+        )
         self._put_on(parts.index, engine=self._engine, policy=policy)
-        self.books.open(folder / "index" / "repertory.db", folder / "files")
+        self.books.open(folder / "index" / "repertory.db")
         for _ in range(setup.readers):
             self._put_on(parts.reader, engine=self._engine)
         self._put_on(
@@ -130,6 +136,7 @@ class World:
             options=FileOptions(compression=form),
             new_name=self._new_name,
         )
+        self.books.check_staging()
         self._put_on(parts.deletion, throttle=setup.throttle, hold=self.hold)
         self._put_on(parts.monitor, stable_age=STABLE_AGE)
         self._put_on(parts.integrity)
@@ -143,7 +150,8 @@ class World:
         """Stop the process in good order."""
         self.scheduler.note("the process stops")
         while self._cast:
-            self._cast.pop().stop()
+            self._cast[-1].stop()
+            self._cast.pop()
         self.scheduler.rest()
         self._leave()
 
