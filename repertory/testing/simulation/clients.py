@@ -148,8 +148,9 @@ class Clients:
                 info = zipfile.ZipInfo(f"{place}.dcm")
                 file.writestr(info, content_of(number, 0))
         deeds = [self._write(0, "file", number) for number in numbers]
+        recycling = self._recycling(numbers)
         try:
-            with self._deeds(*deeds, *self._recycling(numbers)):
+            with self._deeds(*deeds, *recycling):
                 receipts = self.ask(StoreZip(content=archive.getvalue()))
                 if len(receipts) != len(deeds):
                     raise Violation("every file of a ZIP", f"{len(receipts)} of {len(deeds)}")
@@ -157,7 +158,7 @@ class Clients:
                     self._learn(deed, receipt)
         finally:
             # Files that were stored before the one that failed stay.
-            for deed in deeds:
+            for deed in (*deeds, *recycling):
                 if deed.took_effect is False:
                     deed.took_effect = None
 

@@ -20,7 +20,7 @@ from repertory.testing.simulation.catalog import version_of
 from repertory.testing.simulation.clients import LABEL, NUMBER, Clients, all_names, place_of
 from repertory.testing.simulation.model import ABSENT, Model
 from repertory.testing.simulation.plans import CIRCUMSTANCES, Plan, Step, make_setup
-from repertory.testing.simulation.scheduler import Deadlock, OutOfSteps
+from repertory.testing.simulation.scheduler import Deadlock, Livelock, OutOfSteps
 from repertory.testing.simulation.world import Parts, World
 
 AT_ONCE = 6
@@ -245,6 +245,8 @@ def play(plan: Plan, parts: Parts | None = None) -> Outcome:
                 invariant, reason = error.invariant, str(error)
             except Deadlock as error:
                 invariant, reason = "nothing deadlocks", str(error)
+            except Livelock as error:
+                invariant, reason = "nothing spins", str(error)
             except Exception as error:  # noqa: BLE001 - a defect is what is looked for
                 invariant, reason = "no defect", f"{type(error).__name__}: {error}"
             finally:

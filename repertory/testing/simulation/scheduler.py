@@ -20,6 +20,9 @@ from repertory.testing.clock import BEGINNING
 PATIENCE = 100_000.0
 """Simulated seconds after which whoever still waits is taken to wait for ever."""
 
+BUSY = 50_000
+"""Steps without any time going by, after which the archive is taken to turn round for ever."""
+
 _REMEMBERED = 400
 
 
@@ -29,6 +32,10 @@ class ProcessDied(BaseException):
 
 class Deadlock(AssertionError):
     """Somebody waits, and nobody can run."""
+
+
+class Livelock(AssertionError):
+    """Everybody is busy for ever, and time does not go by."""
 
 
 class OutOfSteps(Exception):
@@ -101,6 +108,7 @@ class Scheduler:
         self.random = Random(seed)  # noqa: S311 - chance, not secrets
         self.haste = haste
         self.steps = 0
+        self._moment = (0.0, 0)
         self.last_step: int | None = None
         """Where to interrupt whoever drives the run."""
         self.is_dead = False
@@ -169,6 +177,10 @@ class Scheduler:
 
     def step(self) -> bool:
         """Let one strand go to its next pause; whether there was one that could."""
+        if self.clock.elapsed != self._moment[0]:
+            self._moment = (self.clock.elapsed, self.steps)
+        elif self.steps - self._moment[1] > BUSY:
+            raise Livelock(f"{BUSY} steps took no time; the last: {list(self.story)[-3:]}")
         able = [strand for strand in self._strands if strand.ready is None or strand.ready()]
         if not able:
             return False
