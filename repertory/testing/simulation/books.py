@@ -55,6 +55,11 @@ class Books:
         self.ever |= self.owned | self.released
         self._note_changes()
 
+    @property
+    def is_open(self) -> bool:
+        """Whether there is an index to look into."""
+        return self._database is not None
+
     def close(self) -> None:
         """Look no more."""
         if self._database is not None:

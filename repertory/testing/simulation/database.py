@@ -4,7 +4,6 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 from random import Random
-from typing import Any
 
 import apsw
 
@@ -66,8 +65,8 @@ class SimulatedEngine(SqliteEngine):
 
     writer_class: type[DatabaseWriter] = DatabaseWriter
 
-    def __init__(self, folder: Path, faults: IndexFaults, **options: Any) -> None:
-        super().__init__(folder, **options)
+    def __init__(self, folder: Path, faults: IndexFaults, *, like: SqliteEngine) -> None:
+        super().__init__(folder, signatures=like._signatures, tag_names=like._tag_names)  # noqa: SLF001
         self._folder = folder
         self._faults = faults
         self._sizes = [0]

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from repertory.actors.base import handles
+from repertory.actors.base import RepertoryActor, handles
 from repertory.actors.deletion_queue import DeletionQueueActor
 from repertory.actors.index import IndexActor
 from repertory.actors.mending import Mending
@@ -281,28 +281,32 @@ class DoesNotSynchronize(FilesystemArea):
         super().__init__(*values, **{**options, "synchronize": False})
 
 
+def _acting(role: type[RepertoryActor], mutant: type[RepertoryActor]) -> Parts:
+    return Parts(actors={role: mutant})
+
+
 MUTANTS: dict[str, Callable[[], Parts]] = {
-    "forgets before removal": lambda: Parts(deletion=ForgetsBeforeRemoval),
-    "removes twice": lambda: Parts(deletion=RemovesTwice),
-    "removes what is held": lambda: Parts(deletion=RemovesWhatIsHeld),
-    "leaves waiters alone": lambda: Parts(deletion=LeavesWaitersAlone),
-    "gives up": lambda: Parts(deletion=GivesUp),
-    "answers before commit": lambda: Parts(index=AnswersBeforeCommit),
-    "removes before commit": lambda: Parts(index=RemovesBeforeCommit),
-    "forgets who waits": lambda: Parts(index=ForgetsWhoWaits),
-    "waits upwards": lambda: Parts(index=WaitsUpwards),
-    "forgets timers": lambda: Parts(monitor=ForgetsTimers),
-    "stable early": lambda: Parts(monitor=StableEarly),
-    "drops failed timers": lambda: Parts(monitor=DropsFailedTimers),
+    "forgets before removal": lambda: _acting(DeletionQueueActor, ForgetsBeforeRemoval),
+    "removes twice": lambda: _acting(DeletionQueueActor, RemovesTwice),
+    "removes what is held": lambda: _acting(DeletionQueueActor, RemovesWhatIsHeld),
+    "leaves waiters alone": lambda: _acting(DeletionQueueActor, LeavesWaitersAlone),
+    "gives up": lambda: _acting(DeletionQueueActor, GivesUp),
+    "answers before commit": lambda: _acting(IndexActor, AnswersBeforeCommit),
+    "removes before commit": lambda: _acting(IndexActor, RemovesBeforeCommit),
+    "forgets who waits": lambda: _acting(IndexActor, ForgetsWhoWaits),
+    "waits upwards": lambda: _acting(IndexActor, WaitsUpwards),
+    "forgets timers": lambda: _acting(StabilityMonitorActor, ForgetsTimers),
+    "stable early": lambda: _acting(StabilityMonitorActor, StableEarly),
+    "drops failed timers": lambda: _acting(StabilityMonitorActor, DropsFailedTimers),
     "stable twice": lambda: Parts(writer=StableTwice),
     "releases later": lambda: Parts(writer=ReleasesLater),
     "ignores revisions": lambda: Parts(writer=IgnoresRevisions),
     "remembers the dead": lambda: Parts(writer=RemembersTheDead),
     "counts once": lambda: Parts(writer=CountsOnce),
-    "drops the stored": lambda: Parts(storage=DropsTheStored),
-    "keeps refused": lambda: Parts(storage=KeepsRefused),
-    "leaves leftovers": lambda: Parts(storage=LeavesLeftovers),
-    "discards leftovers": lambda: Parts(storage=DiscardsLeftovers),
+    "drops the stored": lambda: _acting(StorageActor, DropsTheStored),
+    "keeps refused": lambda: _acting(StorageActor, KeepsRefused),
+    "leaves leftovers": lambda: _acting(StorageActor, LeavesLeftovers),
+    "discards leftovers": lambda: _acting(StorageActor, DiscardsLeftovers),
     "does not synchronize": lambda: Parts(area=DoesNotSynchronize),
 }
 """By name, the parts with a mutant among them."""

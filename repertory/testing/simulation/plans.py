@@ -1,7 +1,7 @@
 """What happens in a run: a list of steps, made from a seed, written down as JSON."""
 
 import json
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from random import Random
 from typing import Any
 
@@ -45,6 +45,22 @@ CIRCUMSTANCES: dict[str, float] = {
     "let_go": 0.4,
 }
 """What befalls the archive, and how often."""
+
+
+CONTEST: dict[str, float] = {
+    "store": 6.0,
+    "compress": 4.0,
+    "uncompress": 4.0,
+    "reconstruct": 1.0,
+    "attach": 2.0,
+    "read": 1.0,
+    "rest": 0.6,
+    "kill": 0.3,
+}
+"""What happens in some runs: everybody wants to change the same file."""
+
+AGAIN = 0.35
+"""How often a step is about the same resource as the one before."""
 
 
 @dataclass(frozen=True)
@@ -96,11 +112,18 @@ def make_plan(seed: int, *, length: int = 40) -> Plan:
     # Half of the runs are about a few instances, where what is asked meets more often.
     few = [chance.randrange(COUNT) for _ in range(chance.choice((1, 2, 4)))]
     numbers = few if chance.random() < 0.5 else list(range(COUNT))
+    setup = make_setup(chance.randrange(1 << 16))
+    if chance.random() < 0.15:
+        kinds, numbers = CONTEST, few[:1]
+        setup = replace(setup, overwriting="Always")
     steps = []
+    at = (4, numbers[0])
     for number in range(length):
         (kind,) = chance.choices(tuple(kinds), weights=tuple(kinds.values()))
+        if chance.random() >= AGAIN:
+            at = (chance.choice((4, 4, 4, 3, 3, 2, 1)), chance.choice(numbers))
         then = chance.choice((0, 0, 0, 1, 2, 3, 5, 8, 13, 21, 40))
-        steps.append(Step(number, kind, _values(kind, chance, numbers), then))
+        steps.append(Step(number, kind, _values(kind, chance, numbers, at), then))
     troubled = chance.random()
     return Plan(
         seed=seed,
@@ -108,7 +131,7 @@ def make_plan(seed: int, *, length: int = 40) -> Plan:
         disk_faults=0.0 if troubled < 0.7 else chance.choice((0.005, 0.03)),
         disk_delays=0.0 if chance.random() < 0.8 else 0.02,
         index_faults=0.0 if troubled > 0.3 else chance.choice((0.02, 0.1)),
-        setup=make_setup(chance.randrange(1 << 16)),
+        setup=setup,
         steps=tuple(steps),
     )
 
@@ -126,9 +149,8 @@ def make_setup(number: int) -> Setup:
     )
 
 
-def _values(kind: str, chance: Random, numbers: list[int]) -> tuple[int, ...]:
-    number = chance.choice(numbers)
-    level = chance.choice((4, 4, 4, 3, 3, 2, 1))
+def _values(kind: str, chance: Random, numbers: list[int], at: tuple[int, int]) -> tuple[int, ...]:
+    level, number = at
     match kind:
         case "store" | "store_in_pieces":
             return (number, chance.choice((0, 0, 1, 2)) % VERSIONS)

@@ -122,6 +122,11 @@ class Scheduler:
         self._home = threading.Lock()
         self._home.acquire()
 
+    @property
+    def is_over(self) -> bool:
+        """Whether the steps are taken after which to interrupt."""
+        return self.last_step is not None and self.steps >= self.last_step
+
     # For strands
 
     def pause(self, waits_for: str, ready: Callable[[], bool] | None = None) -> None:
@@ -211,7 +216,7 @@ class Scheduler:
         """
         deadline = self.clock.elapsed + PATIENCE
         while not done():
-            if self.last_step is not None and self.steps >= self.last_step:
+            if self.is_over:
                 raise OutOfSteps
             if self.step():
                 continue

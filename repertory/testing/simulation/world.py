@@ -9,30 +9,23 @@ from typing import Any
 import pykka
 
 from repertory.actors.base import RepertoryActor
-from repertory.actors.deletion_queue import DeletionQueueActor
-from repertory.actors.index import IndexActor
-from repertory.actors.index_reader import IndexReaderActor
-from repertory.actors.integrity import IntegrityActor
-from repertory.actors.messages.base import Event
 from repertory.actors.messages.stability import ResourceStabilized
 from repertory.actors.messages.system import ActorDied, CallIn
-from repertory.actors.stability_monitor import StabilityMonitorActor
 from repertory.actors.storage import StorageActor
 from repertory.actors.switchboard import Ref, Switchboard
-from repertory.model import Compression
+from repertory.conf.settings import DelayedDeletionSettings, Settings
+from repertory.service import Repertory
 from repertory.storage.areas.filesystem import FilesystemArea
-from repertory.storage.files import FileOptions
 from repertory.storage.index.base import IndexReader
-from repertory.storage.index.policy import Overwriting, StorePolicy
+from repertory.storage.index.sqlite.engine import SqliteEngine
 from repertory.storage.index.writer import DatabaseWriter
-from repertory.storage.main_tags import MAIN_DICOM_TAGS
 from repertory.testing.simulation.books import Books, Violation
 from repertory.testing.simulation.casting import Casting, SimulatedCrew
 from repertory.testing.simulation.database import IndexFaults, SimulatedEngine
 from repertory.testing.simulation.disk import SimulatedDisk
 from repertory.testing.simulation.scheduler import Scheduler
 
-STABLE_AGE = 60.0
+STABLE_AGE = 60
 
 
 @dataclass(frozen=True)
@@ -46,20 +39,34 @@ class Setup:
     readers: int = 2
     crew: int = 3
 
+    def settings(self, folder: Path) -> Settings:
+        """The same as the archive reads it, for an archive in ``folder``."""
+        return Settings(
+            storage_directory=str(folder / "files"),
+            index_directory=str(folder / "index"),
+            index_readers=self.readers,
+            storage_threads=self.crew,
+            storage_compression=self.compression,
+            overwrite_instances=self.overwriting,
+            maximum_patient_count=self.patients,
+            stable_age=STABLE_AGE,
+            delayed_deletion=DelayedDeletionSettings(
+                enable=True, throttle_delay_ms=int(self.throttle * 1000)
+            ),
+            http_server_enabled=False,
+        )
+
 
 @dataclass
 class Parts:
-    """What the archive is made of; a mutant takes others."""
+    """What is planted in the archive in the place of its own parts.
 
-    index: type[RepertoryActor] = IndexActor
-    reader: type[RepertoryActor] = IndexReaderActor
-    storage: type[RepertoryActor] = StorageActor
-    deletion: type[RepertoryActor] = DeletionQueueActor
-    monitor: type[RepertoryActor] = StabilityMonitorActor
-    integrity: type[RepertoryActor] = IntegrityActor
+    ``actors`` goes by the classes whose place they take.
+    """
+
+    actors: dict[type[RepertoryActor], type[RepertoryActor]] = field(default_factory=dict)
     area: type[FilesystemArea] = FilesystemArea
     writer: type[DatabaseWriter] = DatabaseWriter
-    area_options: dict[str, Any] = field(default_factory=dict)
 
 
 class Hold:
@@ -91,7 +98,7 @@ class World:
         self._parts = parts
         self._casting = Casting(self.scheduler)
         self._folder = folder
-        self._cast: list[Ref] = []
+        self._process: Process | None = None
         self._engine: SimulatedEngine | None = None
         self._place = folder / "0"
         self._place.mkdir()
@@ -105,41 +112,16 @@ class World:
     @property
     def is_up(self) -> bool:
         """Whether the process runs."""
-        return self._engine is not None
+        return self._process is not None
 
     def start(self, setup: Setup) -> None:
         """Start the process, and wait until it serves."""
         self.lives += 1
         self.setup = setup
         self.scheduler.note(f"life {self.lives} begins: {setup}")
-        folder, parts = self._place, self._parts
-        self.board = Switchboard(clock=self.scheduler.clock)
-        self.board.listen(ActorDied, self._note_death)
-        self.board.listen(ResourceStabilized, self._note_stable)
-        self._engine = SimulatedEngine(folder / "index", self.faults)
-        self._engine.writer_class = parts.writer
-        self.books.look_at(folder / "files")
-        area = parts.area(folder / "files", calls=self.disk, **parts.area_options)
-        form = Compression.ZSTANDARD if setup.compression else Compression.NONE
-        policy = StorePolicy(
-            overwriting=Overwriting(setup.overwriting), maximum_patients=setup.patients
-        )
-        self._put_on(parts.index, engine=self._engine, policy=policy)
-        self.books.open(folder / "index" / "repertory.db")
-        for _ in range(setup.readers):
-            self._put_on(parts.reader, engine=self._engine)
-        self._put_on(
-            parts.storage,
-            area=area,
-            crew=SimulatedCrew(self.scheduler, setup.crew),
-            main_tags=MAIN_DICOM_TAGS,
-            options=FileOptions(compression=form),
-            new_name=self._new_name,
-        )
-        self.books.check_staging()
-        self._put_on(parts.deletion, throttle=setup.throttle, hold=self.hold)
-        self._put_on(parts.monitor, stable_age=STABLE_AGE)
-        self._put_on(parts.integrity)
+        self.books.look_at(self._place / "files")
+        self._process = Process(setup.settings(self._place), self)
+        self._process.start()
 
     def reader(self) -> IndexReader:
         """A look into the index, past the actors."""
@@ -149,19 +131,18 @@ class World:
     def stop(self) -> None:
         """Stop the process in good order."""
         self.scheduler.note("the process stops")
-        while self._cast:
-            self._cast[-1].stop()
-            self._cast.pop()
+        assert self._process is not None  # noqa: S101 - it runs
+        self._process.stop()
         self.scheduler.rest()
         self._leave()
 
     def die(self, *, power_cut: bool) -> None:
         """End the process at once, and the computer with it if the power is cut."""
         self.scheduler.note("the power is cut" if power_cut else "the process is killed")
-        assert self._engine is not None  # noqa: S101 - it runs
         self.books.note_loose_ends()
         place = self._folder / str(self.lives)
-        self._engine.leave_behind(place / "index", power_cut=power_cut)
+        if self._engine is not None:
+            self._engine.leave_behind(place / "index", power_cut=power_cut)
         revived: set[str] = set()
         if power_cut:
             revived = self.disk.cut_power(place / "files")
@@ -169,13 +150,12 @@ class World:
             self.disk.end_process(place / "files")
         self.books.close()
         self.scheduler.kill()
-        for ref in self._cast:
-            pykka.ActorRegistry.unregister(ref)
-        self._cast.clear()
         for actor in self._casting.actors:
+            pykka.ActorRegistry.unregister(actor.actor_ref)
             if isinstance(actor, StorageActor):
                 actor.close()  # only the files that it had open: the others lie elsewhere by now
-        self._engine.abandon()
+        if self._engine is not None:
+            self._engine.abandon()
         self._leave()
         self._place = place
         self.disk.mount(place / "files")
@@ -183,23 +163,71 @@ class World:
 
     def _leave(self) -> None:
         self.books.close()
-        self._engine = None
+        self._process = self._engine = None
         self._casting.actors.clear()
         self.scheduler.clock.close()
 
-    def _put_on(self, actor: type[RepertoryActor], **parts: Any) -> None:
-        played = self._casting.of(actor)
-        ref = played.start(board=self.board, **parts)
-        self._cast.append(ref)
-        self.board.connect(ref, played)
+    def put_on(
+        self, board: Switchboard, actor: type[RepertoryActor], parts: dict[str, Any]
+    ) -> tuple[type[RepertoryActor], Ref]:
+        """Start an actor as a strand, with simulated parts in the place of real ones."""
+        if not self._casting.actors:
+            self.board = board
+            board.listen(ActorDied, self._note_death)
+            board.listen(ResourceStabilized, self._note_stable)
+        played = self._casting.of(self._parts.actors.get(actor, actor))
+        ref = played.start(board=board, **self._simulated(parts))
+        board.connect(ref, played)
         ref.ask(CallIn())
+        if not self.books.is_open:
+            self.books.open(self._place / "index" / "repertory.db")
+        if actor is StorageActor:
+            self.books.check_staging()
+        return played, ref
+
+    def _simulated(self, parts: dict[str, Any]) -> dict[str, Any]:
+        others: dict[str, Any] = {}
+        if "engine" in parts:
+            others["engine"] = self._simulated_engine(parts["engine"])
+        if "area" in parts:
+            others["area"] = self._parts.area(self._place / "files", calls=self.disk)
+        if "crew" in parts:
+            parts["crew"].close()
+            others["crew"] = SimulatedCrew(self.scheduler, self.setup.crew)
+            others["new_name"] = self._new_name
+        if "hold" in parts:
+            others["hold"] = self.hold
+        return parts | others
+
+    def _simulated_engine(self, engine: SqliteEngine) -> SimulatedEngine:
+        if self._engine is None:
+            self._engine = SimulatedEngine(self._place / "index", self.faults, like=engine)
+            self._engine.writer_class = self._parts.writer
+        return self._engine
 
     def _new_name(self) -> str:
         return str(uuids.UUID(int=self._names.getrandbits(128), version=4))
 
-    def _note_death(self, event: Event) -> None:
-        raise Violation("no actor dies", f"{event}")
+    def _note_death(self, event: ActorDied) -> None:
+        violation = Violation("no actor dies", f"{event.actor}: {event.reason}")
+        self.scheduler.defects.append(violation)
 
     def _note_stable(self, event: ResourceStabilized) -> None:
         self.stabilized += 1
         self.scheduler.note(f"stable: {event.level.word} {event.id[:8]}")
+
+
+class Process(Repertory):
+    """The archive as the service puts it together, played by strands."""
+
+    def __init__(self, settings: Settings, world: World) -> None:
+        super().__init__(settings, clock=world.scheduler.clock)
+        self._world = world
+
+    def _put_on(self, board: Switchboard, actor: type[RepertoryActor], **parts: Any) -> None:
+        self._cast.append(self._world.put_on(board, actor, parts))
+
+    def _stop_all(self) -> None:
+        # A start that was interrupted is not undone: the process dies where it is.
+        if self._board is not None and not self._world.scheduler.is_over:
+            super()._stop_all()
