@@ -35,6 +35,7 @@ from repertory.actors.messages.integrity import (
     SetAside,
     SurveyFiles,
 )
+from repertory.actors.messages.job_outputs import ListJobOutputs
 from repertory.errors import StorageFailed
 from repertory.integrity import (
     Damage,
@@ -224,8 +225,8 @@ class Check:
             after = page[-1][:2]
         if not self._orphans:
             return
-        for released in (yield ListReleased(limit=0)):
-            self._orphans.pop(pack_uuid(released.uuid), None)
+        for file in (*(yield ListReleased(limit=0)), *(yield ListJobOutputs())):
+            self._orphans.pop(pack_uuid(file.uuid), None)
         for batch in _some(tuple(self._orphans), BATCH):
             files = tuple(IndexedFile(0, 0, uuid, self._orphans[uuid], None) for uuid in batch)
             findings: tuple[Finding, ...] = yield ExamineFiles(files=files)

@@ -7,6 +7,8 @@ import structlog
 
 from repertory.actors.base import RepertoryActor, handles
 from repertory.actors.index_items import IndexItems
+from repertory.actors.index_jobs import IndexJobs
+from repertory.actors.index_stability import IndexStability
 from repertory.actors.messages.attachments import (
     AttachmentsReleased,
     ForgetReleased,
@@ -24,7 +26,6 @@ from repertory.actors.messages.integrity import (
 )
 from repertory.actors.messages.reconstruction import RecordReconstruction
 from repertory.actors.messages.resources import DeleteResource, ResourceDeleted
-from repertory.actors.messages.stability import DeclareStable, ResourceStabilized
 from repertory.actors.reply import Reply
 from repertory.actors.switchboard import Switchboard
 from repertory.errors import Forbidden, IndexFailed, RepertoryError
@@ -53,7 +54,7 @@ class CommitGroup(Event):
     group: int
 
 
-class IndexActor(IndexItems, RepertoryActor):
+class IndexActor(IndexItems, IndexStability, IndexJobs, RepertoryActor):
     """The sole writer of the index.
 
     Changes are committed in groups: the first begins a transaction and puts a message to commit
@@ -97,8 +98,11 @@ class IndexActor(IndexItems, RepertoryActor):
         self._engine.open()
         self._writer = self._engine.writer()
         self._last_change = self._writer.last_change
-        if self._policy.is_limited and not self._read_only:
-            self._recycle()
+        self.begin_timeline()
+        if not self._read_only:
+            self.limit_periods()
+            if self._policy.is_limited:
+                self._recycle()
 
     def _recycle(self) -> None:
         """The limits may be lower than last time."""
@@ -141,6 +145,7 @@ class IndexActor(IndexItems, RepertoryActor):
                 now=self.clock.now(),
                 policy=self._policy,
                 release_duplicate=command.release_duplicate,
+                moment=self.moment(),
             ),
             events,
         )
@@ -180,16 +185,6 @@ class IndexActor(IndexItems, RepertoryActor):
                 attachment=command.attachment,
             ),
             lambda _: (AttachmentsReleased(),),
-        )
-
-    @handles(DeclareStable)
-    def declare_stable(self, command: DeclareStable) -> Reply[bool]:
-        """Declare a resource stable, if nothing came since."""
-        resource = command.resource
-        event = ResourceStabilized(level=resource.level, id=resource.id)
-        return self._change(
-            lambda: self._writer.declare_stable(resource, self.clock.now()),
-            lambda declared: (event,) if declared else (),
         )
 
     @handles(ForgetReleased)

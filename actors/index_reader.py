@@ -2,6 +2,7 @@
 
 from repertory.actors.base import RepertoryActor, handles
 from repertory.actors.finding import Finder, FindingRules
+from repertory.actors.index_jobs import IndexReaderJobs
 from repertory.actors.index_reader_items import IndexReaderItems
 from repertory.actors.messages.attachments import (
     AttachmentDescription,
@@ -41,6 +42,7 @@ from repertory.actors.messages.system import DescribeIndex, DescribeTotals
 from repertory.actors.reply import Reply
 from repertory.actors.switchboard import Switchboard
 from repertory.integrity import DamageMark, IndexedFile, Recount, WrongCounter
+from repertory.items import Unstable
 from repertory.model import (
     ChangePage,
     IndexDescription,
@@ -50,12 +52,11 @@ from repertory.model import (
     ResourceRef,
     ResourceStatistics,
     Totals,
-    Unstable,
 )
 from repertory.storage.index.base import IndexEngine, IndexReader
 
 
-class IndexReaderActor(IndexReaderItems, RepertoryActor):
+class IndexReaderActor(IndexReaderItems, IndexReaderJobs, RepertoryActor):
     """Answers queries of the index from the last committed state.
 
     Several of these hold the same part, so that a query waits neither for the writer nor for a
@@ -148,9 +149,9 @@ class IndexReaderActor(IndexReaderItems, RepertoryActor):
         return self._reader.describe_last_change(deletions=query.deletions)
 
     @handles(ListUnstable)
-    def list_unstable(self, _query: ListUnstable) -> tuple[Unstable, ...]:
+    def list_unstable(self, query: ListUnstable) -> tuple[Unstable, ...]:
         """Resources that are not stable yet."""
-        return self._reader.list_unstable()
+        return self._reader.list_unstable(query.limit)
 
     @handles(ListReleased)
     def list_released(self, query: ListReleased) -> tuple[ReleasedFile, ...]:

@@ -1,27 +1,27 @@
 """Declares resources stable when nothing new came for StableAge."""
 
-from collections import OrderedDict
-from functools import partial
-
 import structlog
 
 from repertory.actors.base import RepertoryActor, handles
 from repertory.actors.clock import Appointment
 from repertory.actors.messages.base import Event, message
 from repertory.actors.messages.instances import InstanceStored
-from repertory.actors.messages.stability import DeclareStable, ListUnstable
+from repertory.actors.messages.stability import DeclareDue, ResourceDestabilized
 from repertory.actors.reply import Reply
 from repertory.actors.switchboard import Switchboard
-from repertory.model import Level, ResourceId, Unstable
+from repertory.errors import ShuttingDown
+from repertory.items import Stabilized
 
 log = structlog.get_logger(__name__)
 
-_UPWARDS = (Level.SERIES, Level.STUDY, Level.PATIENT)
 _STEP = 100
-"""Declarations that are asked for before mail is looked at again."""
+"""Declarations in one transaction: others have their turn between two."""
 
 _RETRY = 5.0
 """Seconds after which a declaration that failed is tried again."""
+
+_SOONEST = 0.001
+"""Seconds to wait at least for what is not due yet: times are rounded."""
 
 
 @message
@@ -30,96 +30,104 @@ class StabilityDue(Event):
 
 
 @message
-class DeclarationFailed(Event):
-    """The index could not declare a resource stable; the monitor tells it to itself."""
+class StabilityLooked(Event):
+    """The index was looked through; in so many seconds it is worth looking again, if ever."""
 
-    resource: Unstable
+    next_in: float | None
 
 
 class StabilityMonitorActor(RepertoryActor):
-    """Declares patients, studies and series stable after ``stable_age`` quiet seconds.
+    """Asks the index to declare stable what was quiet for StableAge.
 
-    The index knows which resources are not stable and when they last received an instance, so a
-    restart only finds out how long each was quiet already; the event comes late rather than never.
-    The index changes the resource and logs the event in one transaction, and only if no
-    instance came in between: each event comes once.
+    The index knows what is not stable, since when, and for how long it has to be quiet; it changes
+    the resources and logs the events in one transaction: each event comes once, and after a
+    restart or a crash late rather than never. All that is kept here is when to look next, however
+    much waits. A new instance makes that moment no earlier than the shortest StableAge from now.
     """
 
     rank = 4
 
-    def __init__(self, *, board: Switchboard, stable_age: float) -> None:
+    def __init__(self, *, board: Switchboard, shortest_age: float) -> None:
+        """Take what the actor works with.
+
+        Args:
+            board: the switchboard.
+            shortest_age: the shortest StableAge that the index knows, in seconds.
+        """
         super().__init__(board=board)
-        self._stable_age = stable_age
-        # All wait equally long, so the order of arrival is the order in which they fall due.
-        self._waiting: OrderedDict[tuple[Level, ResourceId], tuple[int, float]] = OrderedDict()
+        self._shortest_age = shortest_age
         self._alarm: Appointment | None = None
+        self._alarm_at = 0.0
+        self._is_looking = False
+        self._news_while_looking = False
 
     def open(self) -> None:
-        """Take up what was not stable when the archive last stopped."""
-        now, quiet_since = self.clock.now(), self.clock.monotonic()
-        for resource in self.board.ask(ListUnstable()):
-            # A clock that was set back must not make anyone wait longer than StableAge.
-            age = min(max(now - resource.last_update, 0.0), self._stable_age + 1)
-            key = (resource.level, resource.id)
-            self._waiting[key] = (resource.activity, quiet_since - age)
-        self._set_alarm()
+        """Look for what was not stable when the archive last stopped."""
+        self.tell_self(StabilityDue())
 
     def close(self) -> None:
         """Nothing is lost: the index knows."""
-        if self._alarm is not None:
-            self._alarm.cancel()
+        self._cancel()
 
     @handles(InstanceStored)
-    def instance_stored(self, event: InstanceStored) -> None:
-        """The clocks of the series, the study and the patient start anew."""
-        now = self.clock.monotonic()
-        for level in _UPWARDS:
-            key = (level, event.ids.at(level))
-            self._waiting[key] = (event.activity, now)
-            self._waiting.move_to_end(key)
-        if self._alarm is None:
-            self._set_alarm()
+    def instance_stored(self, _event: InstanceStored) -> None:
+        """Its series, study and patient may be stable once the shortest StableAge has passed."""
+        self._expect()
+
+    @handles(ResourceDestabilized)
+    def resource_destabilized(self, _event: ResourceDestabilized) -> None:
+        """A resource may be stable once the shortest StableAge has passed."""
+        self._expect()
 
     @handles(StabilityDue)
     def stability_due(self, _event: StabilityDue) -> None:
-        """Ask the index to declare what was quiet for longer than StableAge."""
-        self._alarm = None
-        now = self.clock.monotonic()
-        for _ in range(_STEP):
-            if not self._waiting:
-                break
-            key, (activity, since) = next(iter(self._waiting.items()))
-            if now - since <= self._stable_age:
-                break
-            del self._waiting[key]
-            resource = Unstable(level=key[0], id=key[1], activity=activity, last_update=0.0)
-            reply = self.board.ask_soon(DeclareStable(resource=resource))
-            reply.on_done(partial(self._note_failure, resource))
-        self._set_alarm()
+        """Look."""
+        self._cancel()
+        if not self._is_looking:
+            self._is_looking, self._news_while_looking = True, False
+            self.board.ask_soon(DeclareDue(limit=_STEP)).on_done(self._note)
 
-    @handles(DeclarationFailed)
-    def declaration_failed(self, event: DeclarationFailed) -> None:
-        """Wait for it again, unless an instance came that made it wait anyway."""
-        key = (event.resource.level, event.resource.id)
-        if key not in self._waiting:
-            retry_at = self.clock.monotonic() - self._stable_age + _RETRY
-            self._waiting[key] = (event.resource.activity, retry_at)
-            self._waiting = OrderedDict(sorted(self._waiting.items(), key=lambda item: item[1][1]))
-            self._set_alarm()
+    @handles(StabilityLooked)
+    def stability_looked(self, event: StabilityLooked) -> None:
+        """Look again when the next resource is due."""
+        self._is_looking = False
+        if event.next_in is not None:
+            self._look_in(event.next_in)
+        if self._news_while_looking:
+            self._expect()
 
-    def _note_failure(self, resource: Unstable, reply: Reply[bool]) -> None:
-        if reply.error is not None:
-            log.warning("declaration_failed", id=resource.id, error=type(reply.error).__name__)
-            self.board.tell(self.actor_ref, DeclarationFailed(resource=resource))
+    def _expect(self) -> None:
+        if self._is_looking:
+            # The index may have looked before this came, or after.
+            self._news_while_looking = True
+        else:
+            # More than StableAge, in whole seconds as in Orthanc, is one second more.
+            self._look_in(self._shortest_age + 1.0)
 
-    def _set_alarm(self) -> None:
+    def _note(self, reply: Reply[Stabilized]) -> None:
+        """Called wherever the reply comes from: hand it to the actor's own thread."""
+        next_in: float | None = _RETRY
+        if reply.error is None:
+            next_in = reply.get().next_in
+        elif isinstance(reply.error, ShuttingDown):
+            return
+        else:
+            log.warning("declaration_failed", error=type(reply.error).__name__)
+        self.board.tell(self.actor_ref, StabilityLooked(next_in=next_in))
+
+    def _look_in(self, delay: float) -> None:
+        at = self.clock.monotonic() + delay
+        if self._alarm is not None:
+            if self._alarm_at <= at:
+                return
+            self._cancel()
+        if delay <= 0:
+            self.tell_self(StabilityDue())
+            return
+        self._alarm_at = at
+        self._alarm = self.tell_self(StabilityDue(), after=max(delay, _SOONEST))
+
+    def _cancel(self) -> None:
         if self._alarm is not None:
             self._alarm.cancel()
             self._alarm = None
-        if self._waiting:
-            _, since = next(iter(self._waiting.values()))
-            # Strictly longer than StableAge, as Orthanc has it.
-            delay = since + self._stable_age - self.clock.monotonic() + 0.001
-            self._alarm = self.clock.call_after(
-                max(delay, 0.0), lambda: self.board.tell(self.actor_ref, StabilityDue())
-            )

@@ -15,11 +15,12 @@ from repertory.actors.messages.attachments import (
     VerifyFile,
 )
 from repertory.actors.messages.instances import Body
+from repertory.actors.messages.job_outputs import StoreOutput
 from repertory.actors.reply import Reply
 from repertory.actors.uploads import Uploads
 from repertory.errors import FileCorrupted, Forbidden, Unsupported
 from repertory.items import is_user_number
-from repertory.model import Attachment
+from repertory.model import Attachment, ContentType
 from repertory.storage.areas.base import StorageArea
 from repertory.storage.files import Files
 
@@ -80,6 +81,11 @@ class StorageItems:
             return self._files.write_file(upload.path, upload.size, md5, content_type)
         finally:
             upload.path.unlink(missing_ok=True)
+
+    @handles(StoreOutput)
+    def store_output(self, command: StoreOutput) -> Reply[Attachment]:
+        """Write a file; whoever asked has it recorded."""
+        return self._crew.do(lambda: self._write_attachment(ContentType.UNKNOWN, command.content))
 
     @handles(ReadStoredFile)
     def read_stored_file(self, query: ReadStoredFile) -> Reply[bytes]:

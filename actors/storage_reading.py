@@ -129,7 +129,7 @@ class StorageReading:
         size = attachment.uncompressed_size
         if query.start > size or (query.start == size and size > 0):
             raise BadRange
-        content = self._files.read(attachment, query.start, query.length)
+        content = self._files.read(attachment, query.start, query.length, remember=query.remember)
         return AttachmentContent(attachment=attachment, start=query.start, content=content)
 
     def _read_head(self, found: AttachmentDescription) -> bytes:

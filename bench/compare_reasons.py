@@ -26,13 +26,14 @@ OWN_NAMES = "What is made up or counted on the spot"
 ITEMS = (
     "What a resource does not have has a code of its own (7), as for GET; the status is the same"
 )
+WRONG_FORM = "A body of the wrong form is a bad request (8), as in Orthanc 1.13"
 UNIVERSAL = (
     "A `*` alone is universal matching: it is also met by what lacks the attribute"
     " (PS3.4 C.2.2.2.3)"
 )
 
 _ABSENT_ROUTES = (
-    r"GET /(jobs|modalities|peers|queries|tools/default-encoding|tools/metrics)"
+    r"GET /(modalities|peers|queries|tools/default-encoding|tools/metrics)"
     r"|/frames\b"
 )
 
@@ -49,6 +50,7 @@ REASONS: tuple[tuple[str, str, str], ...] = (
     (r"/metadata", r"^body$", NEWER),
     (r"GET /(plugins|tools)$", r"^body$", MORE),
     (r"generate-uid", r"^body$", OWN_NAMES),
+    (r"POST /tools/bulk-delete", r"^(Message|OrthancError|OrthancStatus)$", WRONG_FORM),
     (r"BodyPartExamined", r"^body$", UNIVERSAL),
 )
 """Patterns of the request and of the field, and the reason."""

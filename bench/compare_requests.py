@@ -165,6 +165,7 @@ def questions(resources: dict[str, list[str]], tags: list[str]) -> Iterator[Ques
         yield Question("POST", "/tools/lookup", kind, tag.encode())
     for body in (b"", b"nonsense", b"PK\x03\x04nonsense"):
         yield Question("POST", "/instances", f"/instances {body!r}", body)
+    yield from _jobs()
     yield from _changes(resources)
 
 
@@ -178,6 +179,19 @@ def _pages_of(level: str, ids: list[str]) -> Iterator[Question]:
         name = "{unknown}" if id_ == NOBODY else "{id}"
         for end in ends:
             yield Question("GET", f"/{level}/{id_}{end}", f"/{level}/{name}{end}")
+
+
+def _jobs() -> Iterator[Question]:
+    """What is said of jobs that are not there, and of deletions that delete nothing."""
+    for word in ("cancel", "pause", "resume", "resubmit"):
+        yield Question("POST", f"/jobs/nonsense/{word}", f"/jobs/nonsense/{word}", b"")
+    yield Question("GET", "/jobs/nonsense/archive", "/jobs/nonsense/archive")
+    for resources in ([], ["nonsense"], [NOBODY], 5, [5]):
+        text = json.dumps({"Resources": resources})
+        yield Question("POST", "/tools/bulk-delete", f"/tools/bulk-delete {text}", text.encode())
+    for body in (b"", b"nonsense", b"[]", b"{}"):
+        kind = f"/tools/bulk-delete {body.decode()!r}"
+        yield Question("POST", "/tools/bulk-delete", kind, body)
 
 
 def _changes(resources: dict[str, list[str]]) -> Iterator[Question]:

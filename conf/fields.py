@@ -153,6 +153,22 @@ def application_entity_title(value: str) -> str | None:
     return None if 1 <= len(value.strip()) <= 16 else "must have 1 to 16 characters"
 
 
+def quiet_periods(*, titles: bool = False) -> Check:
+    """Seconds by modality, or by application entity title."""
+
+    def check(value: dict[str, int]) -> str | None:
+        names = [name.strip() if titles else name.strip().upper() for name in value]
+        if not all(1 <= len(name) <= 16 for name in names):
+            return "must have names of 1 to 16 characters"
+        twice = next((name for name in names if names.count(name) > 1), None)
+        if twice is not None:
+            return f"must not name {twice} twice"
+        short = next((name for name, seconds in value.items() if seconds < 1), None)
+        return None if short is None else f"must be 1 second or more for {short}"
+
+    return check
+
+
 def users(value: dict[str, str]) -> str | None:
     """Names and passwords that HTTP can transport (RFC 7617: a colon ends the name)."""
     if not all(value) or any(":" in name for name in value):

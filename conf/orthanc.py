@@ -42,14 +42,10 @@ NOT_HONOURED: Mapping[str, tuple[Any, ...]] = {
     "TranscoderThreadsCount": (4,),
     "ZipLoaderThreads": (0,),
     # Jobs and archives
-    "ConcurrentJobs": (2,),
-    "JobsHistorySize": (10,),
     "LimitJobs": (10,),
     "MaximumFileSizeInArchiveMB": (4096,),
     "MediaArchiveSize": (1,),
-    "SaveJobs": (True,),
     "SynchronousZipStream": (True,),
-    "ZipUseUtf8": (False,),
     # The REST API and what is served beside it
     "ExecuteLuaEnabled": (False,),
     "HttpCompressionEnabled": (False,),

@@ -9,6 +9,7 @@ from repertory.conf.fields import (
     overwriting,
     port,
     positive,
+    quiet_periods,
     section,
     setting,
     tags_by_level,
@@ -29,6 +30,30 @@ class DelayedDeletionSettings:
         default=0,
         meaning="Milliseconds to wait after each file that was removed.",
         check=not_negative,
+    )
+
+
+@section("StableAges")
+class StableAgesSettings:
+    """StableAge for some instances: the longest counts where several of these apply."""
+
+    modality: dict[str, int] = setting(
+        default_factory=dict,
+        meaning='StableAge by Modality (0008,0060): {"US": 300}.',
+        check=quiet_periods(),
+        ours=True,
+    )
+    called_aet: dict[str, int] = setting(
+        default_factory=dict,
+        meaning="StableAge by the application entity title that the sender called.",
+        check=quiet_periods(titles=True),
+        ours=True,
+    )
+    remote_aet: dict[str, int] = setting(
+        default_factory=dict,
+        meaning="StableAge by the application entity title of the sender.",
+        check=quiet_periods(titles=True),
+        ours=True,
     )
 
 
@@ -262,6 +287,30 @@ class Settings:
         meaning="How many instances one search finds at most; 0: no limit.",
         check=not_negative,
     )
+    concurrent_jobs: int = setting(
+        default=2,
+        meaning="How many jobs run at a time; 0: as many as there are processors.",
+        check=not_negative,
+    )
+    jobs_history_size: int = setting(
+        default=10,
+        meaning="How many jobs that are over can still be looked at.",
+        check=not_negative,
+    )
+    save_jobs: bool = setting(
+        default=True,
+        meaning="Whether a start goes on with the jobs of the last run; false discards them.",
+    )
+    zip_use_utf8: bool = setting(
+        default=False,
+        meaning="Whether names in ZIP archives keep letters beyond ASCII.",
+    )
+    archive_threads: int = setting(
+        default=2,
+        meaning="Threads that compress what goes into ZIP archives; as many make them.",
+        check=positive,
+        ours=True,
+    )
     malloc_arena_max: int = setting(
         default=5,
         meaning="How many pools of memory the threads of the server share; 0: as the system does.",
@@ -270,6 +319,10 @@ class Settings:
     delayed_deletion: DelayedDeletionSettings = setting(
         default_factory=DelayedDeletionSettings,
         meaning="How files of deleted resources are removed.",
+    )
+    stable_ages: StableAgesSettings = setting(
+        default_factory=StableAgesSettings,
+        meaning="StableAge for some instances.",
     )
 
     @property

@@ -64,6 +64,11 @@ def doubts_about(settings: Settings) -> Iterator[tuple[str, str]]:
         yield "StorageCompressionLevel", "is more than 9, which is the most that zlib knows."
     if settings.read_only and settings.is_limited:
         yield "ReadOnly", "is true: nothing is recycled."
+    if settings.stable_ages.called_aet or settings.stable_ages.remote_aet:
+        yield (
+            "StableAges",
+            "names application entity titles: what comes over HTTP has none.",
+        )
     if settings.ssl_verify_peers and not settings.ssl_enabled:
         yield ("SslVerifyPeers", "has no effect while SslEnabled is false.")
 

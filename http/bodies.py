@@ -25,11 +25,11 @@ PIECE_SIZE = MEGABYTE
 TEXT_LIMIT = MEGABYTE
 
 
-async def read_text(request: web.Request) -> str:
+async def read_text(request: web.Request, *, limit: int = TEXT_LIMIT) -> str:
     """A short body as text.
 
     Raises:
-        TooLarge: it is longer than a megabyte.
+        TooLarge: it has more than ``limit`` bytes.
         BadRequest: it is not UTF-8.
     """
     received = []
@@ -37,7 +37,7 @@ async def read_text(request: web.Request) -> str:
     async for piece in pieces(request):
         received.append(piece)
         size += len(piece)
-        if size > TEXT_LIMIT:
+        if size > limit:
             raise TooLarge
     try:
         return b"".join(received).decode()

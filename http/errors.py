@@ -18,6 +18,7 @@ from repertory.errors import (
     Forbidden,
     IndexBusy,
     IndexFailed,
+    JobCancelled,
     LimitReached,
     MissingTag,
     NoReplyInTime,
@@ -84,6 +85,7 @@ TABLE: dict[type[RepertoryError], Row] = {
     ShuttingDown: _UNAVAILABLE,
     # Not 503, which orthanc_api_client takes for "nothing was done" and retries, uploads too.
     NoReplyInTime: Row(504, 16, "Timeout"),
+    JobCancelled: Row(500, 37, "This job was canceled"),
 }
 """Every error, by its class; a class that is not listed is answered like its nearest parent."""
 

@@ -10,7 +10,7 @@ from aiohttp import web
 from repertory.conf.settings import Settings
 from repertory.criteria import Criteria, LabelsConstraint, Order, OrderKind
 from repertory.errors import BadParameter, BadRequest
-from repertory.http.bodies import read_text
+from repertory.http.bodies import TEXT_LIMIT, read_text
 from repertory.model import Level, Metadata, ResourceId, ResourceRef, TagForm
 
 T = TypeVar("T")
@@ -50,6 +50,10 @@ class Fields:
             raise BadRequest(f"The field {self._place}{name} is missing.")
         return self._get(name, kind)
 
+    def value(self, name: str) -> Any:
+        """A member of any type; ``None`` where it is not there."""
+        return self._members.get(name)
+
     def texts(self, name: str) -> tuple[str, ...]:
         """The strings of an array; none where it is not there."""
         items: list[Any] = self.get(name, [])
@@ -75,14 +79,14 @@ class Fields:
         return value
 
 
-async def read_fields(request: web.Request) -> Fields:
+async def read_fields(request: web.Request, *, limit: int = TEXT_LIMIT) -> Fields:
     """The body, which must be a JSON object.
 
     Raises:
         BadRequest: it is something else.
     """
     try:
-        body = json.loads(await read_text(request))
+        body = json.loads(await read_text(request, limit=limit))
     except (ValueError, RecursionError):
         raise BadRequest("The body is not JSON.") from None
     if not isinstance(body, dict):

@@ -16,7 +16,13 @@ _CHANGE_NOTHING = frozenset(
     }
 )
 _LOG_LEVELS = "/tools/log-level"
-_ARCHIVES = ("/archive", "/media", "/tools/create-archive", "/tools/create-media")
+_ARCHIVES = (
+    "/archive",
+    "/media",
+    "/tools/create-archive",
+    "/tools/create-media",
+    "/tools/create-media-extended",
+)
 """To make a ZIP archive of instances only reads them."""
 
 

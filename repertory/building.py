@@ -8,7 +8,7 @@ from repertory.maintags import NAMES
 from repertory.model import Compression, Level
 from repertory.storage.dicom import tag_name
 from repertory.storage.files import FileOptions
-from repertory.storage.index.policy import Overwriting, StorePolicy
+from repertory.storage.index.policy import Overwriting, StableAges, StorePolicy
 from repertory.storage.index.sqlite.engine import SqliteEngine
 from repertory.storage.main_tags import MainDicomTags
 from repertory.storage.resolving import resolve_tag
@@ -56,6 +56,19 @@ def store_policy_of(settings: Settings) -> StorePolicy:
         maximum_size=settings.maximum_storage_size << 20,
         maximum_patients=settings.maximum_patient_count,
         recycles=settings.maximum_storage_mode == "Recycle",
+        stable_ages=stable_ages_of(settings),
+    )
+
+
+def stable_ages_of(settings: Settings) -> StableAges:
+    """How long resources have to be quiet until they are stable."""
+    rules = settings.stable_ages
+    return StableAges(
+        # A program that embeds the archive may say 0, as a configuration of Orthanc's may.
+        default=settings.stable_age if settings.stable_age >= 1 else 60,
+        by_modality={word.strip().upper(): age for word, age in rules.modality.items()},
+        by_called_aet={title.strip(): age for title, age in rules.called_aet.items()},
+        by_remote_aet={title.strip(): age for title, age in rules.remote_aet.items()},
     )
 
 

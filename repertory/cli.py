@@ -8,6 +8,8 @@ import argparse
 import difflib
 import sys
 from collections.abc import Callable, Sequence
+from dataclasses import replace
+from functools import partial
 from importlib import import_module
 from pathlib import Path
 from typing import NoReturn
@@ -117,9 +119,7 @@ def _serve_parser() -> _Parser:
     parser.add_argument(
         "--config", metavar="FILE", help="write the default configuration ('-': print it) and end"
     )
-    parser.add_argument(
-        "--no-jobs", action="store_true", help="do not go on with jobs of the last time"
-    )
+    parser.add_argument("--no-jobs", action="store_true", help="discard the jobs of the last run")
     _add_log_options(parser)
     parser.add_argument(
         "--version",
@@ -188,12 +188,15 @@ def _serve(words: Sequence[str]) -> int:
         parser.error(f"there is no command or configuration file '{path}'{hint}")
     for switch in arguments.ignored:
         _say(f"repertory: {switch} has no effect here.")
-    return serve(arguments.configuration, lambda: _set_logs_up(arguments), _make_archive)
+    make_archive = partial(_make_archive, keeps_jobs=not arguments.no_jobs)
+    return serve(arguments.configuration, lambda: _set_logs_up(arguments), make_archive)
 
 
-def _make_archive(settings: Settings) -> Archive:
+def _make_archive(settings: Settings, *, keeps_jobs: bool = True) -> Archive:
     from repertory.service import Repertory  # noqa: PLC0415 - the other commands need no archive
 
+    if not keeps_jobs:
+        settings = replace(settings, save_jobs=False)
     return Repertory(settings, log_levels=logs)
 
 

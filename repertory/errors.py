@@ -14,7 +14,8 @@ RepertoryError
 │  ├─ FileLost, FileCorrupted
 │  ├─ IndexFailed, StorageFailed
 │  ├─ IndexBusy, ShuttingDown     nothing was done: a retry is safe
-│  └─ NoReplyInTime               perhaps done
+│  ├─ NoReplyInTime               perhaps done
+│  └─ JobCancelled                somebody wanted it so
 └─ CannotStart         the archive cannot open; the command line shows the message and ends
 
 ``str(error)`` is a sentence for whoever asked; a class's docstring is its default. It never holds
@@ -126,5 +127,20 @@ class NoReplyInTime(Failed):
     """No answer came in time; what was asked may have been done."""
 
 
+class JobCancelled(Failed):
+    """The job was cancelled."""
+
+
 class CannotStart(RepertoryError):
     """The archive cannot start."""
+
+
+def error_named(kind: str, message: str) -> RepertoryError:
+    """An error of the class of this name, as it was kept by name; ``Failed`` for any other."""
+    left: list[type[RepertoryError]] = [RepertoryError]
+    while left:
+        found = left.pop()
+        if found.__name__ == kind:
+            return found(message)
+        left.extend(found.__subclasses__())
+    return Failed(message)

@@ -1,8 +1,8 @@
-"""The words for what belongs to resources: their metadata and attachments, and their exports."""
+"""The words for what belongs to resources: metadata, attachments, exports, their stability."""
 
 from dataclasses import dataclass
 
-from repertory.model import Attachment, Identity, Level, ResourceId
+from repertory.model import Attachment, Identity, Level, ResourceId, ResourceRef
 
 FIRST_USER_NUMBER = 1024
 LAST_USER_NUMBER = 65535
@@ -76,3 +76,30 @@ class SliceOrder:
 
     is_volume: bool
     slices: tuple[tuple[ResourceId, int], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Unstable:
+    """A resource that received an instance lately.
+
+    ``activity`` is the number of its latest instance's arrival. It has been quiet since
+    ``quiet_since``, in seconds since the epoch, UTC, and is stable once that is more than
+    ``stable_age`` seconds ago.
+    """
+
+    level: Level
+    id: ResourceId
+    activity: int
+    quiet_since: float
+    stable_age: float
+
+
+@dataclass(frozen=True, slots=True)
+class Stabilized:
+    """The resources that became stable just now, and in how many seconds the next one will.
+
+    ``next_in`` is 0 where more wait for nothing but their turn, ``None`` where all are stable.
+    """
+
+    resources: tuple[ResourceRef, ...]
+    next_in: float | None

@@ -369,20 +369,6 @@ class ReleasedFile:
 
 
 @dataclass(frozen=True, slots=True)
-class Unstable:
-    """A resource that received an instance lately.
-
-    ``activity`` is the number of its latest instance's arrival: who declares the resource stable
-    says which it saw last. ``last_update`` is in seconds since the epoch, UTC.
-    """
-
-    level: Level
-    id: ResourceId
-    activity: int
-    last_update: float
-
-
-@dataclass(frozen=True, slots=True)
 class IndexDescription:
     """The index engine as shown by ``/system``.
 

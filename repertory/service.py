@@ -1,5 +1,6 @@
 """The archive as a whole: builds its parts from settings, starts its actors and stops them."""
 
+import os
 import threading
 from collections.abc import Callable
 from types import TracebackType
@@ -7,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Protocol, Self, TypeVar
 
 import structlog
 
+from repertory.actors.archiving import ArchiverActor
 from repertory.actors.base import RepertoryActor
 from repertory.actors.clock import Clock, SystemClock
 from repertory.actors.crew import ThreadCrew
@@ -15,6 +17,8 @@ from repertory.actors.finding import FindingRules
 from repertory.actors.index import IndexActor
 from repertory.actors.index_reader import IndexReaderActor
 from repertory.actors.integrity import IntegrityActor
+from repertory.actors.jobs import JOBS
+from repertory.actors.jobs.actor import JobsActor
 from repertory.actors.messages.base import Event, Question
 from repertory.actors.messages.system import ActorDied, CallIn
 from repertory.actors.reply import Reply
@@ -218,6 +222,7 @@ class Repertory:
         settings = self.settings
         main_tags = main_tags_of(settings)
         engine = engine_of(settings, main_tags)
+        policy = store_policy_of(settings)
         finding = FindingRules(
             main_tags=main_tags,
             case_sensitive_pn=settings.case_sensitive_pn,
@@ -229,7 +234,7 @@ class Repertory:
             board,
             IndexActor,
             engine=engine,
-            policy=store_policy_of(settings),
+            policy=policy,
             read_only=settings.read_only,
             log_exports=settings.log_exported_resources,
         )
@@ -245,8 +250,22 @@ class Repertory:
             store_dicom=settings.store_dicom,
             unpacking_limit=settings.maximum_request_body_size_mb << 20,
         )
+        self._put_on(
+            board,
+            ArchiverActor,
+            makers=ThreadCrew(settings.archive_threads, name="archiver"),
+            compressors=ThreadCrew(settings.archive_threads, name="compressor"),
+        )
+        jobs = {
+            "types": JOBS,
+            "concurrent": settings.concurrent_jobs or os.cpu_count() or 1,
+            "history_size": settings.jobs_history_size,
+            "keeps": settings.save_jobs,
+            "read_only": settings.read_only,
+        }
         if settings.read_only:
             self._put_on(board, IntegrityActor, read_only=True)
+            self._put_on(board, JobsActor, **jobs)
             return  # nobody works in the background: what waits, waits for a run that may write
         self._put_on(
             board,
@@ -254,8 +273,9 @@ class Repertory:
             throttle=settings.delayed_deletion.throttle_delay_ms / 1000,
             hold=RemovalHold(index_folder(settings) / HOLD_NAME),
         )
-        self._put_on(board, StabilityMonitorActor, stable_age=settings.stable_age)
+        self._put_on(board, StabilityMonitorActor, shortest_age=policy.stable_ages.shortest)
         self._put_on(board, IntegrityActor)
+        self._put_on(board, JobsActor, **jobs)
 
     def _put_on(self, board: Switchboard, actor: type[RepertoryActor], **parts: Any) -> None:
         ref = actor.start(board=board, **parts)

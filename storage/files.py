@@ -179,7 +179,14 @@ class Files:
 
     # Reading
 
-    def read(self, attachment: Attachment, start: int = 0, length: int | None = None) -> bytes:
+    def read(
+        self,
+        attachment: Attachment,
+        start: int = 0,
+        length: int | None = None,
+        *,
+        remember: bool = True,
+    ) -> bytes:
         """Bytes of the file as it was before it was compressed.
 
         Whoever asks for the pieces one after the other, from the beginning to the end, learns
@@ -201,7 +208,7 @@ class Files:
                 raise FileCorrupted
         else:
             content = self._read_on(attachment, start, length, md5)
-        if length == size:
+        if length == size and remember:
             self._cache.put(uuid, content)
         return content
 

@@ -52,6 +52,9 @@ class DescribeAttachment(Query[AttachmentDescription]):
 class ReadAttachment(Query[AttachmentContent]):
     """Uncompressed bytes of an attachment: from ``start``, at most ``length`` (``None``: all).
 
+    Who reads many files once says so by ``remember`` false: they do not drive others out of the
+    cache.
+
     Raises:
         UnknownResource: there is no such resource.
         UnknownItem: it has no such attachment.
@@ -65,6 +68,7 @@ class ReadAttachment(Query[AttachmentContent]):
     content_type: int = ContentType.DICOM
     start: int = 0
     length: int | None = None
+    remember: bool = True
 
 
 @message

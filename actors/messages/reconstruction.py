@@ -1,6 +1,6 @@
 """Reconstructing: what the index says of resources is made anew from their files."""
 
-from repertory.actors.messages.base import Command, message
+from repertory.actors.messages.base import Command, Query, message
 from repertory.model import (
     Attachment,
     Level,
@@ -50,6 +50,16 @@ class ReconstructArchive(Command[ReconstructionReport]):
     """``ReconstructResource`` for every study of the archive, one after the other."""
 
     rewrite_files: bool = False
+
+
+@message
+class FindNextSeries(Query[tuple[int, ResourceId] | None]):
+    """The series that arrived next after the one with the number ``after``, with its number.
+
+    0: the first of all. ``None`` where none comes after it. Numbers grow with arrival.
+    """
+
+    after: int
 
 
 @message

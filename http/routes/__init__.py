@@ -1,7 +1,9 @@
 """The routes: a module for each topic."""
 
 from repertory.http.routes import (
+    archives,
     attachments,
+    bulk,
     changes,
     changes_stream,
     explorer,
@@ -10,12 +12,14 @@ from repertory.http.routes import (
     find,
     instances,
     integrity,
+    jobs,
     labels,
     metadata,
     plugins,
     protection,
     reconstruction,
     resources,
+    stability,
     system,
     tags,
     tools,
@@ -41,5 +45,9 @@ ALL: tuple[Routes, ...] = (
     find.routes,
     tags.routes,
     integrity.routes,
+    archives.routes,
+    stability.routes,
+    jobs.routes,
+    bulk.routes,
 )
 """Every topic, in the order of the reference."""

@@ -17,8 +17,11 @@ from repertory.http import params
 from repertory.http.answers import answer, done, ready_answer
 from repertory.http.bodies import read_text
 from repertory.http.bridge import BOARD, ask
+from repertory.http.finding import Fields
+from repertory.http.jobs import Submission, submit
 from repertory.http.names import vocabulary
 from repertory.http.routing import Routes
+from repertory.jobs import Object
 from repertory.model import Level
 
 routes = Routes()
@@ -38,16 +41,26 @@ async def reconstruct_resource(request: web.Request, level: Level) -> web.Respon
     - `ReconstructFiles`: also store files anew that have not the form that new files get
       (`StorageCompression`); the DICOM in them stays as it is.
     - `LimitToThisLevelMainDicomTags`: read one instance, refresh the resource alone.
+    - `Asynchronous`, `Priority`, `UserData`: submit a job that does it, and answer `{ID, Path}`.
     """
     id_ = params.resource_id(request)
     options = await _options(request)
+    parameters: Object = {
+        "Level": level.word,
+        "ID": id_,
+        "ReconstructFiles": _switch(options, "ReconstructFiles"),
+        "LimitToThisLevelMainDicomTags": _switch(options, "LimitToThisLevelMainDicomTags"),
+    }
+    how = Submission(Fields(options))
+    if not how.synchronous:
+        return await submit(request, "Reconstruct", parameters, how)
     return await _reconstruct(
         request,
         ReconstructResource(
             level=level,
             id=id_,
-            rewrite_files=_switch(options, "ReconstructFiles"),
-            this_level_only=_switch(options, "LimitToThisLevelMainDicomTags"),
+            rewrite_files=parameters["ReconstructFiles"],
+            this_level_only=parameters["LimitToThisLevelMainDicomTags"],
         ),
     )
 
@@ -56,12 +69,15 @@ async def reconstruct_resource(request: web.Request, level: Level) -> web.Respon
 async def reconstruct_archive(request: web.Request) -> web.Response:
     """Reconstruct the whole archive; the answer comes when all is done.
 
-    - `ReconstructFiles`: as for one resource.
+    - `ReconstructFiles`, `Asynchronous`, `Priority`, `UserData`: as for one resource.
     """
     options = await _options(request)
-    return await _reconstruct(
-        request, ReconstructArchive(rewrite_files=_switch(options, "ReconstructFiles"))
-    )
+    rewrite_files = _switch(options, "ReconstructFiles")
+    how = Submission(Fields(options))
+    if not how.synchronous:
+        parameters = {"ReconstructFiles": rewrite_files}
+        return await submit(request, "Reconstruct", parameters, how)
+    return await _reconstruct(request, ReconstructArchive(rewrite_files=rewrite_files))
 
 
 @routes.post("/{level}/{id}/attachments/{name}/compress")

@@ -8,7 +8,7 @@ threads; both belong to the thread that opened them.
 from collections.abc import Collection, Sequence
 from typing import Any, Protocol
 
-from repertory.items import ExportPage, MetadataValue, Revision
+from repertory.items import ExportPage, MetadataValue, Revision, Unstable
 from repertory.model import (
     Attachment,
     ChangePage,
@@ -26,14 +26,15 @@ from repertory.model import (
     StoreReceipt,
     Summary,
     Totals,
-    Unstable,
 )
 from repertory.storage.index.base_integrity import IntegrityReader, IntegrityWriter
+from repertory.storage.index.base_jobs import JobsReader, JobsWriter
+from repertory.storage.index.base_stability import StabilityWriter
 from repertory.storage.index.policy import StorePolicy
 from repertory.storage.searching import Candidate, Search, Wanted
 
 
-class IndexReader(IntegrityReader, Protocol):
+class IndexReader(IntegrityReader, JobsReader, Protocol):
     """Answers questions about the last committed state. Each call sees one consistent state.
 
     Raises (all methods):
@@ -128,8 +129,8 @@ class IndexReader(IntegrityReader, Protocol):
     def describe_last_export(self) -> ExportPage:
         """The newest export alone."""
 
-    def list_unstable(self) -> tuple[Unstable, ...]:
-        """The resources that are not stable, the longest quiet first."""
+    def list_unstable(self, limit: int = 0) -> tuple[Unstable, ...]:
+        """The resources that are not stable, those due first first, at most ``limit``; 0: all."""
 
     def describe_unstable(self, level: Level, id_: ResourceId) -> Unstable | None:
         """One of them; ``None`` where it is gone, stable, or an instance."""
@@ -173,7 +174,7 @@ class IndexReader(IntegrityReader, Protocol):
         """
 
 
-class IndexWriter(IntegrityWriter, Protocol):
+class IndexWriter(IntegrityWriter, StabilityWriter, JobsWriter, Protocol):
     """Changes the index. The caller groups changes: ``begin``, any number of them, ``commit``.
 
     A change that is refused has left no trace, and the changes before it in the group stand.
@@ -216,13 +217,15 @@ class IndexWriter(IntegrityWriter, Protocol):
         now: float,
         policy: StorePolicy = ...,
         release_duplicate: bool = True,
+        moment: float | None = None,
     ) -> StoreReceipt:
         """Enter an instance with the parents that it lacks, its attachment and its changes.
 
         An instance that is there already is left as it is, and ``attachment`` is released unless
         ``release_duplicate`` is false: then the receipt tells which file it has (``stored``). Or
         it is overwritten, as ``policy`` has it, and its old file is released.
-        Marks the parents unstable and brings their LastUpdate up to date. Logs NewInstance,
+        Marks the parents unstable, quiet since ``moment`` (or ``now``) and for as long as
+        ``policy`` has it, and brings their LastUpdate up to date. Logs NewInstance,
         NewSeries, NewStudy, NewPatient as they apply, and CompletedSeries.
 
         Raises:
@@ -275,9 +278,6 @@ class IndexWriter(IntegrityWriter, Protocol):
 
     def release(self, attachment: Attachment) -> None:
         """List a file that no resource owns as waiting to be removed."""
-
-    def declare_stable(self, resource: Unstable, now: float) -> bool:
-        """Mark it stable and log the change, unless it is gone, stable, or had news since."""
 
     def forget_released(self, numbers: Sequence[int]) -> None:
         """These files are removed; to forget one twice does no harm."""

@@ -5,7 +5,7 @@ from types import TracebackType
 from typing import Any
 
 from repertory.integrity import Damage, DamageMark, IndexedFile, Recount, WrongCounter
-from repertory.items import ExportPage, MetadataValue, Revision
+from repertory.items import ExportPage, MetadataValue, Revision, Unstable
 from repertory.model import (
     Attachment,
     ChangePage,
@@ -18,9 +18,9 @@ from repertory.model import (
     ResourceRef,
     ResourceStatistics,
     Totals,
-    Unstable,
 )
 from repertory.storage.index.database import Database
+from repertory.storage.index.jobs import DatabaseJobsReader
 from repertory.storage.index.operations import (
     annotating,
     attaching,
@@ -60,7 +60,7 @@ class _OneState:
         self._db.rollback()
 
 
-class DatabaseReader:
+class DatabaseReader(DatabaseJobsReader):
     """An ``IndexReader``.
 
     ``engine`` is the name that the index goes by; ``identifier`` overrides the one it keeps.
@@ -161,10 +161,10 @@ class DatabaseReader:
         with self._state as db:
             return changes.describe_last_change(db, deletions=deletions)
 
-    def list_unstable(self) -> tuple[Unstable, ...]:
-        """The resources that are not stable, the longest quiet first."""
+    def list_unstable(self, limit: int = 0) -> tuple[Unstable, ...]:
+        """The resources that are not stable, those due first first, at most ``limit``; 0: all."""
         with self._state as db:
-            return stability.list_unstable(db)
+            return stability.list_unstable(db, limit)
 
     def describe_unstable(self, level: Level, id_: ResourceId) -> Unstable | None:
         """One of them; ``None`` where it is gone, stable, or an instance."""

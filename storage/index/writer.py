@@ -8,7 +8,7 @@ import structlog
 
 from repertory.errors import ArchiveFull, Failed, IndexFailed, LimitReached
 from repertory.integrity import Damage, IndexedFile
-from repertory.items import MetadataValue, Revision
+from repertory.items import MetadataValue, Revision, Stabilized
 from repertory.model import (
     Attachment,
     DeletionReceipt,
@@ -19,9 +19,9 @@ from repertory.model import (
     ResourceRef,
     StoreReceipt,
     Summary,
-    Unstable,
 )
 from repertory.storage.index.database import Database
+from repertory.storage.index.jobs import DatabaseJobsWriter
 from repertory.storage.index.operations import (
     annotating,
     attaching,
@@ -47,7 +47,7 @@ log = structlog.get_logger(__name__)
 T = TypeVar("T")
 
 
-class DatabaseWriter:
+class DatabaseWriter(DatabaseJobsWriter):
     """An ``IndexWriter``.
 
     Operations refuse before their first write, so that a refusal needs no savepoint; an error
@@ -114,9 +114,10 @@ class DatabaseWriter:
         now: float,
         policy: StorePolicy = StorePolicy(),  # noqa: B008 - frozen
         release_duplicate: bool = True,
+        moment: float | None = None,
     ) -> StoreReceipt:
         """Enter an instance with the parents that it lacks, its attachment and its changes."""
-        record = partial(self._recorder.record, release_duplicate=release_duplicate)
+        record = partial(self._recorder.record, release_duplicate=release_duplicate, moment=moment)
         return self._change(record, ids, summary, attachment, origin, policy, now)
 
     def delete_resource(self, level: Level, id_: ResourceId, now: float) -> DeletionReceipt:
@@ -129,9 +130,35 @@ class DatabaseWriter:
         """List a file that no resource owns as waiting to be removed."""
         self._change(self._group.release, attachment)
 
-    def declare_stable(self, resource: Unstable, now: float) -> bool:
-        """Mark it stable and log the change, unless it is gone, stable, or had news since."""
+    def declare_due(self, moment: float, limit: int, now: float) -> Stabilized:
+        """Mark stable what was quiet for long enough, and log it."""
+        return self._change(stability.declare_due, self._db, self._group, moment, limit, now)
+
+    def declare_stable(self, level: Level, id_: ResourceId, now: float) -> bool:
+        """Mark a resource stable and log it; whether it was not stable."""
+        resource = ResourceRef(level, id_)
         return self._change(stability.declare_stable, self._db, self._group, resource, now)
+
+    def declare_unstable(
+        self, level: Level, id_: ResourceId, moment: float, longest: float
+    ) -> bool:
+        """Let a resource be quiet since ``moment``; whether it was stable."""
+        return self._change(
+            stability.declare_unstable,
+            self._db,
+            self._group,
+            ResourceRef(level, id_),
+            moment,
+            longest,
+        )
+
+    def limit_periods(self, moment: float, longest: float) -> int:
+        """Let nothing wait for longer than ``longest`` from now on; how much would have."""
+        return self._change(stability.limit_periods, self._db, self._group, moment, longest)
+
+    def shift_periods(self, seconds: float) -> None:
+        """Move the periods of all that is not stable."""
+        self._change(stability.shift_periods, self._db, self._group, seconds)
 
     def forget_released(self, numbers: Sequence[int]) -> None:
         """These files are removed."""

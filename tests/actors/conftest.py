@@ -6,6 +6,8 @@ from repertory.actors.crew import InlineCrew
 from repertory.actors.deletion_queue import DeletionQueueActor
 from repertory.actors.index import IndexActor
 from repertory.actors.index_reader import IndexReaderActor
+from repertory.actors.jobs import JOBS
+from repertory.actors.jobs.actor import JobsActor
 from repertory.actors.stability_monitor import StabilityMonitorActor
 from repertory.actors.storage import StorageActor
 from repertory.storage.areas import FilesystemArea
@@ -21,11 +23,11 @@ class Archive:
 
     def __init__(self, folder):
         self.folder = folder
-        self.stable_age = 60
         self.policy = StorePolicy()
         self.options = FileOptions()
         self.log_exports = False
         self.store_dicom = True
+        self.jobs = {"types": JOBS}
         self.stage = None
         self.restart()
 
@@ -52,7 +54,8 @@ class Archive:
                 },
             ),
             (DeletionQueueActor, {}),
-            (StabilityMonitorActor, {"stable_age": self.stable_age}),
+            (StabilityMonitorActor, {"shortest_age": self.policy.stable_ages.shortest}),
+            (JobsActor, self.jobs),
         ]
         self.refs = {
             actor: self.stage.put_on(actor, **parts)

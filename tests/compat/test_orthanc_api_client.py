@@ -184,3 +184,18 @@ def test_it_finds_labels_and_annotates(client, files):
             study.orthanc_id, "1024", "third", match_revision=revision
         )
     assert client.studies.get_string_metadata(study.orthanc_id, "1024") == "second"
+
+
+def test_it_follows_jobs(client, files):
+    for content in files:
+        client.upload(content)
+    body = {"Resources": client.studies.get_all_ids(), "Asynchronous": True}
+    answer = client.post("tools/bulk-delete", json=body).json()
+
+    job = client.jobs.get(answer["ID"])
+    assert job.wait_completed(timeout=10, polling_interval=0.02)
+    assert job.info.status == orthanc_api_client.JobStatus.SUCCESS
+    assert job.info.type == "BulkDelete"
+    assert job.content["DeletedResourcesCount"] == 1
+    with pytest.raises(exceptions.ResourceNotFound):
+        client.jobs.get("nonsense").refresh()

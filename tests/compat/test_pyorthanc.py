@@ -137,3 +137,33 @@ def test_it_works_from_a_coroutine_too(empty, files):
             return list(contents)
 
     assert asyncio.run(ask()) == files
+
+
+def test_a_job_is_followed_to_its_end(client, files):
+    for content in files:
+        client.post_instances(content)
+    body = {"Resources": client.get_studies(), "Asynchronous": True, "Priority": 4}
+    job = pyorthanc.Job(client.post_tools_bulk_delete(body)["ID"], client)
+    job.wait_until_completion(time_interval=0.02)
+
+    assert job.state.value == "Success"
+    assert (job.type, job.priority, job.progress) == ("BulkDelete", 4, 100)
+    assert job.content["DeletedResourcesCount"] == 1
+    assert job.error.value == 0
+    assert job.error_details == ""
+    assert job.creation_time <= job.completion_time <= job.timestamp
+    assert job.effective_runtime >= 0
+    assert job.id_ in client.get_jobs()
+    assert client.get_jobs(params={"expand": True})[0]["Type"] == "BulkDelete"
+    with pytest.raises(httpx.HTTPError, match="400"):
+        client.post_jobs_id_resume(job.id_)
+    client.post_jobs_id_cancel(job.id_)
+    assert job.state.value == "Success"
+    assert client.get_studies() == []
+
+
+def test_many_are_deleted_at_once(client, files):
+    ids = [client.post_instances(content)["ID"] for content in files]
+    client.post_tools_bulk_delete({"Resources": [*ids[1:], "nonsense"]})
+
+    assert client.get_instances() == ids[:1]

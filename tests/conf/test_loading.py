@@ -3,6 +3,7 @@ from pathlib import Path
 
 import pytest
 
+from repertory.building import stable_ages_of
 from repertory.conf.loading import load_settings, read_settings
 from repertory.conf.problems import InvalidSettings
 from repertory.conf.settings import Settings
@@ -203,6 +204,43 @@ def test_everything_that_is_wrong_is_said_at_once(tmp_path):
         ]
     )
     assert all(str(problem) in str(caught.value) for problem in caught.value.problems)
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ('{"Modality" : {"CT" : 0}}', "Modality must be 1 second or more for CT"),
+        ('{"Modality" : {"CT" : "30"}}', "Modality.CT must be a whole number"),
+        ('{"Modality" : {"CT" : 30, "ct " : 40}}', "Modality must not name CT twice"),
+        ('{"Modality" : {" " : 30}}', "Modality must have names of 1 to 16 characters"),
+        ('{"RemoteAet" : {"A" : 30, "A " : 30}}', "RemoteAet must not name A twice"),
+        ('{"CalledAet" : {"ABCDEFGHIJKLMNOPQ" : 30}}', "CalledAet must have names of 1 to 16"),
+        ('{"CalledAet" : 30}', "CalledAet must be an object in braces"),
+    ],
+)
+def test_stable_ages_that_make_no_sense_are_refused(tmp_path, text, problem):
+    write(tmp_path, a=f'{{"StableAges" : {text}}}')
+
+    (found,) = problems_of(tmp_path)
+    assert f"StableAges.{problem}" in found
+
+
+def test_stable_ages_are_read_by_modality_and_by_title(tmp_path):
+    write(
+        tmp_path, a='{"StableAges" : {"Modality" : {"ct" : 30}, "RemoteAet" : {"a" : 5, "A" : 6}}}'
+    )
+    loaded = read_settings(tmp_path)
+
+    ages = stable_ages_of(loaded.settings)
+    assert (ages.shortest, ages.longest, ages.default) == (5, 60, 60)
+    assert (ages.by_modality, ages.by_remote_aet) == ({"CT": 30}, {"a": 5, "A": 6})
+    assert "StableAges names application entity titles" in warnings_of(tmp_path)[0]
+
+
+@pytest.mark.parametrize("age", [0, -5])
+def test_a_stable_age_below_1_is_60_as_in_orthanc(tmp_path, age):
+    assert stable_ages_of(Settings(stable_age=age)).default == 60
+    assert stable_ages_of(Settings(stable_age=1)).default == 1
 
 
 def test_what_must_be_a_section_is_one(tmp_path):

@@ -11,6 +11,7 @@ import pytest
 WORDS = (
     "repertory.criteria",
     "repertory.integrity",
+    "repertory.jobs",
     "repertory.maintags",
     "repertory.version",
 )
@@ -23,6 +24,7 @@ MAY_IMPORT = {
     "repertory.maintags": (),
     "repertory.criteria": ("repertory.model",),
     "repertory.integrity": ("repertory.model",),
+    "repertory.jobs": ("repertory.model",),
     "repertory.conf": (),
     "repertory.storage": (
         "repertory.model",
@@ -36,6 +38,7 @@ MAY_IMPORT = {
         "repertory.items",
         "repertory.criteria",
         "repertory.integrity",
+        "repertory.jobs",
     ),
     "repertory.actors": (
         "repertory.storage",

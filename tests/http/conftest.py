@@ -217,9 +217,9 @@ def whole(tmp_path):
     """Start a whole archive with some settings; gives a client, which knows the archive."""
     started = []
 
-    def start(**options):
+    def start(*, clock=None, **options):
         settings = Settings(http_port=0, storage_directory=str(tmp_path / "archive"), **options)
-        running = Repertory(settings)
+        running = Repertory(settings, clock=clock)
         running.start()
         client = Client(running)
         client.archive = running

@@ -12,6 +12,8 @@ WRITES = [
     "POST /tools/reconstruct",
     "POST /{level}/{id}/attachments/{name}/compress",
     "POST /{level}/{id}/attachments/{name}/uncompress",
+    "POST /{level}/{id}/stable",
+    "POST /{level}/{id}/unstable",
 ]
 
 

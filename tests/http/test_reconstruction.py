@@ -3,6 +3,7 @@ import json
 import pytest
 
 from repertory.actors.messages.attachments import RecompressAttachment
+from repertory.actors.messages.jobs import SubmitJob
 from repertory.actors.messages.reconstruction import (
     ReconstructArchive,
     ReconstructionFailure,
@@ -114,3 +115,28 @@ def test_what_the_archive_refuses_is_answered(archive, client, error, status):
     archive.plays(RecompressAttachment, error)
 
     assert client("POST", f"/instances/{ID}/attachments/dicom/compress").status == status
+
+
+@pytest.mark.parametrize("fields", [{"Asynchronous": True}, {"Synchronous": False}])
+def test_a_job_is_submitted_where_nobody_waits(archive, client, fields):
+    archive.plays(SubmitJob, "a-job")
+    body = json.dumps({"ReconstructFiles": True, "Priority": 2} | fields)
+    response = client("POST", f"/studies/{ID}/reconstruct", body)
+    client("POST", "/tools/reconstruct", body)
+
+    assert json.loads(response.content) == {"ID": "a-job", "Path": "/jobs/a-job"}
+    one, whole = archive.heard(SubmitJob)
+    assert (one.type, one.priority) == ("Reconstruct", 2)
+    assert one.parameters == {
+        "Level": "Study",
+        "ID": ID,
+        "ReconstructFiles": True,
+        "LimitToThisLevelMainDicomTags": False,
+    }
+    assert whole.parameters == {"ReconstructFiles": True}
+
+
+@pytest.mark.parametrize("fields", [{"Asynchronous": "yes"}, {"Priority": "high"}])
+def test_a_submission_that_makes_no_sense_is_refused(archive, client, fields):
+    assert client("POST", f"/studies/{ID}/reconstruct", json.dumps(fields)).status == 400
+    assert archive.said == []

@@ -1,46 +1,29 @@
-import json
 import os
 import random
 import sqlite3
 import threading
-from concurrent.futures import ThreadPoolExecutor
+import time
 from contextlib import closing
-from http.client import HTTPException
 
+import pytest
+
+from repertory.testing.crashing import LOADS, OPTIONS, Ledger, at_once, changes, crash
 from repertory.testing.files import make_dicom, make_study, write_large_dicom
 from repertory.testing.server import ServerProcess, until
 
-WORKERS = 8
+CRASHES = int(os.environ.get("REPERTORY_CRASHES", "0"))
+"""How often to kill a server under each load; by default twice, under all of them at once."""
+
+SECONDS = float(os.environ.get("REPERTORY_CRASH_SECONDS", "300"))
+"""After how many seconds no more is begun with each of them."""
+
+SEED = os.environ.get("REPERTORY_TEST_SEED")
+STABLE = ("StableSeries", "StableStudy", "StablePatient")
 
 
-class Uploads:
-    """Files that several clients send at once, each again and again until the server is gone."""
-
-    def __init__(self, server):
-        self.server = server
-        self.answered = {}
-        self.count = 0
-        self.enough = threading.Event()
-
-    def run(self):
-        with ThreadPoolExecutor(WORKERS) as pool:
-            list(pool.map(self._send, range(WORKERS)))
-
-    def _send(self, number):
-        with closing(self.server.connect()) as connection:
-            while True:
-                content = make_dicom(patient_id=f"P{number}", size=20_000)
-                try:
-                    connection.request("POST", "/instances", content)
-                    response = connection.getresponse()
-                    answer = response.read()
-                except (HTTPException, OSError):
-                    return
-                assert response.status == 200, answer
-                self.answered[answer] = content
-                self.count += 1
-                if self.count >= 10:
-                    self.enough.set()
+@pytest.fixture
+def chance():
+    return random.Random(SEED)
 
 
 def indexed(server):
@@ -55,36 +38,59 @@ def assert_sound(server):
         assert database.execute("PRAGMA foreign_key_check").fetchall() == []
 
 
-def test_what_was_answered_survives_kill_9_in_the_middle_of_uploads(server):
-    chance = random.Random(os.environ.get("REPERTORY_TEST_SEED"))
-    known = {}
-    orphans = 0
+@pytest.mark.parametrize("load", ["all at once", *(LOADS if CRASHES else ())])
+def test_what_was_answered_survives_kill_9_at_any_moment(serve, chance, load):
+    server = serve(**{**OPTIONS, "OverwriteInstances": load != "ingest"})
+    ledger = Ledger(chance.random())
+    end = time.monotonic() + SECONDS
 
-    for _ in range(4):
-        uploads = Uploads(server)
-        crowd = threading.Thread(target=uploads.run)
-        crowd.start()
-        assert uploads.enough.wait(20)
-        threading.Event().wait(chance.uniform(0.0, 0.25))
-        server.kill()
-        crowd.join()
-        server.start()
-
-        known |= {json.loads(answer)["ID"]: body for answer, body in uploads.answered.items()}
-        there = indexed(server)
-        assert known.keys() <= there.keys()
-        assert set(there.values()) <= server.files()
-        # A file without a row: at most those that were in flight at each kill.
-        before, orphans = orphans, len(server.files()) - len(there)
-        assert orphans - before <= WORKERS
+    for number in range(CRASHES or 2):
+        crash(server, ledger, LOADS.get(load, at_once), after=chance.uniform(0.0, 0.4))
         assert server.staged() == set()
+        ledger.check(server, sample=100)
+        ledger.check_events(server)
+        if number and time.monotonic() > end:
+            break
 
-    for id_, content in known.items():
-        assert server.get(f"/instances/{id_}/file").content == content
-    totals = server.get("/statistics").json
-    assert totals["CountInstances"] == len(there)
+    ledger.check(server)
+    ledger.check_files(server)
+    if CRASHES:
+        quiet = time.monotonic() + 4
+        until(lambda: time.monotonic() > quiet)
+        ledger.check_events(server, is_quiet=True)
     assert server.stop() == 0
     assert_sound(server)
+
+
+def stable_changes(server):
+    return [
+        (one["ChangeType"], one["ID"]) for one in changes(server) if one["ChangeType"] in STABLE
+    ]
+
+
+def test_what_waits_to_be_stable_when_the_server_is_killed_is_declared_once(serve, chance):
+    server = serve(StableAge=1)
+    begun = time.monotonic()
+    for number in range(12):
+        assert server.post("/instances", make_dicom(patient_id=f"P{number}")).status == 200
+        until(lambda number=number: time.monotonic() > begun + 0.05 * number)
+    # They fall due from now on, one after the other, while the server comes and goes.
+    for number in range(CRASHES or 2):
+        for place in range(5):
+            content = make_dicom(patient_id=f"{number} {place}")
+            assert server.post("/instances", content).status == 200
+        threading.Event().wait(chance.uniform(0.0, 0.4))
+        server.kill()
+        server.start()
+    paths = {"StableSeries": "/series", "StableStudy": "/studies", "StablePatient": "/patients"}
+    expected = [(word, id_) for word, path in paths.items() for id_ in server.get(path).json]
+    assert len(expected) == 3 * (12 + 5 * (CRASHES or 2))
+    until(lambda: len(stable_changes(server)) >= len(expected))
+    server.kill()
+    server.start()
+
+    assert sorted(stable_changes(server)) == sorted(expected)
+    assert all(study["IsStable"] for study in server.get("/studies?expand").json)
 
 
 def test_a_large_upload_cut_by_kill_9_leaves_nothing_half_written(serve, tmp_path):
@@ -117,7 +123,7 @@ def test_released_files_and_no_others_go_after_kill_9_while_they_are_removed(ser
     keep = {uuid for id_, uuid in indexed(server).items() if id_ in kept}
 
     assert server.delete(f"/studies/{doomed[0]['ParentStudy']}").status == 200
-    for left in (50, 40, 25):
+    for left in (45, 25):
         until(lambda left=left: len(server.files() - keep) <= left)
         server.kill()
         assert server.files() >= keep

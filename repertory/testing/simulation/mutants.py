@@ -18,12 +18,12 @@ from repertory.actors.messages.attachments import (
     RemoveAttachment,
     RemoveReleased,
 )
-from repertory.actors.messages.instances import InstanceStored
 from repertory.actors.messages.resources import DeleteResource
 from repertory.actors.reply import Reply
 from repertory.actors.stability_monitor import StabilityMonitorActor
 from repertory.actors.storage import StorageActor
 from repertory.errors import RepertoryError
+from repertory.items import Stabilized
 from repertory.model import (
     Attachment,
     DeletionReceipt,
@@ -32,12 +32,11 @@ from repertory.model import (
     ResourceId,
     StoreReceipt,
     Summary,
-    Unstable,
 )
 from repertory.storage.areas.filesystem import FilesystemArea
 from repertory.storage.index.operations import deleting
 from repertory.storage.index.writer import DatabaseWriter
-from repertory.testing.simulation.world import Parts
+from repertory.testing.simulation.world import STABLE_AGE, Parts
 
 
 class ForgetsBeforeRemoval(DeletionQueueActor):
@@ -131,37 +130,35 @@ class ForgetsTimers(StabilityMonitorActor):
         """Know nothing."""
 
 
-class StableEarly(StabilityMonitorActor):
-    """Does not begin to wait anew when another instance comes."""
-
-    @handles(InstanceStored)
-    def instance_stored(self, event: InstanceStored) -> None:
-        """Keep the first time of a series."""
-        key = (Level.SERIES, event.ids.series)
-        before = self._waiting.get(key)
-        super().instance_stored(event)
-        if before is not None:
-            self._waiting[key] = (event.activity, before[1])
-            self._waiting.move_to_end(key, last=False)
-
-
 class DropsFailedTimers(StabilityMonitorActor):
-    """Does not try again what the index could not declare stable."""
+    """Does not look again when the index could not declare anything stable."""
 
-    def _note_failure(self, resource: Unstable, reply: Reply[bool]) -> None:
-        pass
+    def _note(self, reply: Reply[Stabilized]) -> None:
+        if reply.error is None:
+            super()._note(reply)
+
+
+class StableEarly(DatabaseWriter):
+    """Does not wait for as long as it should."""
+
+    def declare_due(self, moment: float, limit: int, now: float) -> Stabilized:
+        """Take it for later than it is."""
+        return super().declare_due(moment + STABLE_AGE / 2, limit, now)
 
 
 class StableTwice(DatabaseWriter):
     """Logs that a resource is stable, and does not note it."""
 
-    def declare_stable(self, resource: Unstable, now: float) -> bool:
-        """Leave the resource unstable."""
-        declared = super().declare_stable(resource, now)
-        self._db.execute(
-            "UPDATE tallies SET unstable_at = last_update WHERE activity = ?", (resource.activity,)
-        )
-        return declared
+    def declare_due(self, moment: float, limit: int, now: float) -> Stabilized:
+        """Leave resources unstable."""
+        done = super().declare_due(moment, limit, now)
+        for one in done.resources:
+            self._db.execute(
+                "UPDATE tallies SET unstable_at = last_update"
+                " WHERE resource = (SELECT id FROM resources WHERE public_id = ? AND level = ?)",
+                (bytes.fromhex(one.id.replace("-", "")), int(one.level)),
+            )
+        return done
 
 
 class ReleasesLater(DatabaseWriter):
@@ -296,7 +293,7 @@ MUTANTS: dict[str, Callable[[], Parts]] = {
     "forgets who waits": lambda: _acting(IndexActor, ForgetsWhoWaits),
     "waits upwards": lambda: _acting(IndexActor, WaitsUpwards),
     "forgets timers": lambda: _acting(StabilityMonitorActor, ForgetsTimers),
-    "stable early": lambda: _acting(StabilityMonitorActor, StableEarly),
+    "stable early": lambda: Parts(writer=StableEarly),
     "drops failed timers": lambda: _acting(StabilityMonitorActor, DropsFailedTimers),
     "stable twice": lambda: Parts(writer=StableTwice),
     "releases later": lambda: Parts(writer=ReleasesLater),

@@ -23,15 +23,17 @@ INSERT_CHANGE = "INSERT INTO changes (seq, type, resource, date) VALUES (?, ?, ?
 INSERT_RELEASED = "INSERT INTO released (uuid, content_type, size) VALUES (?, ?, ?)"
 INSERT_TALLY = (
     "INSERT INTO tallies (studies, series, instances, disk_size, uncompressed_size,"
-    " dicom_disk_size, dicom_uncompressed_size, last_update, activity, unstable_at, resource)"
-    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+    " dicom_disk_size, dicom_uncompressed_size, last_update, activity, stable_age, unstable_at,"
+    " resource) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 )
 UPDATE_TALLY = (
     "UPDATE tallies SET studies = studies + ?, series = series + ?, instances = instances + ?,"
     " disk_size = disk_size + ?, uncompressed_size = uncompressed_size + ?,"
     " dicom_disk_size = dicom_disk_size + ?,"
     " dicom_uncompressed_size = dicom_uncompressed_size + ?,"
-    " last_update = ?, activity = ?, unstable_at = ? WHERE resource = ?"
+    " last_update = ?, activity = ?,"
+    " stable_age = CASE WHEN unstable_at IS NULL OR stable_age < ? THEN ? ELSE stable_age END,"
+    " unstable_at = ? WHERE resource = ?"
 )
 UPDATE_TOTALS = (
     "UPDATE totals SET patients = patients + ?, studies = studies + ?, series = series + ?,"
@@ -64,10 +66,15 @@ class Lineage:
 
 
 class News:
-    """What came into one series during a group."""
+    """What came into one series during a group.
+
+    ``at`` and ``quiet_since`` are when the last instance came: on the wall clock, and on the
+    timeline of ``tallies.unstable_at``. ``age`` is the longest StableAge of those that came.
+    """
 
     __slots__ = (
         "activity",
+        "age",
         "at",
         "disk_size",
         "instances",
@@ -75,6 +82,7 @@ class News:
         "new_patient",
         "new_series",
         "new_study",
+        "quiet_since",
         "uncompressed_size",
     )
 
@@ -87,7 +95,9 @@ class News:
         self.disk_size = 0
         self.uncompressed_size = 0
         self.activity = 0
+        self.age = 0.0
         self.at = 0.0
+        self.quiet_since = 0.0
 
 
 class Tally:
@@ -95,10 +105,12 @@ class Tally:
 
     __slots__ = (
         "activity",
+        "age",
         "at",
         "disk_size",
         "instances",
         "new",
+        "quiet_since",
         "series",
         "studies",
         "uncompressed_size",
@@ -112,7 +124,9 @@ class Tally:
         self.disk_size = 0
         self.uncompressed_size = 0
         self.activity = 0
+        self.age = 0.0
         self.at = 0.0
+        self.quiet_since = 0.0
 
     def add(self, news: News, *, new: bool) -> None:
         """Add what came into a series that is this resource or lies below it."""
@@ -120,12 +134,15 @@ class Tally:
         self.instances += news.instances
         self.disk_size += news.disk_size
         self.uncompressed_size += news.uncompressed_size
+        self.age = max(self.age, news.age)
         if news.activity > self.activity:
             self.activity = news.activity
             self.at = news.at
+            self.quiet_since = news.quiet_since
 
     def values(self, resource: int) -> tuple[int | float, ...]:
-        """The values of ``INSERT_TALLY`` and ``UPDATE_TALLY``."""
+        """The values of ``INSERT_TALLY``, and of ``UPDATE_TALLY``, which compares the age first."""
+        age = (self.age,) if self.new else (self.age, self.age)
         return (
             self.studies,
             self.series,
@@ -137,7 +154,8 @@ class Tally:
             self.uncompressed_size,
             self.at,
             self.activity,
-            self.at,
+            *age,
+            self.quiet_since,
             resource,
         )
 

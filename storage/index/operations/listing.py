@@ -10,6 +10,8 @@ FIND = "SELECT id, parent, public_id FROM resources WHERE public_id = ? AND leve
 FIND_BY_NUMBER = "SELECT id, parent, public_id FROM resources WHERE id = ?"
 LIST = "SELECT id, public_id FROM resources WHERE level = ? ORDER BY id LIMIT ? OFFSET ?"
 
+LIST_AFTER = "SELECT id, public_id FROM resources WHERE level = ? AND id > ? ORDER BY id LIMIT 1"
+
 # By the number of levels between.
 LIST_GRANDCHILDREN = (
     "SELECT low.id, low.public_id FROM resources AS top"
@@ -50,6 +52,12 @@ def list_page(db: Database, level: Level, since: int, limit: int) -> list[Row]:
     """Number and digest of the resources of a level, in order of arrival; 0 is no limit."""
     bound = min(limit, LARGEST) if limit > 0 else LARGEST
     return db.all(LIST, (int(level), bound, min(max(since, 0), LARGEST)))
+
+
+def find_after(db: Database, level: Level, after: int) -> tuple[int, ResourceId] | None:
+    """The resource that arrived next after the one with this number, with its own number."""
+    row = db.one(LIST_AFTER, (int(level), after))
+    return None if row is None else (row[0], unpack_id(row[1]))
 
 
 def list_below(db: Database, level: Level, id_: ResourceId, at: Level) -> list[Row]:

@@ -78,10 +78,12 @@ class Recorder:
         now: float,
         *,
         release_duplicate: bool = True,
+        moment: float | None = None,
     ) -> StoreReceipt:
         """Enter an instance, with the parents that it lacks.
 
         The file of one that is there already is released, unless the caller looks after it.
+        Its parents are quiet since ``moment``, or since ``now``.
 
         Raises:
             BadParameter: something cannot be kept as it is; nothing was written.
@@ -108,9 +110,11 @@ class Recorder:
                     return self._leave(ids, digest, attachment, release=release_duplicate)
                 if not self._overwriter.wants(known[0], attachment, policy):
                     return self._leave(ids, digest, attachment, release=release_duplicate)
-                return self._overwrite(
+                receipt = self._overwrite(
                     known[0], lineage, ids, summary, attachment, origin, policy, now
                 )
+                self._restart_period(lineage, policy.stable_ages.of(summary, origin), moment)
+                return receipt
         plan = None
         if lineage is None:
             plan = plan_parents(self._db, ids, summary, origin, self._signatures)
@@ -140,6 +144,7 @@ class Recorder:
             news.uncompressed_size += attachment.uncompressed_size
         news.activity = number
         news.at = now
+        self._restart_period(lineage, policy.stable_ages.of(summary, origin), moment)
         group.log(ChangeType.NEW_INSTANCE, number, now)
         if lineage.fresh:
             self._log_parents(lineage, now)
@@ -172,6 +177,11 @@ class Recorder:
             recycled=recycled,
             overwritten=True,
         )
+
+    def _restart_period(self, lineage: Lineage, age: float, moment: float | None) -> None:
+        news = self._group.news_of(lineage)
+        news.age = max(news.age, age)
+        news.quiet_since = news.at if moment is None else moment
 
     def _leave(
         self, ids: ResourceIds, digest: bytes, attachment: Attachment | None, *, release: bool

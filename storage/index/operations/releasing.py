@@ -29,7 +29,7 @@ def count_released(db: Database) -> int:
 
 
 def find_attachments(db: Database, uuids: Sequence[str]) -> frozenset[str]:
-    """Which of these files belong to a resource.
+    """Which of these files belong to a resource, or to a job.
 
     Only a start after a crash asks, for a few files: an index on the names would cost every
     ingest more than this costs in all.
@@ -40,8 +40,9 @@ def find_attachments(db: Database, uuids: Sequence[str]) -> frozenset[str]:
     for first in range(0, len(names), _AT_ONCE):
         some = names[first : first + _AT_ONCE]
         marks = ", ".join("?" * len(some))
-        rows = db.all(f"SELECT uuid FROM attachments WHERE uuid IN ({marks})", some)  # noqa: S608
-        known.update(unpack_uuid(uuid) for (uuid,) in rows)
+        for table in ("attachments", "job_outputs"):
+            rows = db.all(f"SELECT uuid FROM {table} WHERE uuid IN ({marks})", some)  # noqa: S608
+            known.update(unpack_uuid(uuid) for (uuid,) in rows)
     return frozenset(known)
 
 

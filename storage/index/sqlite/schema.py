@@ -11,10 +11,12 @@ from repertory.storage.index.packing import unpack_id
 APPLICATION_ID = 0x52505459
 """What marks a SQLite file as ours: "RPTY"."""
 
-VERSION = 1
+VERSION = 3
 """The version of ``schema.sql``.
 
 1: the first.
+2: how long each resource has to be quiet.
+3: jobs.
 """
 
 HOME = Path(__file__).parent

@@ -1,4 +1,4 @@
--- The index, schema version 1. Sizes are in bytes; times are seconds since the epoch, UTC.
+-- The index, schema version 3. Sizes are in bytes; times are seconds since the epoch, UTC.
 -- Numbers of resources, changes and released files are never given twice.
 
 -- A row for each patient, study, series and instance; `id` grows with arrival. Instances are
@@ -52,7 +52,8 @@ CREATE INDEX resources_by_sop_uid ON resources (level, sop_uid) WHERE sop_uid IS
 -- that these small rows lie together and an ingest rewrites few pages.
 -- The counters do not count the resource itself; the sizes do include its own attachments.
 -- `activity` is the number of the last instance that came; `unstable_at` is when, and NULL once
--- the resource is stable. `unprotected_at` is the number of the last instance that had come when a
+-- the resource is stable: when it was quiet for more than `stable_age` seconds, the longest StableAge
+-- of the instances that came since it was stable last. `unprotected_at` is the number of the last instance that had come when a
 -- patient's protection was taken away; the later of the two tells which patient is recycled first.
 CREATE TABLE tallies (
     resource INTEGER PRIMARY KEY,
@@ -66,10 +67,12 @@ CREATE TABLE tallies (
     last_update REAL NOT NULL,
     activity INTEGER NOT NULL,
     unstable_at REAL,
-    unprotected_at INTEGER NOT NULL DEFAULT 0
+    unprotected_at INTEGER NOT NULL DEFAULT 0,
+    stable_age REAL NOT NULL DEFAULT 60
 ) STRICT;
 
-CREATE INDEX tallies_by_unstable_at ON tallies (unstable_at) WHERE unstable_at IS NOT NULL;
+CREATE INDEX tallies_by_due ON tallies (unstable_at + stable_age, activity)
+    WHERE unstable_at IS NOT NULL;
 
 -- The files of resources. `uuid` has 16 bytes, MD5 sums too (NULL where none is kept).
 CREATE TABLE attachments (
@@ -177,3 +180,51 @@ BEGIN
     DELETE FROM damaged
         WHERE resource = OLD.resource AND content_type = OLD.content_type;
 END;
+
+-- Jobs: long work that goes on after a crash where it was. `parameters`, `position` (where the next
+-- step goes on) and `user_data` are JSON. `state` is Orthanc's word; a job that runs is Pending here.
+-- A fleeting job is forgotten once it has succeeded. `error` is the class of the error that ended it.
+CREATE TABLE jobs (
+    number INTEGER PRIMARY KEY AUTOINCREMENT,
+    id TEXT NOT NULL,
+    type TEXT NOT NULL,
+    priority INTEGER NOT NULL,
+    parameters TEXT NOT NULL,
+    user_data TEXT NOT NULL,
+    fleeting INTEGER NOT NULL,
+    state TEXT NOT NULL,
+    position TEXT NOT NULL,
+    progress REAL NOT NULL,
+    runtime REAL NOT NULL,
+    created_at REAL NOT NULL,
+    completed_at REAL,
+    error TEXT,
+    error_details TEXT
+) STRICT;
+
+CREATE UNIQUE INDEX jobs_by_id ON jobs (id);
+
+-- What a job could not do although it went on.
+CREATE TABLE job_failures (
+    job INTEGER NOT NULL,
+    item TEXT NOT NULL,
+    reason TEXT NOT NULL,
+    PRIMARY KEY (job, item)
+) STRICT, WITHOUT ROWID;
+
+-- Files that jobs made: they go with their job.
+CREATE TABLE job_outputs (
+    job INTEGER NOT NULL,
+    key TEXT NOT NULL,
+    media_type TEXT NOT NULL,
+    filename TEXT NOT NULL,
+    content_type INTEGER NOT NULL,
+    uuid BLOB NOT NULL,
+    uncompressed_size INTEGER NOT NULL,
+    uncompressed_md5 BLOB,
+    compressed_size INTEGER NOT NULL,
+    compressed_md5 BLOB,
+    compression INTEGER NOT NULL,
+    revision INTEGER NOT NULL,
+    PRIMARY KEY (job, key)
+) STRICT, WITHOUT ROWID;

@@ -5,6 +5,7 @@ After each group the kept statistics are compared with the model, and so with wh
 
 import tempfile
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,13 @@ from hypothesis import strategies as st
 from repertory.errors import BadParameter, UnknownResource
 from repertory.model import ChangeType, Level, StoreStatus, Totals
 from repertory.storage.index import ENGINES
+from repertory.storage.index.policy import StableAges, StorePolicy
+
+AGES = {"1": 60.0, "2": 20.0}
+"""How long the two series of each study have to be quiet: they are CT and US."""
+
+POLICY = StorePolicy(stable_ages=StableAges(default=60.0, by_modality={"US": 20.0}))
+LONGEST = POLICY.stable_ages.longest
 
 UIDS = [
     (p, f"{p}.{s}", f"{p}.{s}.{e}", f"{p}.{s}.{e}.{i}")
@@ -31,7 +39,9 @@ changes = st.one_of(
     records,
     st.tuples(st.just("spoil"), uids, st.sampled_from(["id", "uuid", "tag"])),
     st.tuples(st.just("delete"), uids, st.sampled_from(list(Level))),
-    st.tuples(st.just("stabilize"), st.integers(0, 20), st.booleans()),
+    st.tuples(st.just("declare"), uids, st.sampled_from(list(Level)), st.booleans()),
+    st.tuples(st.just("wait"), st.sampled_from([1, 20, 21, 59, 60, 61]), st.integers(1, 9)),
+    st.tuples(st.just("shift"), st.integers(-100, 100)),
     st.tuples(st.just("release")),
     st.tuples(st.just("forget"), st.integers(0, 3)),
     st.tuples(st.just("clear")),
@@ -45,7 +55,10 @@ class Model:
     """An index in plain Python: ``instances`` by UIDs, in order of arrival."""
 
     instances: dict[tuple[str, ...], tuple[str, int, int]] = field(default_factory=dict)
-    unstable: set[tuple[str, ...]] = field(default_factory=set)
+    unstable: dict[tuple[str, ...], tuple[float, float, int]] = field(default_factory=dict)
+    moment: float = 1_800_000_000.0
+    arrivals: int = 0
+    last: dict[tuple[str, ...], tuple[float, int]] = field(default_factory=dict)
     released: list[str] = field(default_factory=list)
     seq: int = 0
     shown: int = 0
@@ -55,7 +68,10 @@ class Model:
     def copy(self):
         return Model(
             dict(self.instances),
-            set(self.unstable),
+            dict(self.unstable),
+            self.moment,
+            self.arrivals,
+            dict(self.last),
             list(self.released),
             self.seq,
             self.shown,
@@ -69,6 +85,15 @@ class Model:
     def below(self, key):
         return [value for uids, value in self.instances.items() if uids[: len(key)] == key]
 
+    def due(self):
+        """What was quiet for long enough, in the order in which it is declared stable."""
+        due = [
+            (since + age, activity, -len(key), key)
+            for key, (since, age, activity) in self.unstable.items()
+            if self.moment - since >= age + 1
+        ]
+        return [key for *_, key in sorted(due)]
+
     def log(self, word, key):
         self.seq += 1
         self.shown = self.seq
@@ -80,7 +105,12 @@ class Model:
             return
         new = [level for level in reversed(Level) if not self.below(uids[:level])]
         self.instances[uids] = file
-        self.unstable |= {uids[:level] for level in (1, 2, 3)}
+        self.arrivals += 1
+        for key in (uids[:level] for level in (1, 2, 3)):
+            _, age, _ = self.unstable.get(key, (0.0, 0.0, 0))
+            age = max(age, AGES[uids[2][-1]])
+            self.last[key] = (age, self.arrivals)
+            self.unstable[key] = (self.moment, *self.last[key])
         for level in new:
             self.log(f"New{level.word}", uids[:level])
 
@@ -93,7 +123,7 @@ class Model:
         for lost in sorted(doomed, key=len, reverse=True):
             self.seq += 1
             self.deletions.append((self.seq, lost))
-        self.unstable &= kept
+        self.unstable = {key: value for key, value in self.unstable.items() if key in kept}
         self.changes = [change for change in self.changes if change[2] in kept]
         return next((key[:n] for n in range(len(key) - 1, 0, -1) if key[:n] in kept), None)
 
@@ -131,9 +161,10 @@ class Rig:
         getattr(self, verb)(model, *values)
 
     def record(self, model, uids, size, disk):
-        record = self.made_up.an_instance(*uids, size=size, disk=disk)
+        tags = {Level.SERIES: {"0008,0060": {"1": "CT", "2": "US"}[uids[2][-1]]}}
+        record = self.made_up.an_instance(*uids, size=size, disk=disk, tags=tags)
         known = uids in model.instances
-        receipt = self.writer.record_instance(**record)
+        receipt = self.writer.record_instance(**record, policy=POLICY, moment=model.moment)
         assert receipt.status is (StoreStatus.ALREADY_STORED if known else StoreStatus.SUCCESS)
         model.record(uids, (record["attachment"].uuid, size, disk))
 
@@ -154,22 +185,40 @@ class Rig:
         assert (ancestor and ancestor.id) == (survivor and self.made_up.public_id(*survivor))
         assert (ancestor and ancestor.level) == (survivor and len(survivor))
 
-    def stabilize(self, model, choice, stale):
-        # As of the last commit: what changed in this group must make the writer refuse.
-        seen = self.reader.list_unstable()
-        if not seen:
+    def declare(self, model, uids, level, stable):
+        key = uids[:level]
+        id_ = self.made_up.public_id(*key)
+        declare = partial(self.writer.declare_stable, level, id_, self.made_up.NOON)
+        if not stable:
+            declare = partial(self.writer.declare_unstable, level, id_, model.moment, LONGEST)
+        if level is Level.INSTANCE or not model.below(key):
+            with pytest.raises(UnknownResource):
+                declare()
             return
-        one = seen[choice % len(seen)]
-        if stale:
-            one = replace(one, activity=one.activity - 1)
-        before = self.activities.get((one.level, one.id))
-        key = next((k for k in model.unstable if self.made_up.public_id(*k) == one.id), None)
-        done = self.writer.declare_stable(one, self.made_up.NOON)
-        assert not (done and (stale or key is None))
-        if done:
-            assert before == one.activity
-            model.unstable.discard(key)
-            model.log(f"Stable{one.level.word}", key)
+        assert declare() is ((key in model.unstable) is stable)
+        if not stable:
+            model.unstable[key] = (model.moment, *model.last[key])
+        elif key in model.unstable:
+            del model.unstable[key]
+            model.log(f"Stable{level.word}", key)
+
+    def wait(self, model, seconds, limit):
+        model.moment += seconds
+        expected = model.due()[:limit]
+        done = self.writer.declare_due(model.moment, limit, self.made_up.NOON)
+        assert [one.id for one in done.resources] == [self.made_up.public_id(*k) for k in expected]
+        for key in expected:
+            del model.unstable[key]
+            model.log(f"Stable{Level(len(key)).word}", key)
+        waits = [since + age + 1 - model.moment for since, age, _ in model.unstable.values()]
+        assert done.next_in == (max(min(waits), 0) if waits else None)
+
+    def shift(self, model, seconds):
+        self.writer.shift_periods(seconds)
+        model.moment += seconds
+        model.unstable = {
+            key: (since + seconds, *rest) for key, (since, *rest) in model.unstable.items()
+        }
 
     def release(self, model):
         file = self.made_up.a_file()
@@ -188,7 +237,6 @@ class Rig:
         model.deletions = []
 
     def run(self, group, end, model):
-        self.activities = {(u.level, u.id): u.activity for u in self.reader.list_unstable()}
         after = model.copy()
         self.writer.begin()
         for change in group:
@@ -217,8 +265,8 @@ class Rig:
             for key in keys:
                 self.compare_one(model, level, key)
         assert sorted(file.uuid for file in reader.list_released(0)) == sorted(model.released)
-        assert {one.id for one in reader.list_unstable()} == {
-            public_id(*key) for key in model.unstable
+        assert {(it.id, it.quiet_since, it.stable_age) for it in reader.list_unstable()} == {
+            (public_id(*key), since, age) for key, (since, age, _) in model.unstable.items()
         }
         page = reader.list_changes(0, None, 10_000, ())
         logged = [(change.seq, change.type.word, change.id) for change in page.changes]

@@ -91,7 +91,7 @@ def test_the_arrival_is_logged_once_more_and_the_parents_become_unstable(
     first = store()
     for resource in reader.list_unstable():
         with group() as writer:
-            assert writer.declare_stable(resource, made_up.NOON)
+            assert writer.declare_stable(resource.level, resource.id, made_up.NOON)
     receipt, _ = overwrite()
 
     assert receipt.activity > first.activity

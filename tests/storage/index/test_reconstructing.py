@@ -95,7 +95,7 @@ def test_arrival_origin_and_stability_stay_and_nothing_is_logged(
     store()
     for resource in reader.list_unstable():
         with group() as writer:
-            writer.declare_stable(resource, made_up.NOON)
+            writer.declare_stable(resource.level, resource.id, made_up.NOON)
     before, changes = described(reader, made_up.ids_of()), reader.list_changes(0, None, 100, ())
     reconstruct(tags=OTHER, now=made_up.NOON + 500)
 

@@ -59,6 +59,8 @@ def scans(plans):
     for sql, steps in plans:
         for step in steps:
             match = re.match(r"SCAN (\w+)", step)
+            if step.endswith("INDEX tallies_by_due"):
+                continue  # it has what is not stable yet, and nothing else
             if match and match[1] not in ALLOWED_SCANS and "CONSTANT" not in step:
                 found.append((sql, step))
     return found
@@ -114,7 +116,11 @@ def test_changes_are_written_by_an_index(plans, made_up):
         writer.begin()
         writer.record_instance(**made_up.an_instance("P", "1", "new", "new", place=1, expected=2))
         writer.record_instance(**made_up.an_instance("P", "1", "new", "newer", place=2))
-        writer.declare_stable(unstable, made_up.NOON)
+        writer.declare_stable(unstable.level, unstable.id, made_up.NOON)
+        writer.declare_unstable(unstable.level, unstable.id, made_up.NOON, 60.0)
+        writer.declare_due(made_up.NOON + 61, 10, made_up.NOON + 61)
+        writer.limit_periods(made_up.NOON, 60.0)
+        writer.shift_periods(5.0)
         writer.set_metadata(Level.SERIES, ids.series, 1024, "a", expected=None, now=0.0)
         writer.delete_metadata(Level.SERIES, ids.series, 1024, expected=None, now=0.0)
         writer.add_label(Level.SERIES, ids.series, "a")
