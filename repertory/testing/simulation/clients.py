@@ -22,6 +22,7 @@ from repertory.actors.messages.instances import (
     StoreZip,
 )
 from repertory.actors.messages.integrity import AwaitCheck, BeginCheck
+from repertory.actors.messages.jobs import RunJob, SubmitJob
 from repertory.actors.messages.labels import AddLabel, RemoveLabel
 from repertory.actors.messages.metadata import DeleteMetadata, SetMetadata
 from repertory.actors.messages.reconstruction import ReconstructResource
@@ -32,6 +33,7 @@ from repertory.errors import (
     FileLost,
     IndexBusy,
     LimitReached,
+    NoReplyInTime,
     Refused,
     RepertoryError,
     RevisionConflict,
@@ -40,6 +42,7 @@ from repertory.errors import (
     UnknownItem,
     UnknownResource,
 )
+from repertory.jobs import JobDescription, JobId, JobState, Object
 from repertory.model import ContentType, Level, ResourceId, StoreReceipt, StoreStatus
 from repertory.testing.simulation.books import Violation
 from repertory.testing.simulation.catalog import (
@@ -68,6 +71,7 @@ class Clients:
     def __init__(self, world: World, model: Model) -> None:
         self._world = world
         self._model = model
+        self.jobs: dict[JobId, dict[Deed, bool]] = {}
         self.answered = 0
         self.refused = 0
 
@@ -99,7 +103,9 @@ class Clients:
         if isinstance(error, LimitReached):
             return world.setup.patients > 0
         # A file that is replaced or removed while it is read: whoever reads may be too late.
-        return bool(trouble) or isinstance(error, ShuttingDown | FileLost | IndexBusy)
+        return bool(trouble) or isinstance(
+            error, ShuttingDown | FileLost | IndexBusy | NoReplyInTime
+        )
 
     @contextmanager
     def _deeds(self, *deeds: Deed) -> Iterator[None]:
@@ -258,6 +264,57 @@ class Clients:
                 register.deeds.append(deed)
                 deeds[deed] = place in surely
         return deeds
+
+    def bulk_delete(self, level: int, number: int) -> None:
+        """Have a job delete two resources, and wait for it."""
+        parameters, deeds = self._bulk(level, number)
+        try:
+            done = self.ask(RunJob(type="BulkDelete", parameters=parameters))
+        except Refused:
+            for deed in deeds:
+                deed.took_effect = False
+        except RepertoryError as error:
+            # The archive stops, and goes on with the job when it starts again.
+            self._world.scheduler.note(f"perhaps done later: {type(error).__name__}")
+        else:
+            self._note_end(deeds, is_done=done.state is JobState.SUCCESS)
+
+    def submit_deletion(self, level: int, number: int) -> None:
+        """Have a job delete two resources, and do not wait for it."""
+        parameters, deeds = self._bulk(level, number)
+        try:
+            job = self.ask(SubmitJob(type="BulkDelete", parameters=parameters))
+        except Refused:
+            for deed in deeds:
+                deed.took_effect = False
+        except RepertoryError as error:
+            self._world.scheduler.note(f"perhaps done later: {type(error).__name__}")
+        else:
+            self.jobs[job] = deeds
+
+    def note_jobs(self, jobs: Iterable[JobDescription]) -> None:
+        """All jobs are over: whoever submitted one looks what became of it."""
+        states = {job.record.id: job.state for job in jobs}
+        for job, deeds in self.jobs.items():
+            self._note_end(deeds, is_done=states.get(job) is JobState.SUCCESS)
+        self.jobs.clear()
+
+    def _bulk(self, level: int, number: int) -> tuple[Object, dict[Deed, bool]]:
+        word, ids = Level(level).word, [number, (number + 5) % COUNT]
+        deeds = {
+            deed: is_sure
+            for one in ids
+            for deed, is_sure in self._deletion(Level(level), one).items()
+        }
+        for deed in deeds:
+            deed.outlives = True
+        named = [{"Level": word, "ID": id_of(Level(level), one)} for one in ids]
+        return {"Resources": named}, deeds
+
+    def _note_end(self, deeds: dict[Deed, bool], *, is_done: bool) -> None:
+        for deed, is_sure in deeds.items():
+            deed.ended = self._world.scheduler.steps
+            deed.took_effect = True if is_sure and is_done else None
 
     # What belongs to resources
 

@@ -25,6 +25,8 @@ class Deed:
     ended: float = inf
     took_effect: bool | None = None
     """``None``: perhaps."""
+    outlives: bool = False
+    """Whether the next life of the process goes on with it."""
 
 
 @dataclass
@@ -75,4 +77,5 @@ class Model:
         """The process died: what was not answered by now will not happen any more."""
         for register in self.registers.values():
             for deed in register.deeds:
-                deed.ended = min(deed.ended, moment)
+                if not deed.outlives:
+                    deed.ended = min(deed.ended, moment)

@@ -14,7 +14,9 @@ CLIENT: dict[str, float] = {
     "store_zip": 0.7,
     "read": 4.0,
     "delete": 3.0,
-    "delete_several": 0.5,
+    "delete_several": 0.3,
+    "bulk_delete": 0.4,
+    "submit_deletion": 0.4,
     "set_metadata": 1.0,
     "delete_metadata": 0.4,
     "add_label": 0.5,
@@ -159,6 +161,8 @@ def _values(kind: str, chance: Random, numbers: list[int], at: tuple[int, int]) 
         case "read" | "tags":
             return (number,)
         case "delete" | "reconstruct" | "delete_several" | "compress" | "uncompress":
+            return (level, number)
+        case "bulk_delete" | "submit_deletion":
             return (level, number)
         case "set_metadata" | "attach" | "add_label":
             return (level, number, chance.randrange(1, 100))

@@ -11,6 +11,7 @@ from structlog.testing import capture_logs
 
 from repertory.actors.messages.attachments import ReadAttachment, RemoveReleased
 from repertory.actors.messages.integrity import RecountTallies, RecountTotals
+from repertory.actors.messages.jobs import ListJobs
 from repertory.actors.messages.stability import ListUnstable
 from repertory.errors import RepertoryError, UnknownItem, UnknownResource
 from repertory.model import ContentType
@@ -189,6 +190,10 @@ class Player:
 
     def _inspect(self) -> None:
         board, books = self.world.board, self.world.books
+        jobs = board.ask(ListJobs())
+        if left := [job for job in jobs if not job.state.is_final]:
+            raise Violation("jobs end", f"{left}")
+        self.clients.note_jobs(jobs)
         board.ask(RemoveReleased())
         if books.released:
             raise Violation("what is released goes", f"{len(books.released)} files wait for ever")
