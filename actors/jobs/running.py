@@ -26,7 +26,7 @@ from repertory.errors import (
     RepertoryError,
     ShuttingDown,
 )
-from repertory.jobs import JobError, JobId, JobState, JobStep
+from repertory.jobs import JobError, JobId, JobRecord, JobState, JobStep
 
 log = structlog.get_logger(__name__)
 
@@ -266,7 +266,7 @@ class JobRunner:
             self._trim_history()
         self._fill()
 
-    def _record_end(self, job: LiveJob, kept: Any) -> bool:
+    def _record_end(self, job: LiveJob, kept: JobRecord) -> bool:
         """Whether the index knows that a job is over; if not, it is not over, unless it is wished.
 
         Told to be over, it would come back to life with the next start, and do its last step then.

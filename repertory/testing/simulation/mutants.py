@@ -11,6 +11,8 @@ from typing import Any
 from repertory.actors.base import RepertoryActor, handles
 from repertory.actors.deletion_queue import DeletionQueueActor
 from repertory.actors.index import IndexActor
+from repertory.actors.jobs.actor import JobsActor
+from repertory.actors.jobs.live import LiveJob
 from repertory.actors.mending import Mending
 from repertory.actors.messages.attachments import (
     ForgetReleased,
@@ -18,12 +20,14 @@ from repertory.actors.messages.attachments import (
     RemoveAttachment,
     RemoveReleased,
 )
+from repertory.actors.messages.job_records import RecordJobChange
 from repertory.actors.messages.resources import DeleteResource
 from repertory.actors.reply import Reply
 from repertory.actors.stability_monitor import StabilityMonitorActor
 from repertory.actors.storage import StorageActor
 from repertory.errors import RepertoryError
 from repertory.items import Stabilized
+from repertory.jobs import JobRecord
 from repertory.model import (
     Attachment,
     DeletionReceipt,
@@ -121,6 +125,14 @@ class WaitsUpwards(IndexActor):
         """Wait until what was released before is gone."""
         self.board.ask_soon(RemoveReleased()).get()
         return super().delete_resource(command)
+
+
+class TellsTooEarly(JobsActor):
+    """Tells that a job is over though the index does not know it."""
+
+    def _record_end(self, _job: LiveJob, kept: JobRecord) -> bool:
+        self.board.ask_soon(RecordJobChange(job=kept))
+        return True
 
 
 class ForgetsTimers(StabilityMonitorActor):
@@ -292,6 +304,7 @@ MUTANTS: dict[str, Callable[[], Parts]] = {
     "removes before commit": lambda: _acting(IndexActor, RemovesBeforeCommit),
     "forgets who waits": lambda: _acting(IndexActor, ForgetsWhoWaits),
     "waits upwards": lambda: _acting(IndexActor, WaitsUpwards),
+    "tells too early": lambda: _acting(JobsActor, TellsTooEarly),
     "forgets timers": lambda: _acting(StabilityMonitorActor, ForgetsTimers),
     "stable early": lambda: Parts(writer=StableEarly),
     "drops failed timers": lambda: _acting(StabilityMonitorActor, DropsFailedTimers),

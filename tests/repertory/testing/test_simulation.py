@@ -17,26 +17,27 @@ from repertory.testing.simulation.shrinking import shrink
 CAUGHT = {
     "forgets before removal": (0, "removed before forgotten"),
     "removes twice": (0, "removed once"),
-    "removes what is held": (3, "held back"),
-    "leaves waiters alone": (95, "every request is answered"),
+    "removes what is held": (9, "held back"),
+    "leaves waiters alone": (50, "every request is answered"),
     "gives up": (31, "what is released goes"),
-    "answers before commit": (1, "stable at last"),
-    "removes before commit": (2, "removed once"),
+    "answers before commit": (0, "removed once"),
+    "removes before commit": (2, "no other removed"),
     "forgets who waits": (0, "nothing deadlocks"),
-    "waits upwards": (0, "nothing deadlocks"),
+    "waits upwards": (1, "nothing deadlocks"),
+    "tells too early": (162, "what was answered is true"),
     "forgets timers": (2, "stable at last"),
-    "stable early": (1, "stable not too early"),
-    "drops failed timers": (1, "stable at last"),
+    "stable early": (0, "stable not too early"),
+    "drops failed timers": (10, "stable at last"),
     "stable twice": (0, "stable at last"),
     "releases later": (0, "removed before forgotten"),
-    "ignores revisions": (17, "what was answered is true"),
+    "ignores revisions": (20, "what was answered is true"),
     "remembers the dead": (1, "no failure without a reason"),
     "counts once": (0, "counters are right"),
-    "drops the stored": (0, "no other removed"),
-    "keeps refused": (0, "no file is left over"),
+    "drops the stored": (0, "removed once"),
+    "keeps refused": (3, "no file is left over"),
     "leaves leftovers": (1, "leftovers are settled"),
-    "discards leftovers": (2, "no file is lost"),
-    "does not synchronize": (2, "what was answered is readable"),
+    "discards leftovers": (5, "no file is lost"),
+    "does not synchronize": (5, "no file is lost"),
 }
 """The seed that catches each mutant, and by what. A change of the archive may make it another one:
 then the test looks for it."""
@@ -187,7 +188,7 @@ def test_a_planted_bug_is_found_shrunk_and_kept(capsys, tmp_path):
     assert main([*arguments, "--seed", seed, "--shrink", "--save", str(kept)]) == 1
     assert "steps became" in capsys.readouterr().out
     assert main([*arguments, "--plan", str(kept), "--story"]) == 1
-    assert "no other removed" in capsys.readouterr().out
+    assert f": {CAUGHT['drops the stored'][1]}: " in capsys.readouterr().out
     assert main(["--plan", str(kept)]) == 0
 
 
