@@ -3,7 +3,9 @@
 from repertory.actors.base import RepertoryActor, handles
 from repertory.actors.finding import Finder, FindingRules
 from repertory.actors.index_jobs import IndexReaderJobs
+from repertory.actors.index_reader_deletion import IndexReaderDeletion
 from repertory.actors.index_reader_items import IndexReaderItems
+from repertory.actors.index_reader_trash import IndexReaderTrash
 from repertory.actors.messages.attachments import (
     AttachmentDescription,
     CountReleased,
@@ -56,7 +58,9 @@ from repertory.model import (
 from repertory.storage.index.base import IndexEngine, IndexReader
 
 
-class IndexReaderActor(IndexReaderItems, IndexReaderJobs, RepertoryActor):
+class IndexReaderActor(
+    IndexReaderItems, IndexReaderJobs, IndexReaderDeletion, IndexReaderTrash, RepertoryActor
+):
     """Answers queries of the index from the last committed state.
 
     Several of these hold the same part, so that a query waits neither for the writer nor for a
@@ -156,7 +160,7 @@ class IndexReaderActor(IndexReaderItems, IndexReaderJobs, RepertoryActor):
     @handles(ListReleased)
     def list_released(self, query: ListReleased) -> tuple[ReleasedFile, ...]:
         """Files that wait to be removed."""
-        return self._reader.list_released(query.limit)
+        return self._reader.list_released(query.limit, query.after)
 
     @handles(CountReleased)
     def count_released(self, _query: CountReleased) -> int:

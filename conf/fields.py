@@ -148,6 +148,11 @@ def overwriting(value: bool | str) -> str | None:
     return None if isinstance(value, bool) else one_of("Never", "Always", "IfChanged")(value)
 
 
+def named_or_not(value: str | None) -> str | None:
+    """A name that is one, where there is any."""
+    return "must not be empty" if value is not None and not value.strip() else None
+
+
 def application_entity_title(value: str) -> str | None:
     """A title of the DICOM protocol: 1 to 16 characters (PS3.5 section 6.2, AE)."""
     return None if 1 <= len(value.strip()) <= 16 else "must have 1 to 16 characters"

@@ -88,7 +88,7 @@ class _Reader:
             if name not in refused:
                 self._problem((name,), text)
         for name, text in doubts_about(settings):
-            self._warning((name,), text)
+            self._warning(tuple(name.split(".")), text)
         return Loaded(settings, tuple(self._problems), tuple(self._warnings), tuple(self._files))
 
     # Files

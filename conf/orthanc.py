@@ -22,7 +22,6 @@ _GROUPS = (
 
 NOT_HONOURED: Mapping[str, tuple[Any, ...]] = {
     # The archive
-    "DatabaseServerIdentifier": (),
     "TemporaryDirectory": (),
     # Threads, memory and caches
     "DicomParserCacheSize": (256,),

@@ -2,6 +2,7 @@
 
 from repertory.conf.fields import (
     application_entity_title,
+    named_or_not,
     not_empty,
     not_negative,
     one_of,
@@ -57,11 +58,28 @@ class StableAgesSettings:
     )
 
 
+@section("Trash")
+class TrashSettings:
+    """What becomes of deleted resources before their files are removed."""
+
+    retention_days: float = setting(
+        default=0.0,
+        meaning="Days, or fractions of one, that deleted resources can be restored; 0: not at all.",
+        check=not_negative,
+        ours=True,
+    )
+
+
 @section("")
 class Settings:
     """The whole configuration; options at the root, and a field for each section."""
 
     name: str = setting(default="MyOrthanc", meaning="The name of this archive, shown in /system.")
+    database_server_identifier: str | None = setting(
+        default=None,
+        meaning="The name of this server; not set: what its index was named when it was made.",
+        check=named_or_not,
+    )
     storage_directory: str = setting(
         default="RepertoryStorage",
         meaning="The folder that holds the DICOM files.",
@@ -323,6 +341,10 @@ class Settings:
     stable_ages: StableAgesSettings = setting(
         default_factory=StableAgesSettings,
         meaning="StableAge for some instances.",
+    )
+    trash: TrashSettings = setting(
+        default_factory=TrashSettings,
+        meaning="What becomes of deleted resources before their files are removed.",
     )
 
     @property

@@ -69,6 +69,9 @@ def doubts_about(settings: Settings) -> Iterator[tuple[str, str]]:
             "StableAges",
             "names application entity titles: what comes over HTTP has none.",
         )
+    deletion = settings.delayed_deletion
+    if deletion.throttle_delay_ms and not deletion.enable:
+        yield "DelayedDeletion.ThrottleDelayMs", "has no effect while Enable is false."
     if settings.ssl_verify_peers and not settings.ssl_enabled:
         yield ("SslVerifyPeers", "has no effect while SslEnabled is false.")
 

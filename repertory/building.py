@@ -44,6 +44,7 @@ def engine_of(
     return SqliteEngine(
         folder or index_folder(settings),
         synchronous=synchronous or settings.index_synchronous,
+        identifier=settings.database_server_identifier or "",
         signatures={level: main_tags.signature(level) for level in Level},
         tag_names={tag: tag_name(tag) for tag in main_tags.levels if tag not in NAMES},
     )

@@ -265,6 +265,8 @@ class StoreReceipt:
     """The file of an instance that was there already, if whoever recorded it chooses."""
     repaired: bool = False
     """Whether that file was damaged, and the one that came has taken its place."""
+    emptied_trash: bool = False
+    """Whether something in the trash was given up to make room for it."""
 
 
 @dataclass(frozen=True, slots=True)

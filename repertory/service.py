@@ -25,6 +25,7 @@ from repertory.actors.reply import Reply
 from repertory.actors.stability_monitor import StabilityMonitorActor
 from repertory.actors.storage import StorageActor
 from repertory.actors.switchboard import Ref, Switchboard
+from repertory.actors.trash import TrashActor
 from repertory.building import (
     engine_of,
     file_options_of,
@@ -237,6 +238,8 @@ class Repertory:
             policy=policy,
             read_only=settings.read_only,
             log_exports=settings.log_exported_resources,
+            removes_at_once=not settings.delayed_deletion.enable,
+            retention=settings.trash.retention_days * 86_400,
         )
         for _ in range(settings.index_readers):
             self._put_on(board, IndexReaderActor, engine=engine, finding=finding)
@@ -264,6 +267,7 @@ class Repertory:
             "read_only": settings.read_only,
         }
         if settings.read_only:
+            self._put_on(board, DeletionQueueActor, read_only=True)
             self._put_on(board, IntegrityActor, read_only=True)
             self._put_on(board, JobsActor, **jobs)
             return  # nobody works in the background: what waits, waits for a run that may write
@@ -272,7 +276,9 @@ class Repertory:
             DeletionQueueActor,
             throttle=settings.delayed_deletion.throttle_delay_ms / 1000,
             hold=RemovalHold(index_folder(settings) / HOLD_NAME),
+            at_once=not settings.delayed_deletion.enable,
         )
+        self._put_on(board, TrashActor)
         self._put_on(board, StabilityMonitorActor, shortest_age=policy.stable_ages.shortest)
         self._put_on(board, IntegrityActor)
         self._put_on(board, JobsActor, **jobs)

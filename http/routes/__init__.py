@@ -23,6 +23,7 @@ from repertory.http.routes import (
     system,
     tags,
     tools,
+    trash,
 )
 from repertory.http.routing import Routes
 
@@ -45,6 +46,7 @@ ALL: tuple[Routes, ...] = (
     find.routes,
     tags.routes,
     integrity.routes,
+    trash.routes,
     archives.routes,
     stability.routes,
     jobs.routes,

@@ -12,7 +12,6 @@ from repertory.model import (
     ChangeType,
     IndexDescription,
     Level,
-    ReleasedFile,
     ResourceDescription,
     ResourceId,
     ResourceRef,
@@ -32,12 +31,13 @@ from repertory.storage.index.operations import (
     listing,
     protecting,
     recounting,
-    releasing,
     stability,
     statistics,
 )
 from repertory.storage.index.operations.finding import finding, selecting
 from repertory.storage.index.packing import unpack_id
+from repertory.storage.index.reader_deletion import DeletionQueueReading
+from repertory.storage.index.reader_trash import TrashReading
 from repertory.storage.searching import Candidate, Search, Wanted
 
 
@@ -60,7 +60,7 @@ class _OneState:
         self._db.rollback()
 
 
-class DatabaseReader(DatabaseJobsReader):
+class DatabaseReader(DatabaseJobsReader, DeletionQueueReading, TrashReading):
     """An ``IndexReader``.
 
     ``engine`` is the name that the index goes by; ``identifier`` overrides the one it keeps.
@@ -170,21 +170,6 @@ class DatabaseReader(DatabaseJobsReader):
         """One of them; ``None`` where it is gone, stable, or an instance."""
         with self._state as db:
             return stability.describe_unstable(db, level, id_)
-
-    def list_released(self, limit: int) -> tuple[ReleasedFile, ...]:
-        """Files that wait to be removed, first released first."""
-        with self._state as db:
-            return releasing.list_released(db, limit)
-
-    def find_attachments(self, uuids: Sequence[str]) -> frozenset[str]:
-        """Which of these files belong to a resource."""
-        with self._state as db:
-            return releasing.find_attachments(db, uuids)
-
-    def count_released(self) -> int:
-        """How many files wait to be removed."""
-        with self._state as db:
-            return releasing.count_released(db)
 
     def describe_totals(self) -> Totals:
         """Sizes and numbers of the whole archive."""

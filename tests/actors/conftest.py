@@ -10,6 +10,7 @@ from repertory.actors.jobs import JOBS
 from repertory.actors.jobs.actor import JobsActor
 from repertory.actors.stability_monitor import StabilityMonitorActor
 from repertory.actors.storage import StorageActor
+from repertory.actors.trash import TrashActor
 from repertory.storage.areas import FilesystemArea
 from repertory.storage.files import FileOptions
 from repertory.storage.index.policy import StorePolicy
@@ -28,6 +29,7 @@ class Archive:
         self.log_exports = False
         self.store_dicom = True
         self.jobs = {"types": JOBS}
+        self.retention = 0.0
         self.stage = None
         self.restart()
 
@@ -40,7 +42,12 @@ class Archive:
         cast = [
             (
                 IndexActor,
-                {"engine": engine, "policy": self.policy, "log_exports": self.log_exports},
+                {
+                    "engine": engine,
+                    "policy": self.policy,
+                    "log_exports": self.log_exports,
+                    "retention": self.retention,
+                },
             ),
             (IndexReaderActor, {"engine": engine}),
             (
@@ -54,6 +61,7 @@ class Archive:
                 },
             ),
             (DeletionQueueActor, {}),
+            (TrashActor, {}),
             (StabilityMonitorActor, {"shortest_age": self.policy.stable_ages.shortest}),
             (JobsActor, self.jobs),
         ]

@@ -5,13 +5,6 @@ import zipfile
 import pytest
 
 from repertory.actors.crew import ThreadCrew
-from repertory.actors.deletion_queue import DeletionQueueActor
-from repertory.actors.messages.attachments import (
-    ForgetReleased,
-    ListReleased,
-    RemoveAttachment,
-    RemoveReleased,
-)
 from repertory.actors.messages.base import Event, message
 from repertory.actors.messages.instances import (
     AppendToUpload,
@@ -27,7 +20,6 @@ from repertory.model import (
     ContentType,
     Origin,
     OriginKind,
-    ReleasedFile,
     StoreReceipt,
     StoreStatus,
 )
@@ -181,16 +173,3 @@ def test_a_refused_file_goes_though_the_archive_stops_meanwhile(tmp_path):
         with pytest.raises(LimitReached):
             reply.get(timeout=10)
         assert list(area.names()) == []
-
-
-def test_who_waits_for_removals_hears_that_the_archive_stops(stage):
-    files = (ReleasedFile(1, "file-1", 1, 10), ReleasedFile(2, "file-2", 1, 10))
-    stage.understudy(ListReleased, answer=files)
-    stage.understudy(RemoveAttachment, ForgetReleased)
-    queue = stage.put_on(DeletionQueueActor, throttle=60.0)
-
-    reply = stage.ask_soon(RemoveReleased())
-    stage.take_off(queue)
-
-    with pytest.raises(ShuttingDown):
-        reply.get(timeout=10)

@@ -480,3 +480,23 @@ def test_values_out_of_their_range_are_refused(tmp_path, text):
     write(tmp_path, a=text)
 
     assert len(problems_of(tmp_path)) == 1
+
+
+def test_everything_that_is_wrong_with_delayed_deletion_is_told_at_once(tmp_path):
+    write(
+        tmp_path,
+        a='{"DatabaseServerIdentifier" : "",\n"DelayedDeletion" : '
+        '{"Enable" : 1, "ThrottleDelayMs" : "5"}}',
+    )
+    text = "\n".join(str(problem) for problem in read_settings(tmp_path).problems)
+
+    assert "DatabaseServerIdentifier must not be empty" in text
+    assert "DelayedDeletion.Enable must be true or false, not 1" in text
+    assert "DelayedDeletion.ThrottleDelayMs must be a whole number" in text
+
+
+def test_a_throttle_that_nothing_heeds_is_told(tmp_path):
+    write(tmp_path, a='{"DelayedDeletion" : {"Enable" : false,\n"ThrottleDelayMs" : 5}}')
+
+    (warning,) = warnings_of(tmp_path)
+    assert "line 2: DelayedDeletion.ThrottleDelayMs has no effect" in warning

@@ -22,6 +22,7 @@ RANKS = {
     "HybridRouterActor": 3,
     "DeletionQueueActor": 4,
     "StabilityMonitorActor": 4,
+    "TrashActor": 4,
     "ArchiverActor": 4,
     "JobsActor": 5,
     "HousekeeperActor": 5,

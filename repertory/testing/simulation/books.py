@@ -129,6 +129,13 @@ class Books:
         loose = self.files() - self.owned - self.released
         self.orphans |= {uuid for uuid in loose if uuid not in self.ever}
 
+    def check_backlog(self) -> None:
+        """What waits to be removed is counted right."""
+        kept = self._all("SELECT released_files, released_size FROM totals")
+        counted = self._all("SELECT COUNT(*), COALESCE(SUM(size), 0) FROM released")
+        if kept != counted:
+            raise self._violated("counters are right", f"{kept} files wait, counted {counted}")
+
     def check_staging(self) -> None:
         """The process has begun: what the last one was writing is settled."""
         if left := sorted(path.name for path in self._files.glob(".staging/*")):

@@ -39,6 +39,7 @@ from repertory.model import (
 )
 from repertory.storage.areas.filesystem import FilesystemArea
 from repertory.storage.index.operations import deleting
+from repertory.storage.index.operations.trashing import Keeping
 from repertory.storage.index.writer import DatabaseWriter
 from repertory.testing.simulation.world import STABLE_AGE, Parts
 
@@ -46,18 +47,18 @@ from repertory.testing.simulation.world import STABLE_AGE, Parts
 class ForgetsBeforeRemoval(DeletionQueueActor):
     """Takes a file off the queue before it is removed."""
 
-    def _remove(self, file: ReleasedFile) -> None:
+    def _begin(self, file: ReleasedFile) -> None:
         self.board.ask(ForgetReleased(numbers=(file.number,)))
-        super()._remove(file)
+        super()._begin(file)
 
 
 class RemovesTwice(DeletionQueueActor):
-    """Forgets that it removed a file, and removes it once more."""
+    """Forgets that it asked for a file to be removed, and asks once more."""
 
-    def _remove(self, file: ReleasedFile) -> None:
-        super()._remove(file)
+    def _begin(self, file: ReleasedFile) -> None:
+        super()._begin(file)
         if file.number % 3 == 0:
-            super()._remove(file)
+            self.board.ask_soon(RemoveAttachment(uuid=file.uuid, content_type=file.content_type))
 
 
 class RemovesWhatIsHeld(DeletionQueueActor):
@@ -72,7 +73,7 @@ class LeavesWaitersAlone(DeletionQueueActor):
 
     def close(self) -> None:
         """Say nothing."""
-        self._forget()
+        self._settle()
 
 
 class GivesUp(DeletionQueueActor):
@@ -80,6 +81,7 @@ class GivesUp(DeletionQueueActor):
 
     def _rest(self) -> None:
         self._answer()
+        self._flush_to = 0
 
 
 class AnswersBeforeCommit(IndexActor):
@@ -178,10 +180,12 @@ class ReleasesLater(DatabaseWriter):
 
     _later: list[tuple[Any, ...]]
 
-    def delete_resource(self, level: Level, id_: ResourceId, now: float) -> DeletionReceipt:
+    def delete_resource(
+        self, level: Level, id_: ResourceId, now: float, keeping: Keeping | None = None
+    ) -> DeletionReceipt:
         """Keep what was released for later."""
         before = {row[0] for row in self._db.all("SELECT number FROM released")}
-        receipt = super().delete_resource(level, id_, now)
+        receipt = super().delete_resource(level, id_, now, keeping)
         rows = self._db.all("SELECT number, uuid, content_type, size FROM released")
         new = [row for row in rows if row[0] not in before]
         self._later = [*getattr(self, "_later", []), *(row[1:] for row in new)]
@@ -223,18 +227,24 @@ class IgnoresRevisions(DatabaseWriter):
 class RemembersTheDead(DatabaseWriter):
     """Remembers series that were deleted."""
 
-    def delete_resource(self, level: Level, id_: ResourceId, now: float) -> DeletionReceipt:
+    def delete_resource(
+        self, level: Level, id_: ResourceId, now: float, keeping: Keeping | None = None
+    ) -> DeletionReceipt:
         """Delete, and keep in mind what is gone."""
-        return self._change(deleting.delete_resource, self._db, self._group, level, id_, now)
+        return self._change(
+            deleting.delete_resource, self._db, self._group, level, id_, now, keeping
+        )
 
 
 class CountsOnce(DatabaseWriter):
     """Does not take from the sums what was deleted."""
 
-    def delete_resource(self, level: Level, id_: ResourceId, now: float) -> DeletionReceipt:
+    def delete_resource(
+        self, level: Level, id_: ResourceId, now: float, keeping: Keeping | None = None
+    ) -> DeletionReceipt:
         """Delete, and put the sum of bytes back."""
         before = self._db.one("SELECT disk_size FROM totals")
-        receipt = super().delete_resource(level, id_, now)
+        receipt = super().delete_resource(level, id_, now, keeping)
         self._db.execute("UPDATE totals SET disk_size = ?", before or (0,))
         return receipt
 

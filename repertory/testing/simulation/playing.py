@@ -202,6 +202,7 @@ class Player:
             raise Violation("no file is lost", f"{lost} are in the index alone")
         if extra := sorted(there - books.owned - books.orphans):
             raise Violation("no file is left over", f"{extra} are nobody's")
+        books.check_backlog()
         counters = (*board.ask(RecountTallies(after=0, limit=1000)).counters,)
         if wrong := (*counters, *board.ask(RecountTotals())):
             raise Violation("counters are right", f"{wrong}")

@@ -60,6 +60,17 @@ def test_a_migrated_index_equals_a_fresh_one():
     assert migrated.execute(totals).fetchall() == fresh().execute(totals).fetchall()
 
 
+def test_files_that_waited_in_an_older_index_are_counted():
+    connection = apsw.Connection(":memory:")
+    schema.migrate(connection, 0, 1, schema.MIGRATIONS)
+    connection.execute("INSERT INTO released (uuid, content_type, size) VALUES (x'00', 1, 7)")
+    connection.execute("INSERT INTO released (uuid, content_type, size) VALUES (x'01', 1, 8)")
+    schema.migrate(connection, 1, schema.VERSION, schema.MIGRATIONS)
+
+    totals = "SELECT released_files, released_size, trashed_files, trashed_size FROM totals"
+    assert connection.execute(totals).fetchall() == [(2, 15, 0, 0)]
+
+
 def test_migrations_lead_from_one_version_to_the_next(tmp_path):
     (tmp_path / "0001_first.sql").write_text("CREATE TABLE one (id)")
     (tmp_path / "0002_second.sql").write_text("CREATE TABLE two (id); INSERT INTO one VALUES (2)")
