@@ -30,6 +30,9 @@ class Crew(Protocol):
     def close(self) -> None:
         """Finish what was begun or waits, and take no more."""
 
+    def leave(self) -> None:
+        """Take no more, and wait for nothing: what was begun may end with the process."""
+
 
 class ThreadCrew:
     """A crew of ``size`` threads with one queue."""
@@ -70,12 +73,16 @@ class ThreadCrew:
 
     def close(self) -> None:
         """Finish what waits, then end the threads."""
+        self.leave()
+        for thread in self._threads:
+            thread.join()
+
+    def leave(self) -> None:
+        """Let the threads end once nothing waits."""
         with self._lock:
             self._closed = True
             for _ in self._threads:
                 self._queue.put(None)
-        for thread in self._threads:
-            thread.join()
 
     def _run(self) -> None:
         while (perform := self._queue.get()) is not None:
@@ -100,6 +107,9 @@ class InlineCrew:
         return self.do(work)
 
     def close(self) -> None:
+        """Nothing waits."""
+
+    def leave(self) -> None:
         """Nothing waits."""
 
 

@@ -105,6 +105,19 @@ def every_option(
             yield from every_option(part, (*names, option_name(field)))
 
 
+def shown(settings: Any) -> dict[str, Any]:
+    """The options of a section by their names, those within too; without what is secret."""
+    types = get_type_hints(type(settings))
+    options: dict[str, Any] = {}
+    for field in dataclasses.fields(settings):
+        value = getattr(settings, field.name)
+        if section_of(types[field.name]) is not None:
+            options[option_name(field)] = shown(value)
+        elif not field.metadata["option"].secret:
+            options[option_name(field)] = value
+    return options
+
+
 def not_negative(value: float) -> str | None:
     """A number that is 0 or more."""
     return None if value >= 0 else "must be 0 or more"

@@ -223,7 +223,11 @@ class _Reader:
             self._problem(keys, f"{complaint}{found}")
             return
         if option.path and converted:
-            converted = str(self._sources[keys].file.parent / converted)
+            folder = self._sources[keys].file.parent
+            if isinstance(converted, list):
+                converted = [str(folder / path) for path in converted]
+            else:
+                converted = str(folder / converted)
         values[field.name] = converted
 
     def _unknown(

@@ -46,7 +46,6 @@ NOT_HONOURED: Mapping[str, tuple[Any, ...]] = {
     "MediaArchiveSize": (1,),
     "SynchronousZipStream": (True,),
     # The REST API and what is served beside it
-    "ExecuteLuaEnabled": (False,),
     "HttpCompressionEnabled": (False,),
     "MetricsEnabled": (True,),
     "OrthancExplorerEnabled": (False,),
@@ -120,8 +119,6 @@ NOT_HONOURED: Mapping[str, tuple[Any, ...]] = {
     # Logs, scripts and plugins
     "DeidentifyLogs": (True,),
     "DeidentifyLogsDicomVersion": ("2008", "2017c", "2021b", "2023b"),
-    "LuaHeartBeatPeriod": (0,),
-    "LuaScripts": ([],),
     "Plugins": ([],),
     "PythonScript": ("",),
     "PythonVerbose": (False,),

@@ -10,7 +10,6 @@ from repertory.conf.fields import (
     overwriting,
     port,
     positive,
-    quiet_periods,
     section,
     setting,
     tags_by_level,
@@ -18,56 +17,7 @@ from repertory.conf.fields import (
     user_numbers,
     users,
 )
-
-
-@section("DelayedDeletion")
-class DelayedDeletionSettings:
-    """How files of deleted resources are removed."""
-
-    enable: bool = setting(
-        default=True, meaning="Whether files are removed after the request was answered."
-    )
-    throttle_delay_ms: int = setting(
-        default=0,
-        meaning="Milliseconds to wait after each file that was removed.",
-        check=not_negative,
-    )
-
-
-@section("StableAges")
-class StableAgesSettings:
-    """StableAge for some instances: the longest counts where several of these apply."""
-
-    modality: dict[str, int] = setting(
-        default_factory=dict,
-        meaning='StableAge by Modality (0008,0060): {"US": 300}.',
-        check=quiet_periods(),
-        ours=True,
-    )
-    called_aet: dict[str, int] = setting(
-        default_factory=dict,
-        meaning="StableAge by the application entity title that the sender called.",
-        check=quiet_periods(titles=True),
-        ours=True,
-    )
-    remote_aet: dict[str, int] = setting(
-        default_factory=dict,
-        meaning="StableAge by the application entity title of the sender.",
-        check=quiet_periods(titles=True),
-        ours=True,
-    )
-
-
-@section("Trash")
-class TrashSettings:
-    """What becomes of deleted resources before their files are removed."""
-
-    retention_days: float = setting(
-        default=0.0,
-        meaning="Days, or fractions of one, that deleted resources can be restored; 0: not at all.",
-        check=not_negative,
-        ours=True,
-    )
+from repertory.conf.resources import DelayedDeletionSettings, StableAgesSettings, TrashSettings
 
 
 @section("")
@@ -305,6 +255,33 @@ class Settings:
         meaning="How many instances one search finds at most; 0: no limit.",
         check=not_negative,
     )
+    lua_scripts: list[str] = setting(
+        default_factory=list,
+        meaning="Lua scripts that are told what happens, and filter what comes in.",
+        path=True,
+    )
+    lua_heart_beat_period: int = setting(
+        default=0,
+        meaning="Seconds between two calls of OnHeartBeat; 0: none.",
+        check=not_negative,
+    )
+    lua_time_limit: float = setting(
+        default=10.0,
+        meaning="Seconds that a callback of a Lua script may be at work, what it waits for apart.",
+        check=positive,
+        ours=True,
+    )
+    lua_memory_limit: int = setting(
+        default=512,
+        meaning="Megabytes that all Lua scripts may use together.",
+        name="LuaMemoryLimitMB",
+        check=positive,
+        ours=True,
+    )
+    execute_lua_enabled: bool = setting(
+        default=False,
+        meaning="Whether users may run Lua scripts of their own (/tools/execute-script).",
+    )
     concurrent_jobs: int = setting(
         default=2,
         meaning="How many jobs run at a time; 0: as many as there are processors.",
@@ -360,6 +337,11 @@ class Settings:
     def is_limited(self) -> bool:
         """Whether the archive may become full before the disk does."""
         return self.maximum_storage_size > 0 or self.maximum_patient_count > 0
+
+    @property
+    def is_scripted(self) -> bool:
+        """Whether there are Lua scripts, or may be."""
+        return bool(self.lua_scripts) or self.execute_lua_enabled
 
     @property
     def overwrite_mode(self) -> str:

@@ -27,6 +27,8 @@ def faults_of(settings: Settings) -> Iterator[tuple[str, str]]:
                 yield option, "must be 0 while PatientLevelEnabled is false"
     if settings.overwrite_mode == "IfChanged" and not settings.store_md5_for_attachments:
         yield "OverwriteInstances", "must not be IfChanged while StoreMD5ForAttachments is false"
+    for script in settings.lua_scripts:
+        yield from _missing("LuaScripts", script)
     if settings.http_server_enabled and settings.ssl_enabled:
         yield from _missing("SslCertificate", settings.ssl_certificate)
         if settings.ssl_verify_peers:
@@ -37,6 +39,11 @@ def faults_of(settings: Settings) -> Iterator[tuple[str, str]]:
 
 def doubts_about(settings: Settings) -> Iterator[tuple[str, str]]:
     """What is probably not meant: an option, and the rest of the sentence."""
+    yield from _doubts_about_access(settings)
+    yield from _doubts_about_files(settings)
+
+
+def _doubts_about_access(settings: Settings) -> Iterator[tuple[str, str]]:
     if settings.remote_access_allowed and not settings.authentication_required:
         yield (
             "RemoteAccessAllowed",
@@ -58,6 +65,16 @@ def doubts_about(settings: Settings) -> Iterator[tuple[str, str]]:
             "HttpBindAddresses",
             f"has several addresses: only {settings.http_bind_address} is listened on.",
         )
+    if settings.execute_lua_enabled:
+        yield (
+            "ExecuteLuaEnabled",
+            "is true: whoever may use the REST API can run programs on this computer.",
+        )
+    if settings.ssl_verify_peers and not settings.ssl_enabled:
+        yield ("SslVerifyPeers", "has no effect while SslEnabled is false.")
+
+
+def _doubts_about_files(settings: Settings) -> Iterator[tuple[str, str]]:
     if settings.storage_compression_level > 9 and (
         settings.storage_compression_format == "ZlibWithSize"
     ):
@@ -72,8 +89,6 @@ def doubts_about(settings: Settings) -> Iterator[tuple[str, str]]:
     deletion = settings.delayed_deletion
     if deletion.throttle_delay_ms and not deletion.enable:
         yield "DelayedDeletion.ThrottleDelayMs", "has no effect while Enable is false."
-    if settings.ssl_verify_peers and not settings.ssl_enabled:
-        yield ("SslVerifyPeers", "has no effect while SslEnabled is false.")
 
 
 def _missing(option: str, path: str) -> Iterator[tuple[str, str]]:

@@ -3,6 +3,7 @@
 import os
 import threading
 from collections.abc import Callable
+from functools import partial
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Protocol, Self, TypeVar
 
@@ -19,9 +20,11 @@ from repertory.actors.index_reader import IndexReaderActor
 from repertory.actors.integrity import IntegrityActor
 from repertory.actors.jobs import JOBS
 from repertory.actors.jobs.actor import JobsActor
+from repertory.actors.lua.actor import LuaActor
 from repertory.actors.messages.base import Event, Question
 from repertory.actors.messages.system import ActorDied, CallIn
 from repertory.actors.reply import Reply
+from repertory.actors.rest_api import FrontEnd, RestApiActor
 from repertory.actors.stability_monitor import StabilityMonitorActor
 from repertory.actors.storage import StorageActor
 from repertory.actors.switchboard import Ref, Switchboard
@@ -31,6 +34,7 @@ from repertory.building import (
     file_options_of,
     files_folder,
     index_folder,
+    lua_options_of,
     main_tags_of,
     store_policy_of,
 )
@@ -46,6 +50,9 @@ log = structlog.get_logger(__name__)
 
 R = TypeVar("R")
 E = TypeVar("E", bound=Event)
+
+SCRIPT_THREADS = 4
+"""Requests to other servers, and programs, that scripts may wait for at a time."""
 
 STOP_PATIENCE = 60.0
 """Seconds that an actor may take to finish what it has begun when the archive stops."""
@@ -270,6 +277,7 @@ class Repertory:
             self._put_on(board, DeletionQueueActor, read_only=True)
             self._put_on(board, IntegrityActor, read_only=True)
             self._put_on(board, JobsActor, **jobs)
+            self._start_scripts(board)
             return  # nobody works in the background: what waits, waits for a run that may write
         self._put_on(
             board,
@@ -282,6 +290,13 @@ class Repertory:
         self._put_on(board, StabilityMonitorActor, shortest_age=policy.stable_ages.shortest)
         self._put_on(board, IntegrityActor)
         self._put_on(board, JobsActor, **jobs)
+        self._start_scripts(board)
+
+    def _start_scripts(self, board: Switchboard) -> None:
+        self._put_on(board, RestApiActor, make_front_end=partial(self._inner_api, board))
+        if self.settings.is_scripted:
+            crew = ThreadCrew(SCRIPT_THREADS, name="scripts")
+            self._put_on(board, LuaActor, options=lua_options_of(self.settings), crew=crew)
 
     def _put_on(self, board: Switchboard, actor: type[RepertoryActor], **parts: Any) -> None:
         ref = actor.start(board=board, **parts)
@@ -294,6 +309,11 @@ class Repertory:
         except Exception as error:
             log.exception("start_failed", actor=actor.__name__)
             raise CannotStart(f"{actor.__name__} could not start; see the log.") from error
+
+    def _inner_api(self, board: Switchboard) -> FrontEnd:
+        from repertory.http.inner import InnerApi  # noqa: PLC0415 - see `app`
+
+        return InnerApi(board, self.settings, control=self)
 
     def _start_server(self, board: Switchboard) -> None:
         from repertory.http.server import HttpServer  # noqa: PLC0415 - see `app`

@@ -500,3 +500,32 @@ def test_a_throttle_that_nothing_heeds_is_told(tmp_path):
 
     (warning,) = warnings_of(tmp_path)
     assert "line 2: DelayedDeletion.ThrottleDelayMs has no effect" in warning
+
+
+def test_a_script_is_looked_for_beside_the_file_that_names_it(tmp_path):
+    (tmp_path / "a.lua").write_text("")
+    (tmp_path / "orthanc.json").write_text('{"LuaScripts": ["a.lua"]}')
+
+    settings = load_settings(tmp_path / "orthanc.json", environment={})
+
+    assert settings.lua_scripts == [str(tmp_path / "a.lua")]
+
+
+def test_all_that_is_wrong_with_scripts_is_told_at_once(tmp_path):
+    (tmp_path / "orthanc.json").write_text(
+        '{"LuaScripts": ["a.lua", "b.lua"], "LuaHeartBeatPeriod": -1, "LuaTimeLimit": 0}'
+    )
+
+    with pytest.raises(InvalidSettings) as caught:
+        load_settings(tmp_path / "orthanc.json", environment={})
+    told = str(caught.value)
+
+    for word in ("LuaHeartBeatPeriod", "LuaTimeLimit"):
+        assert word in told
+
+
+def test_a_script_that_is_missing_is_told(tmp_path):
+    (tmp_path / "orthanc.json").write_text('{"LuaScripts": ["a.lua", "b.lua"]}')
+
+    with pytest.raises(InvalidSettings, match=r"LuaScripts.*a\.lua(.|\n)*b\.lua"):
+        load_settings(tmp_path / "orthanc.json", environment={})

@@ -27,6 +27,8 @@ RANKS = {
     "JobsActor": 5,
     "HousekeeperActor": 5,
     "IntegrityActor": 5,
+    "RestApiActor": 6,
+    "LuaActor": 7,
 }
 
 

@@ -9,7 +9,7 @@ from repertory.actors.messages.deletion import (
     ResumeRemovals,
 )
 from repertory.actors.messages.system import DescribeIndex
-from repertory.conf.settings import DelayedDeletionSettings
+from repertory.conf.resources import DelayedDeletionSettings
 from repertory.deletion import Backlog, DeletionQueueState, FailedRemoval
 from repertory.model import IndexDescription, ReleasedFile
 

@@ -4,7 +4,7 @@ import pytest
 
 from repertory.actors.messages.integrity import AwaitCheck, BeginCheck
 from repertory.actors.messages.trash import DescribeTrash, EmptyTrash, ListTrash, RestoreTrash
-from repertory.conf.settings import TrashSettings
+from repertory.conf.resources import TrashSettings
 from repertory.errors import LimitReached, UnknownItem
 from repertory.model import Level, ResourceRef
 from repertory.testing.files import make_dicom

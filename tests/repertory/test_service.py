@@ -18,7 +18,7 @@ from repertory.actors.messages.finding import DescribeFound
 from repertory.actors.messages.instances import StoreInstance
 from repertory.actors.messages.resources import DeleteResource, ListResources
 from repertory.actors.messages.system import CallIn, DescribeIndex, DescribeTotals
-from repertory.conf.settings import DelayedDeletionSettings
+from repertory.conf.resources import DelayedDeletionSettings
 from repertory.criteria import Criteria
 from repertory.errors import CannotStart, Forbidden, ShuttingDown
 from repertory.model import Compression, Level

@@ -113,9 +113,13 @@ class SimulatedCrew:
         """Have ``work`` done by a strand, or do it now if they end."""
         return InlineCrew().do(work) if self._is_closed else self.do(work)
 
+    def leave(self) -> None:
+        """Let the strands end once nothing waits."""
+        self._is_closed = True
+
     def close(self) -> None:
         """Finish what waits, then end the strands."""
-        self._is_closed = True
+        self.leave()
         self._scheduler.pause(
             "the crew", lambda: all(strand.is_finished for strand in self._strands)
         )

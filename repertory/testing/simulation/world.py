@@ -13,7 +13,8 @@ from repertory.actors.messages.stability import ResourceStabilized
 from repertory.actors.messages.system import ActorDied, CallIn
 from repertory.actors.storage import StorageActor
 from repertory.actors.switchboard import Ref, Switchboard
-from repertory.conf.settings import DelayedDeletionSettings, Settings
+from repertory.conf.resources import DelayedDeletionSettings
+from repertory.conf.settings import Settings
 from repertory.service import Repertory
 from repertory.storage.areas.filesystem import FilesystemArea
 from repertory.storage.index.base import IndexReader
@@ -194,6 +195,7 @@ class World:
         if "crew" in parts:
             parts["crew"].close()
             others["crew"] = SimulatedCrew(self.scheduler, self.setup.crew)
+        if "area" in parts:
             others["new_name"] = self._new_name
         if "hold" in parts:
             others["hold"] = self.hold

@@ -12,7 +12,8 @@ from repertory.actors.messages.attachments import CountReleased, ReadAttachment,
 from repertory.actors.messages.instances import StoreInstance
 from repertory.actors.messages.resources import DeleteResource, ListResources
 from repertory.actors.messages.trash import EmptyTrash, RestoreTrash
-from repertory.conf.settings import Settings, TrashSettings
+from repertory.conf.resources import TrashSettings
+from repertory.conf.settings import Settings
 from repertory.errors import ArchiveFull, CannotStart
 from repertory.model import Level
 from repertory.service import Repertory
