@@ -76,14 +76,6 @@ class LeavesWaitersAlone(DeletionQueueActor):
         self._settle()
 
 
-class GivesUp(DeletionQueueActor):
-    """Does not try again what could not be removed."""
-
-    def _rest(self) -> None:
-        self._answer()
-        self._flush_to = 0
-
-
 class AnswersBeforeCommit(IndexActor):
     """Answers when a change is made, not when it is committed."""
 
@@ -309,7 +301,6 @@ MUTANTS: dict[str, Callable[[], Parts]] = {
     "removes twice": lambda: _acting(DeletionQueueActor, RemovesTwice),
     "removes what is held": lambda: _acting(DeletionQueueActor, RemovesWhatIsHeld),
     "leaves waiters alone": lambda: _acting(DeletionQueueActor, LeavesWaitersAlone),
-    "gives up": lambda: _acting(DeletionQueueActor, GivesUp),
     "answers before commit": lambda: _acting(IndexActor, AnswersBeforeCommit),
     "removes before commit": lambda: _acting(IndexActor, RemovesBeforeCommit),
     "forgets who waits": lambda: _acting(IndexActor, ForgetsWhoWaits),

@@ -19,7 +19,6 @@ CAUGHT = {
     "removes twice": (0, "removed once"),
     "removes what is held": (9, "held back"),
     "leaves waiters alone": (50, "every request is answered"),
-    "gives up": (380, "what is released goes"),
     "answers before commit": (0, "what is released goes"),
     "removes before commit": (1, "removed once"),
     "forgets who waits": (0, "nothing deadlocks"),
