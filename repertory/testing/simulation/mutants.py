@@ -25,6 +25,7 @@ from repertory.actors.messages.resources import DeleteResource
 from repertory.actors.reply import Reply
 from repertory.actors.stability_monitor import StabilityMonitorActor
 from repertory.actors.storage import StorageActor
+from repertory.deletion import ReleasedFile
 from repertory.errors import RepertoryError
 from repertory.items import Stabilized
 from repertory.jobs import JobRecord
@@ -32,7 +33,6 @@ from repertory.model import (
     Attachment,
     DeletionReceipt,
     Level,
-    ReleasedFile,
     ResourceId,
     StoreReceipt,
     Summary,
