@@ -38,6 +38,7 @@ class ThreadCrew:
     """A crew of ``size`` threads with one queue."""
 
     def __init__(self, size: int, *, name: str) -> None:
+        self.size = size
         self._queue: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
         self._closed = False
         self._lock = threading.Lock()  # or work could be left behind what ends the threads

@@ -11,6 +11,7 @@ from multiprocessing import get_context
 from pathlib import Path
 
 from repertory.testing.simulation.mutants import MUTANTS
+from repertory.testing.simulation.mutants import THEMES as MUTANT_THEMES
 from repertory.testing.simulation.plans import Plan, make_plan
 from repertory.testing.simulation.playing import Outcome, play
 from repertory.testing.simulation.shrinking import shrink
@@ -95,9 +96,12 @@ def _plan_of(options: argparse.Namespace, parser: argparse.ArgumentParser) -> Pl
     return None if options.seed is None else make_plan(options.seed, length=options.length)
 
 
-def play_seed(seed: int, *, length: int = 40, mutant: str | None = None) -> Outcome:
+def play_seed(
+    seed: int, *, length: int = 40, mutant: str | None = None, theme: str = ""
+) -> Outcome:
     """Play the plan of a seed, with a bug planted if one is named."""
-    return _play(make_plan(seed, length=length), mutant)
+    theme = theme or MUTANT_THEMES.get(mutant or "", "")
+    return _play(make_plan(seed, length=length, theme=theme), mutant)
 
 
 def _play(plan: Plan, mutant: str | None) -> Outcome:

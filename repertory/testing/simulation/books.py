@@ -9,6 +9,7 @@ from typing import Any
 
 import apsw
 
+from repertory.jobs import JobState
 from repertory.model import ChangeType
 from repertory.storage.index.packing import unpack_uuid
 
@@ -128,6 +129,14 @@ class Books:
         """The process ends, or a commit failed: files on their way to a row may stay without."""
         loose = self.files() - self.owned - self.released
         self.orphans |= {uuid for uuid in loose if uuid not in self.ever}
+
+    def note_job_over(self, id_: str) -> None:
+        """Somebody is told that a job has succeeded."""
+        if self._database is None:
+            return
+        found = self._database.execute("SELECT state FROM jobs WHERE id = ?", (id_,)).fetchone()
+        if found is not None and found[0] != JobState.SUCCESS.value:
+            raise self._violated("over is over", f"a job is told to be over, and is {found[0]}")
 
     def check_backlog(self) -> None:
         """What waits to be removed is counted right."""

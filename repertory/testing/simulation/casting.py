@@ -11,6 +11,7 @@ from repertory.errors import ShuttingDown
 from repertory.testing.simulation.scheduler import ProcessDied, Scheduler
 
 R = TypeVar("R")
+S = TypeVar("S")
 
 
 class SimulatedInbox(Inbox):
@@ -40,6 +41,12 @@ class SimulatedReply(Reply[R]):
             else:
                 self.scheduler.pause("a reply", lambda: self.done)
         return super().get(timeout=timeout)
+
+    def then(self, step: Callable[[R], S | Reply[S]]) -> Reply[S]:
+        """A reply that can be waited for like this one."""
+        following: Reply[S] = type(self)()  # type: ignore[assignment]  # of another value
+        following.set(super().then(step))
+        return following
 
 
 class Casting:
@@ -85,11 +92,11 @@ class Casting:
 class SimulatedCrew:
     """A ``ThreadCrew`` whose threads are strands."""
 
-    def __init__(self, scheduler: Scheduler, size: int) -> None:
+    def __init__(self, scheduler: Scheduler, size: int, *, name: str = "crew") -> None:
         self._scheduler = scheduler
         self._queue: deque[Callable[[], None]] = deque()
         self._is_closed = False
-        self._strands = [scheduler.spawn(f"crew-{number}", self._run) for number in range(size)]
+        self._strands = [scheduler.spawn(f"{name}-{number}", self._run) for number in range(size)]
 
     def do(self, work: Callable[[], R | Reply[R]]) -> Reply[R]:
         """Have ``work`` done by the next strand that is free."""

@@ -12,7 +12,6 @@ from repertory.actors.base import RepertoryActor, handles
 from repertory.actors.deletion_queue import DeletionQueueActor
 from repertory.actors.index import IndexActor
 from repertory.actors.jobs.actor import JobsActor
-from repertory.actors.jobs.live import LiveJob
 from repertory.actors.mending import Mending
 from repertory.actors.messages.attachments import (
     ForgetReleased,
@@ -20,7 +19,7 @@ from repertory.actors.messages.attachments import (
     RemoveAttachment,
     RemoveReleased,
 )
-from repertory.actors.messages.job_records import RecordJobChange
+from repertory.actors.messages.job_records import RecordJobStep
 from repertory.actors.messages.resources import DeleteResource
 from repertory.actors.reply import Reply
 from repertory.actors.stability_monitor import StabilityMonitorActor
@@ -28,7 +27,7 @@ from repertory.actors.storage import StorageActor
 from repertory.deletion import ReleasedFile
 from repertory.errors import RepertoryError
 from repertory.items import Stabilized
-from repertory.jobs import JobRecord
+from repertory.jobs import JobStep
 from repertory.model import (
     Attachment,
     DeletionReceipt,
@@ -122,11 +121,12 @@ class WaitsUpwards(IndexActor):
 
 
 class TellsTooEarly(JobsActor):
-    """Tells that a job is over though the index does not know it."""
+    """Goes on, or tells that a job is over, though the index does not know it yet."""
 
-    def _record_end(self, _job: LiveJob, kept: JobRecord) -> bool:
-        self.board.ask_soon(RecordJobChange(job=kept))
-        return True
+    def _take_down(self, step: JobStep) -> Reply[Any]:
+        known = super()._take_down(replace(step, recorded=True))
+        self.board.ask_soon(RecordJobStep(step=step))
+        return known
 
 
 class ForgetsTimers(StabilityMonitorActor):
@@ -321,3 +321,16 @@ MUTANTS: dict[str, Callable[[], Parts]] = {
     "does not synchronize": lambda: Parts(area=DoesNotSynchronize),
 }
 """By name, the parts with a mutant among them."""
+
+THEMES: dict[str, str] = {
+    "leaves waiters alone": "queue",
+    "tells too early": "jobs",
+    "ignores revisions": "contest",
+    "removes what is held": "queue",
+    "removes before commit": "queue",
+    "drops failed timers": "quiet",
+    "remembers the dead": "queue",
+    "discards leftovers": "uploads",
+    "does not synchronize": "uploads",
+}
+"""The theme of the plans that show a mutant soon; the others show in any plan."""

@@ -17,6 +17,7 @@ CLIENT: dict[str, float] = {
     "delete_several": 0.3,
     "bulk_delete": 0.4,
     "submit_deletion": 0.4,
+    "submit_reconstruction": 0.4,
     "set_metadata": 1.0,
     "delete_metadata": 0.4,
     "add_label": 0.5,
@@ -49,17 +50,55 @@ CIRCUMSTANCES: dict[str, float] = {
 """What befalls the archive, and how often."""
 
 
-CONTEST: dict[str, float] = {
-    "store": 6.0,
-    "compress": 4.0,
-    "uncompress": 4.0,
-    "reconstruct": 1.0,
-    "attach": 2.0,
-    "read": 1.0,
-    "rest": 0.6,
-    "kill": 0.3,
+THEMES: dict[str, dict[str, float]] = {
+    "contest": {
+        "store": 6.0,
+        "compress": 4.0,
+        "uncompress": 4.0,
+        "reconstruct": 1.0,
+        "attach": 2.0,
+        "read": 1.0,
+        "rest": 0.6,
+        "kill": 0.3,
+    },
+    "queue": {
+        "store": 8.0,
+        "delete": 6.0,
+        "flush": 4.0,
+        "restart": 2.0,
+        "hold": 1.0,
+        "let_go": 1.0,
+        "kill": 0.5,
+        "advance": 1.0,
+    },
+    "uploads": {
+        "store": 10.0,
+        "store_in_pieces": 3.0,
+        "delete": 1.0,
+        "kill": 2.0,
+        "cut_power": 2.0,
+        "advance": 1.0,
+        "rest": 1.0,
+    },
+    "quiet": {"store": 4.0, "advance": 6.0, "rest": 2.0, "kill": 0.5},
+    "jobs": {
+        "store": 8.0,
+        "submit_deletion": 3.0,
+        "submit_reconstruction": 3.0,
+        "bulk_delete": 3.0,
+        "kill": 1.5,
+        "cut_power": 1.0,
+        "restart": 0.5,
+        "rest": 1.0,
+        "advance": 1.0,
+    },
 }
-"""What happens in some runs: everybody wants to change the same file."""
+"""What happens in some runs: of some things much, so that they meet more often.
+
+In a contest everybody wants to change the same file; when it is quiet, commits fail."""
+
+THEMATIC = 0.3
+"""How many runs have a theme."""
 
 AGAIN = 0.35
 """How often a step is about the same resource as the one before."""
@@ -107,17 +146,20 @@ class Plan:
         return Plan(**values)
 
 
-def make_plan(seed: int, *, length: int = 40) -> Plan:
-    """The plan of a seed."""
+def make_plan(seed: int, *, length: int = 40, theme: str = "") -> Plan:
+    """The plan of a seed; its theme is left to chance, unless one is given."""
     chance = Random(seed)  # noqa: S311 - chance, not secrets
     kinds = {**CLIENT, **CIRCUMSTANCES}
     # Half of the runs are about a few instances, where what is asked meets more often.
     few = [chance.randrange(COUNT) for _ in range(chance.choice((1, 2, 4)))]
     numbers = few if chance.random() < 0.5 else list(range(COUNT))
     setup = make_setup(chance.randrange(1 << 16))
-    if chance.random() < 0.15:
-        kinds, numbers = CONTEST, few[:1]
-        setup = replace(setup, overwriting="Always")
+    drawn = chance.choice(tuple(THEMES)) if chance.random() < THEMATIC else ""
+    theme = theme or drawn
+    if theme:
+        kinds, numbers = THEMES[theme], few
+    if theme == "contest":
+        numbers, setup = few[:1], replace(setup, overwriting="Always")
     steps = []
     at = (4, numbers[0])
     for number in range(length):
@@ -126,7 +168,7 @@ def make_plan(seed: int, *, length: int = 40) -> Plan:
             at = (chance.choice((4, 4, 4, 3, 3, 2, 1)), chance.choice(numbers))
         then = chance.choice((0, 0, 0, 1, 2, 3, 5, 8, 13, 21, 40))
         steps.append(Step(number, kind, _values(kind, chance, numbers, at), then))
-    troubled = chance.random()
+    troubled = 0.0 if theme == "quiet" else chance.random()
     return Plan(
         seed=seed,
         haste=chance.choice((0.1, 0.5, 1.0)),
@@ -162,7 +204,7 @@ def _values(kind: str, chance: Random, numbers: list[int], at: tuple[int, int]) 
             return (number,)
         case "delete" | "reconstruct" | "delete_several" | "compress" | "uncompress":
             return (level, number)
-        case "bulk_delete" | "submit_deletion":
+        case "bulk_delete" | "submit_deletion" | "submit_reconstruction":
             return (level, number)
         case "set_metadata" | "attach" | "add_label":
             return (level, number, chance.randrange(1, 100))

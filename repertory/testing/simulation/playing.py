@@ -1,5 +1,6 @@
 """A run: a plan is played, and at each rest it is checked whether all is as it should be."""
 
+import logging
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -16,9 +17,10 @@ from repertory.actors.messages.stability import ListUnstable
 from repertory.errors import RepertoryError, UnknownItem, UnknownResource
 from repertory.model import ContentType
 from repertory.storage.index.base import IndexReader
+from repertory.testing.simulation.asking import LABEL, NUMBER, all_names, place_of
 from repertory.testing.simulation.books import Violation
 from repertory.testing.simulation.catalog import version_of
-from repertory.testing.simulation.clients import LABEL, NUMBER, Clients, all_names, place_of
+from repertory.testing.simulation.clients import Clients
 from repertory.testing.simulation.model import ABSENT, Model
 from repertory.testing.simulation.plans import CIRCUMSTANCES, Plan, Step, make_setup
 from repertory.testing.simulation.scheduler import Deadlock, Livelock, OutOfSteps
@@ -256,8 +258,7 @@ def play(plan: Plan, parts: Parts | None = None) -> Outcome:
             except Exception as error:  # noqa: BLE001 - a defect is what is looked for
                 invariant, reason = "no defect", f"{type(error).__name__}: {error}"
             finally:
-                if player.world.is_up:
-                    player.world.die(power_cut=False)
+                player.world.close()
     world = player.world
     return Outcome(
         plan=plan,
@@ -281,5 +282,10 @@ def _quick_folder() -> str | None:
 @contextmanager
 def _quiet() -> Iterator[None]:
     """Keep the archive's log to ourselves: what goes wrong here is meant to."""
-    with capture_logs():
-        yield
+    pykka, before = logging.getLogger("pykka"), logging.getLogger("pykka").disabled
+    pykka.disabled = True  # it tells of every actor whose process was ended
+    try:
+        with capture_logs():
+            yield
+    finally:
+        pykka.disabled = before

@@ -5,7 +5,6 @@ takes mail, waits for a reply, or touches a file or the index; those are the poi
 steps. So a run is the same each time, and can be ended between any two steps, as by a power cut.
 """
 
-import _thread
 import heapq
 import itertools
 import threading
@@ -51,6 +50,7 @@ class Strand:
         self.ready: Callable[[], bool] | None = None
         self.waits_for = "its beginning"
         self.is_finished = False
+        self.thread: threading.Thread
         self.baton = threading.Lock()
         self.baton.acquire()
 
@@ -163,7 +163,10 @@ class Scheduler:
         """Add a strand; it begins when it is its turn."""
         strand = Strand(name, body)
         self._strands.append(strand)
-        _thread.start_new_thread(self._live, (strand,))
+        strand.thread = threading.Thread(
+            target=self._live, args=(strand,), name=f"simulated {name}", daemon=True
+        )
+        strand.thread.start()
         return strand
 
     def _live(self, strand: Strand) -> None:
@@ -207,6 +210,7 @@ class Scheduler:
         self.current = None
         if strand.is_finished:
             self._strands.remove(strand)
+            strand.thread.join()
 
     def run_until(self, done: Callable[[], bool], *, waiting_for: str) -> None:
         """Go on until ``done``; time passes when nobody can do anything else.

@@ -9,6 +9,8 @@ from typing import Any
 import pykka
 
 from repertory.actors.base import RepertoryActor
+from repertory.actors.crew import ThreadCrew
+from repertory.actors.messages.jobs import JobSucceeded
 from repertory.actors.messages.stability import ResourceStabilized
 from repertory.actors.messages.system import ActorDied, CallIn
 from repertory.actors.storage import StorageActor
@@ -162,6 +164,14 @@ class World:
         self.disk.mount(place / "files")
         self.books.orphans |= revived
 
+    def close(self) -> None:
+        """End everything that is left of it."""
+        try:
+            if self.is_up:
+                self.die(power_cut=False)
+        finally:
+            self.scheduler.kill()
+
     def _leave(self) -> None:
         self.books.close()
         self._process = self._engine = None
@@ -176,6 +186,7 @@ class World:
             self.board = board
             board.listen(ActorDied, self._note_death)
             board.listen(ResourceStabilized, self._note_stable)
+            board.listen(JobSucceeded, self._note_job)
         played = self._casting.of(self._parts.actors.get(actor, actor))
         ref = played.start(board=board, **self._simulated(parts))
         board.connect(ref, played)
@@ -192,9 +203,10 @@ class World:
             others["engine"] = self._simulated_engine(parts["engine"])
         if "area" in parts:
             others["area"] = self._parts.area(self._place / "files", calls=self.disk)
-        if "crew" in parts:
-            parts["crew"].close()
-            others["crew"] = SimulatedCrew(self.scheduler, self.setup.crew)
+        for name, part in parts.items():
+            if isinstance(part, ThreadCrew):
+                part.close()
+                others[name] = SimulatedCrew(self.scheduler, part.size, name=name)
         if "area" in parts:
             others["new_name"] = self._new_name
         if "hold" in parts:
@@ -213,6 +225,11 @@ class World:
     def _note_death(self, event: ActorDied) -> None:
         violation = Violation("no actor dies", f"{event.actor}: {event.reason}")
         self.scheduler.defects.append(violation)
+
+    def _note_job(self, event: JobSucceeded) -> None:
+        # A job that somebody paused or cancelled is over though the index could not note it.
+        if not self.faults.faults:
+            self.books.note_job_over(event.id)
 
     def _note_stable(self, event: ResourceStabilized) -> None:
         self.stabilized += 1

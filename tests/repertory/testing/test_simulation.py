@@ -1,61 +1,95 @@
+import gc
 import itertools
-import os
+import threading
 from functools import partial
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from repertory.actors.storage import StorageActor
+from repertory.errors import CannotStart
 from repertory.testing.simulate import find_mutant, main, play_seed, play_seeds
 from repertory.testing.simulation.model import ABSENT, PRESENT, Deed, Register
 from repertory.testing.simulation.mutants import MUTANTS
 from repertory.testing.simulation.plans import Plan, make_plan
 from repertory.testing.simulation.playing import play
-from repertory.testing.simulation.scheduler import Deadlock, Scheduler
+from repertory.testing.simulation.scheduler import Deadlock, Scheduler, Strand
 from repertory.testing.simulation.shrinking import shrink
+from repertory.testing.simulation.world import Parts, World
 
 CAUGHT = {
     "forgets before removal": (0, "removed before forgotten"),
     "removes twice": (0, "removed once"),
-    "removes what is held": (9, "held back"),
-    "leaves waiters alone": (50, "every request is answered"),
-    "answers before commit": (0, "what is released goes"),
-    "removes before commit": (1, "removed once"),
+    "removes what is held": (2, "held back"),
+    "leaves waiters alone": (0, "every request is answered"),
+    "answers before commit": (0, "over is over"),
+    "removes before commit": (0, "removed once"),
     "forgets who waits": (0, "nothing deadlocks"),
-    "waits upwards": (1, "nothing deadlocks"),
-    "tells too early": (162, "what was answered is true"),
+    "waits upwards": (0, "nothing deadlocks"),
+    "tells too early": (3, "over is over"),
     "forgets timers": (4, "stable at last"),
     "stable early": (0, "stable not too early"),
-    "drops failed timers": (3, "stable at last"),
+    "drops failed timers": (6, "stable at last"),
     "stable twice": (0, "stable at last"),
-    "releases later": (1, "removed before forgotten"),
-    "ignores revisions": (31, "what was answered is true"),
-    "remembers the dead": (1, "no failure without a reason"),
-    "counts once": (1, "counters are right"),
-    "drops the stored": (0, "no other removed"),
-    "keeps refused": (14, "no file is left over"),
+    "releases later": (0, "removed before forgotten"),
+    "ignores revisions": (3, "what was answered is true"),
+    "remembers the dead": (0, "no failure without a reason"),
+    "counts once": (0, "counters are right"),
+    "drops the stored": (0, "removed once"),
+    "keeps refused": (0, "no file is left over"),
     "leaves leftovers": (1, "leftovers are settled"),
-    "discards leftovers": (5, "no file is lost"),
-    "does not synchronize": (5, "no file is lost"),
+    "discards leftovers": (6, "no file is lost"),
+    "does not synchronize": (0, "what was answered is readable"),
 }
 """The seed that catches each mutant, and by what. A change of the archive may make it another one:
 then the test looks for it."""
 
 
-def test_hundreds_of_seeds_violate_no_invariant():
-    outcomes = list(play_seeds(range(200), jobs=min(3, os.cpu_count() or 1)))
+def test_dozens_of_seeds_violate_no_invariant():
+    outcomes = list(play_seeds(range(24)))
 
     assert [f"{o.plan.seed}: {o.invariant}: {o.reason}" for o in outcomes if o.invariant] == []
-    assert sum(outcome.lives for outcome in outcomes) > 600
-    assert sum(outcome.answered for outcome in outcomes) > 1000
-    assert sum(outcome.faults for outcome in outcomes) > 100
+    assert sum(outcome.lives for outcome in outcomes) > 70
+    assert sum(outcome.answered for outcome in outcomes) > 200
+    assert sum(outcome.faults for outcome in outcomes) > 10
 
 
 @pytest.mark.parametrize("name", MUTANTS)
 def test_the_simulation_finds_the_planted_bug(name):
     seed, _ = CAUGHT[name]
 
-    assert not play_seed(seed, mutant=name).is_sound or find_mutant(name, range(500))
+    assert not play_seed(seed, mutant=name).is_sound or find_mutant(name, range(60))
+
+
+class RefusesToStart(StorageActor):
+    def open(self):
+        raise CannotStart("The folder belongs to another archive.")
+
+
+def test_nothing_of_a_run_is_left_when_it_is_over():
+    parts = [
+        Parts(),
+        MUTANTS["forgets who waits"](),  # ends by a deadlock
+        MUTANTS["counts once"](),
+        Parts(actors={StorageActor: RefusesToStart}),
+    ]
+    before = threading.active_count()
+    left = []
+    for seed, planted in enumerate(parts):
+        play(make_plan(seed), planted)
+        left.append(threading.active_count() - before)
+    gc.collect()
+
+    assert left == [0] * len(parts)
+    assert [it for it in gc.get_objects() if isinstance(it, World | Strand)] == []
+
+
+def test_a_refusal_to_start_is_a_defect():
+    outcome = play(make_plan(1), Parts(actors={StorageActor: RefusesToStart}))
+
+    assert outcome.invariant == "no defect"
+    assert "belongs to another archive" in outcome.reason
 
 
 def test_a_seed_is_the_same_run_each_time():
@@ -183,7 +217,7 @@ def test_a_planted_bug_is_found_shrunk_and_kept(capsys, tmp_path):
     kept = tmp_path / "small.json"
     seed = str(CAUGHT["drops the stored"][0])
 
-    arguments = ["--mutant", "drops the stored"]
+    arguments = ["--mutant", "drops the stored", "--length", "12"]
     assert main([*arguments, "--seed", seed, "--shrink", "--save", str(kept)]) == 1
     assert "steps became" in capsys.readouterr().out
     assert main([*arguments, "--plan", str(kept), "--story"]) == 1
@@ -193,7 +227,7 @@ def test_a_planted_bug_is_found_shrunk_and_kept(capsys, tmp_path):
 
 
 def test_several_seeds_are_summed_up(capsys):
-    assert main(["--seeds", "3", "--first", "5", "--jobs", "1"]) == 0
+    assert main(["--seeds", "3", "--first", "5", "--jobs", "2"]) == 0
     assert "3 seeds in" in capsys.readouterr().out
     assert main(["--seeds", "1", "--jobs", "1", "--mutant", "drops the stored"]) == 1
     assert "Look closer" in capsys.readouterr().out
