@@ -86,9 +86,9 @@ class _Reader:
         refused = {problem.option for problem in self._problems}
         for name, text in faults_of(settings):
             if name not in refused:
-                self._problem((name,), text)
+                self._problem(tuple(name.split(".")), text)
         for name, text in doubts_about(settings):
-            self._warning((name,), text)
+            self._warning(tuple(name.split(".")), text)
         return Loaded(settings, tuple(self._problems), tuple(self._warnings), tuple(self._files))
 
     # Files
@@ -223,7 +223,7 @@ class _Reader:
             self._problem(keys, f"{complaint}{found}")
             return
         if option.path and converted:
-            converted = str(self._sources[keys].file.parent / converted)
+            converted = _anchored(converted, self._sources[keys].file.parent)
         values[field.name] = converted
 
     def _unknown(
@@ -260,7 +260,9 @@ class _Reader:
         self._warnings.append(self._found(keys, text, keys))
 
     def _found(self, keys: Keys, text: str, at: Keys) -> Problem:
-        source = self._sources.get(at)
+        # What is missing is missing where its section is.
+        places = (self._sources.get(at[:end]) for end in range(len(at), 0, -1))
+        source = next((place for place in places if place is not None), None)
         option = ".".join(keys)
         return Problem(
             f"{option} {text}",
@@ -268,6 +270,13 @@ class _Reader:
             source.line if source else None,
             option,
         )
+
+
+def _anchored(value: Any, folder: Path) -> Any:
+    """A path, or those within lists, relative to the folder of the file that sets it."""
+    if isinstance(value, tuple):
+        return tuple(_anchored(member, folder) for member in value)
+    return str(folder / value) if isinstance(value, str) and value else value
 
 
 def _nearest(name: str, known: list[str]) -> str | None:

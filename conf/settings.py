@@ -1,5 +1,6 @@
 """The settings of an archive: a frozen tree of sections, named as in Orthanc's configuration."""
 
+from repertory.conf.encryption import StorageEncryptionSettings
 from repertory.conf.fields import (
     application_entity_title,
     not_empty,
@@ -16,6 +17,12 @@ from repertory.conf.fields import (
     user_content_types,
     user_numbers,
     users,
+)
+from repertory.conf.object_storage import (
+    AwsS3StorageSettings,
+    AzureBlobStorageSettings,
+    BlobStorageSettings,
+    GoogleCloudStorageSettings,
 )
 
 
@@ -323,6 +330,21 @@ class Settings:
     stable_ages: StableAgesSettings = setting(
         default_factory=StableAgesSettings,
         meaning="StableAge for some instances.",
+    )
+    storage_encryption: StorageEncryptionSettings | None = setting(
+        default=None, meaning="Encryption of the files in the StorageDirectory.", ours=True
+    )
+    aws_s3_storage: AwsS3StorageSettings | None = setting(
+        default=None, meaning="Files in a bucket of S3."
+    )
+    azure_blob_storage: AzureBlobStorageSettings | None = setting(
+        default=None, meaning="Files in a container of Azure Blob Storage."
+    )
+    blob_storage: BlobStorageSettings | None = setting(
+        default=None, meaning="Files in a container of Azure, as it was configured long ago."
+    )
+    google_cloud_storage: GoogleCloudStorageSettings | None = setting(
+        default=None, meaning="Files in a bucket of Google Cloud Storage."
     )
 
     @property

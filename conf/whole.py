@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from pathlib import Path
 
+from repertory.conf import stores
 from repertory.conf.settings import Settings
 
 
@@ -33,6 +34,7 @@ def faults_of(settings: Settings) -> Iterator[tuple[str, str]]:
             yield from _missing(
                 "SslTrustedClientCertificates", settings.ssl_trusted_client_certificates
             )
+    yield from stores.faults_of(settings)
 
 
 def doubts_about(settings: Settings) -> Iterator[tuple[str, str]]:
@@ -71,6 +73,7 @@ def doubts_about(settings: Settings) -> Iterator[tuple[str, str]]:
         )
     if settings.ssl_verify_peers and not settings.ssl_enabled:
         yield ("SslVerifyPeers", "has no effect while SslEnabled is false.")
+    yield from stores.doubts_about(settings)
 
 
 def _missing(option: str, path: str) -> Iterator[tuple[str, str]]:

@@ -6,12 +6,15 @@ from repertory.conf.settings import Settings
 from repertory.errors import BadParameter, CannotStart
 from repertory.maintags import NAMES
 from repertory.model import Compression, Level
+from repertory.storage.areas import FilesystemArea, ObjectArea
+from repertory.storage.areas.base import StorageArea
 from repertory.storage.dicom import tag_name
 from repertory.storage.files import FileOptions
 from repertory.storage.index.policy import Overwriting, StableAges, StorePolicy
 from repertory.storage.index.sqlite.engine import SqliteEngine
 from repertory.storage.main_tags import MainDicomTags
 from repertory.storage.resolving import resolve_tag
+from repertory.stores import bucket_of, names_of
 
 
 def files_folder(settings: Settings) -> Path:
@@ -22,6 +25,24 @@ def files_folder(settings: Settings) -> Path:
 def index_folder(settings: Settings) -> Path:
     """The folder of the index."""
     return Path(settings.index_directory or settings.storage_directory)
+
+
+def local_area_of(settings: Settings) -> StorageArea:
+    """The folder of files."""
+    return FilesystemArea(files_folder(settings), synchronize=settings.sync_storage_area)
+
+
+def object_area_of(settings: Settings) -> StorageArea | None:
+    """The object store, if one is configured.
+
+    Raises:
+        CannotStart: it cannot be one.
+    """
+    named = bucket_of(settings)
+    if named is None:
+        return None
+    bucket, section = named
+    return ObjectArea(bucket, staging=files_folder(settings), names=names_of(section))
 
 
 def main_tags_of(settings: Settings) -> MainDicomTags:

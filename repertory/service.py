@@ -28,15 +28,16 @@ from repertory.actors.switchboard import Ref, Switchboard
 from repertory.building import (
     engine_of,
     file_options_of,
-    files_folder,
     index_folder,
+    local_area_of,
     main_tags_of,
+    object_area_of,
     store_policy_of,
 )
 from repertory.conf.settings import Settings
 from repertory.errors import CannotStart, RepertoryError, ShuttingDown, Unsupported
-from repertory.storage.areas import FilesystemArea
 from repertory.storage.backup.hold import HOLD_NAME, RemovalHold
+from repertory.stores import connections_of
 
 if TYPE_CHECKING:
     from aiohttp import web
@@ -228,7 +229,12 @@ class Repertory:
             case_sensitive_pn=settings.case_sensitive_pn,
             storage_access=settings.storage_access_on_find,
         )
-        area = FilesystemArea(files_folder(settings), synchronize=settings.sync_storage_area)
+        area = object_area_of(settings)
+        threads = settings.storage_threads
+        if area is None:
+            area = local_area_of(settings)
+        else:
+            threads = max(threads, connections_of(settings))
 
         self._put_on(
             board,
@@ -244,7 +250,7 @@ class Repertory:
             board,
             StorageActor,
             area=area,
-            crew=ThreadCrew(settings.storage_threads, name="storage"),
+            crew=ThreadCrew(threads, name="storage"),
             main_tags=main_tags,
             options=file_options_of(settings),
             store_dicom=settings.store_dicom,
