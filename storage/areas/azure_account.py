@@ -52,7 +52,7 @@ class AzureAccount:
             suffix = given.get("EndpointSuffix", "core.windows.net")
             endpoint = f"{scheme}://{name}.blob.{suffix}"
         account = cls(
-            name=name or urlsplit(endpoint).hostname.partition(".")[0] if endpoint else name,
+            name=name or (urlsplit(endpoint).hostname or "").partition(".")[0],
             key=given.get("AccountKey", ""),
             signature=given.get("SharedAccessSignature", "").removeprefix("?"),
             endpoint=endpoint,

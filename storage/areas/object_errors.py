@@ -25,7 +25,7 @@ _FULL = frozenset({"QuotaExceeded", "XMinioStorageFull", "XMinioAdminBucketQuota
 _SLOW = frozenset({"408", "429"})
 _REFUSED = ("PermissionDeniedError", "UnauthenticatedError")
 _KEYS = frozenset({"401", "403"})
-_TIMEOUT = re.compile(r"time(?:d)?[ -]?out", re.IGNORECASE)
+_TIMEOUT = re.compile(r"kind: Timeout|timed out|TimedOut")
 
 
 class Trouble:

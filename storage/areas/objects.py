@@ -8,7 +8,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import structlog
 
@@ -21,6 +21,8 @@ from repertory.storage.areas.object_listing import Listing
 
 if TYPE_CHECKING:
     from obstore.store import ObjectStore
+
+R = TypeVar("R")
 
 log = structlog.get_logger(__name__)
 
@@ -225,7 +227,7 @@ class ObjectArea:
         with self._reading(uuid):
             return self._first(uuid, content_type, self._measure)
 
-    def _first(self, uuid: str, content_type: int, look: "Callable[[str], Any]") -> Any:
+    def _first(self, uuid: str, content_type: int, look: Callable[[str], R]) -> R:
         """What is found under the first of the names that there is."""
         names = list(self._names.candidates(uuid, content_type))
         if content_type == 0:  # unknown also to whoever asks
