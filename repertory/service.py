@@ -26,18 +26,17 @@ from repertory.actors.stability_monitor import StabilityMonitorActor
 from repertory.actors.storage import StorageActor
 from repertory.actors.switchboard import Ref, Switchboard
 from repertory.building import (
+    area_of,
     engine_of,
     file_options_of,
     index_folder,
-    local_area_of,
     main_tags_of,
-    object_area_of,
     store_policy_of,
 )
 from repertory.conf.settings import Settings
 from repertory.errors import CannotStart, RepertoryError, ShuttingDown, Unsupported
 from repertory.storage.backup.hold import HOLD_NAME, RemovalHold
-from repertory.stores import connections_of
+from repertory.stores import threads_of
 
 if TYPE_CHECKING:
     from aiohttp import web
@@ -229,12 +228,7 @@ class Repertory:
             case_sensitive_pn=settings.case_sensitive_pn,
             storage_access=settings.storage_access_on_find,
         )
-        area = object_area_of(settings)
-        threads = settings.storage_threads
-        if area is None:
-            area = local_area_of(settings)
-        else:
-            threads = max(threads, connections_of(settings))
+        area = area_of(settings)
 
         self._put_on(
             board,
@@ -250,7 +244,7 @@ class Repertory:
             board,
             StorageActor,
             area=area,
-            crew=ThreadCrew(threads, name="storage"),
+            crew=ThreadCrew(threads_of(settings), name="storage"),
             main_tags=main_tags,
             options=file_options_of(settings),
             store_dicom=settings.store_dicom,

@@ -3,27 +3,51 @@
 from collections.abc import Callable
 from typing import Any
 
+from repertory.conf.encryption import StorageEncryptionSettings, faults_in, read_keys
 from repertory.conf.settings import Settings
+from repertory.conf.stores import sections_of
+from repertory.errors import CannotStart
 from repertory.storage.areas.azure_account import AzureAccount
 from repertory.storage.areas.buckets import azure_container, google_bucket, s3_bucket
+from repertory.storage.areas.cipher import Keys
 from repertory.storage.areas.naming import ObjectNames
 from repertory.storage.areas.objects import Bucket
 
 DEFAULT_CONNECTIONS = 25
 
 
-def connections_of(settings: Settings) -> int:
-    """How many files of the object store are read and written at a time."""
+def threads_of(settings: Settings) -> int:
+    """How many files are read and written at a time: requests wait longer than disks."""
+    if not sections_of(settings):
+        return settings.storage_threads
     s3 = settings.aws_s3_storage
-    return s3.max_connections if s3 is not None else DEFAULT_CONNECTIONS
+    connections = s3.max_connections if s3 is not None else DEFAULT_CONNECTIONS
+    return max(settings.storage_threads, connections)
 
 
-def names_of(section: Any) -> ObjectNames:
+def keys_of(section: StorageEncryptionSettings | None) -> Keys | None:
+    """The keys that a section names; ``None`` where it names none.
+
+    Raises:
+        CannotStart: they cannot be used.
+    """
+    if section is None or not section.references:
+        return None
+    faults = [f"{option} {text}." for option, text in faults_in(section, "StorageEncryption")]
+    if faults:
+        raise CannotStart(" ".join(faults))
+    current = section.references[0][0] if section.enable else None
+    return Keys.checked(read_keys(section), current)
+
+
+def names_of(section: Any, keys: Keys | None) -> ObjectNames:
     """How the section of an object store wants its objects to be named."""
     return ObjectNames(
         root=getattr(section, "root_path", ""),
         legacy=getattr(section, "storage_structure", "flat") == "legacy",
         unknown_heads=getattr(section, "enable_legacy_unknown_files", False),
+        encrypted=keys is not None and keys.current is not None,
+        mixed=keys is not None,
     )
 
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from repertory.errors import StorageFailed
 from repertory.integrity import FileOnDisk, Survey
+from repertory.storage.areas.cipher import OVERHEAD
 from repertory.storage.areas.naming import ObjectNames
 
 if TYPE_CHECKING:
@@ -13,9 +14,6 @@ if TYPE_CHECKING:
 
 PATIENCE = 120.0
 """Seconds after which a list that nobody went on with is begun anew: it shows an older state."""
-
-ENCRYPTION_OVERHEAD = 86
-"""How many bytes more an encrypted file has."""
 
 
 class Listing:
@@ -104,6 +102,6 @@ class Listing:
             encrypted = named.is_encrypted
             if encrypted is None:
                 encrypted = self._names.encrypted
-            size = item["size"] - (ENCRYPTION_OVERHEAD if encrypted else 0)
+            size = item["size"] - (OVERHEAD if encrypted else 0)
             files[named.uuid] = FileOnDisk(size, age)
         return Survey(files, foreign)

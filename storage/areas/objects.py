@@ -76,6 +76,11 @@ class ObjectArea:
         self._listing: Listing | None = None
 
     @property
+    def tells_clear_sizes(self) -> bool:
+        """Whether ``survey`` leaves out what encryption adds: it does, by names or as new ones."""
+        return True
+
+    @property
     def place(self) -> str:
         """The store, in words."""
         return self._bucket.place
