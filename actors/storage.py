@@ -1,11 +1,13 @@
 """The storage area: its one owner, and the crew that reads and writes for it."""
 
+from functools import partial
 from typing import Any
 
 import structlog
 
 from repertory.actors.base import RepertoryActor, handles
 from repertory.actors.crew import Crew
+from repertory.actors.filtering import InstanceFiltering
 from repertory.actors.mending import Mending
 from repertory.actors.messages.attachments import (
     AttachmentDescription,
@@ -31,6 +33,7 @@ from repertory.actors.messages.reconstruction import (
 )
 from repertory.actors.reconstructing import Reconstructing
 from repertory.actors.reply import Reply
+from repertory.actors.storage_housekeeping import StorageHousekeeping
 from repertory.actors.storage_integrity import StorageIntegrity
 from repertory.actors.storage_items import StorageItems
 from repertory.actors.storage_reading import StorageReading, head_length
@@ -67,7 +70,15 @@ class UploadsDue(Event):
     """Some upload may have been forgotten; the storage tells it to itself."""
 
 
-class StorageActor(StorageReading, StorageItems, StorageTags, StorageIntegrity, RepertoryActor):
+class StorageActor(
+    InstanceFiltering,
+    StorageReading,
+    StorageItems,
+    StorageTags,
+    StorageIntegrity,
+    StorageHousekeeping,
+    RepertoryActor,
+):
     """Owns one storage area: every file in it is written, read and removed by this actor's crew.
 
     The actor itself only hands out work, so its mailbox never waits for a disk. Files are written
@@ -184,6 +195,12 @@ class StorageActor(StorageReading, StorageItems, StorageTags, StorageIntegrity, 
     def store_bytes(self, content: bytes, origin: Origin) -> Reply[StoreReceipt]:
         """Store a file that is in memory; for the crew."""
         summary = dicom.summarize(content, self._main_tags)
+        if self._filters_instances:
+            keep = partial(self._keep_bytes, content, summary, origin)
+            return self.admit(content, summary, origin, keep)
+        return self._keep_bytes(content, summary, origin)
+
+    def _keep_bytes(self, content: bytes, summary: Summary, origin: Origin) -> Reply[StoreReceipt]:
         if not self._store_dicom:
             return self._record(summary, None, origin)
         head = summary.pixel_data_offset or 0
@@ -193,9 +210,22 @@ class StorageActor(StorageReading, StorageItems, StorageTags, StorageIntegrity, 
 
     def store_upload(self, upload: Upload, origin: Origin) -> Reply[StoreReceipt]:
         """Store a file that lies at a local path; for the crew."""
-        attachment = None
         try:
             summary = dicom.summarize(upload.path, self._main_tags)
+            if self._filters_instances:
+                keep = partial(self._keep_upload, upload, summary, origin)
+                reply = self.admit(upload.path, summary, origin, keep)
+                # Refused, or nobody knows: it is there no more if it was kept.
+                reply.on_done(lambda _: upload.discard())
+                return reply
+        except BaseException:
+            upload.discard()
+            raise
+        return self._keep_upload(upload, summary, origin)
+
+    def _keep_upload(self, upload: Upload, summary: Summary, origin: Origin) -> Reply[StoreReceipt]:
+        attachment = None
+        try:
             if self._store_dicom:
                 attachment = self._files.write_file(
                     upload.path,
@@ -205,7 +235,7 @@ class StorageActor(StorageReading, StorageItems, StorageTags, StorageIntegrity, 
                     head=summary.pixel_data_offset or 0,
                 )
         finally:
-            upload.path.unlink(missing_ok=True)
+            upload.discard()
         return self._record(summary, attachment, origin)
 
     def _record(

@@ -105,6 +105,19 @@ def every_option(
             yield from every_option(part, (*names, option_name(field)))
 
 
+def shown(settings: Any) -> dict[str, Any]:
+    """The options of a section by their names, those within too; without what is secret."""
+    types = get_type_hints(type(settings))
+    options: dict[str, Any] = {}
+    for field in dataclasses.fields(settings):
+        value = getattr(settings, field.name)
+        if section_of(types[field.name]) is not None:
+            options[option_name(field)] = shown(value)
+        elif not field.metadata["option"].secret:
+            options[option_name(field)] = value
+    return options
+
+
 def not_negative(value: float) -> str | None:
     """A number that is 0 or more."""
     return None if value >= 0 else "must be 0 or more"
@@ -146,6 +159,11 @@ def one_to(last: int) -> Check:
 def overwriting(value: bool | str) -> str | None:
     """One of Orthanc's modes of overwriting, or true or false as it was before them."""
     return None if isinstance(value, bool) else one_of("Never", "Always", "IfChanged")(value)
+
+
+def named_or_not(value: str | None) -> str | None:
+    """A name that is one, where there is any."""
+    return "must not be empty" if value is not None and not value.strip() else None
 
 
 def application_entity_title(value: str) -> str | None:

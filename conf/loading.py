@@ -274,8 +274,8 @@ class _Reader:
 
 def _anchored(value: Any, folder: Path) -> Any:
     """A path, or those within lists, relative to the folder of the file that sets it."""
-    if isinstance(value, tuple):
-        return tuple(_anchored(member, folder) for member in value)
+    if isinstance(value, tuple | list):
+        return type(value)(_anchored(member, folder) for member in value)
     return str(folder / value) if isinstance(value, str) and value else value
 
 

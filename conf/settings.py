@@ -1,8 +1,10 @@
 """The settings of an archive: a frozen tree of sections, named as in Orthanc's configuration."""
 
+from repertory.conf import orthanc_warnings
 from repertory.conf.encryption import StorageEncryptionSettings
 from repertory.conf.fields import (
     application_entity_title,
+    named_or_not,
     not_empty,
     not_negative,
     one_of,
@@ -10,7 +12,6 @@ from repertory.conf.fields import (
     overwriting,
     port,
     positive,
-    quiet_periods,
     section,
     setting,
     tags_by_level,
@@ -18,50 +19,14 @@ from repertory.conf.fields import (
     user_numbers,
     users,
 )
+from repertory.conf.housekeeper import HousekeeperSettings
 from repertory.conf.object_storage import (
     AwsS3StorageSettings,
     AzureBlobStorageSettings,
     BlobStorageSettings,
     GoogleCloudStorageSettings,
 )
-
-
-@section("DelayedDeletion")
-class DelayedDeletionSettings:
-    """How files of deleted resources are removed."""
-
-    enable: bool = setting(
-        default=True, meaning="Whether files are removed after the request was answered."
-    )
-    throttle_delay_ms: int = setting(
-        default=0,
-        meaning="Milliseconds to wait after each file that was removed.",
-        check=not_negative,
-    )
-
-
-@section("StableAges")
-class StableAgesSettings:
-    """StableAge for some instances: the longest counts where several of these apply."""
-
-    modality: dict[str, int] = setting(
-        default_factory=dict,
-        meaning='StableAge by Modality (0008,0060): {"US": 300}.',
-        check=quiet_periods(),
-        ours=True,
-    )
-    called_aet: dict[str, int] = setting(
-        default_factory=dict,
-        meaning="StableAge by the application entity title that the sender called.",
-        check=quiet_periods(titles=True),
-        ours=True,
-    )
-    remote_aet: dict[str, int] = setting(
-        default_factory=dict,
-        meaning="StableAge by the application entity title of the sender.",
-        check=quiet_periods(titles=True),
-        ours=True,
-    )
+from repertory.conf.resources import DelayedDeletionSettings, StableAgesSettings, TrashSettings
 
 
 @section("")
@@ -69,6 +34,11 @@ class Settings:
     """The whole configuration; options at the root, and a field for each section."""
 
     name: str = setting(default="MyOrthanc", meaning="The name of this archive, shown in /system.")
+    database_server_identifier: str | None = setting(
+        default=None,
+        meaning="The name of this server; not set: what its index was named when it was made.",
+        check=named_or_not,
+    )
     storage_directory: str = setting(
         default="RepertoryStorage",
         meaning="The folder that holds the DICOM files.",
@@ -294,6 +264,38 @@ class Settings:
         meaning="How many instances one search finds at most; 0: no limit.",
         check=not_negative,
     )
+    lua_scripts: list[str] = setting(
+        default_factory=list,
+        meaning="Lua scripts that are told what happens, and filter what comes in.",
+        path=True,
+    )
+    lua_heart_beat_period: int = setting(
+        default=0,
+        meaning="Seconds between two calls of OnHeartBeat; 0: none.",
+        check=not_negative,
+    )
+    lua_time_limit: float = setting(
+        default=10.0,
+        meaning="Seconds that a callback of a Lua script may be at work, what it waits for apart.",
+        check=positive,
+        ours=True,
+    )
+    lua_memory_limit: int = setting(
+        default=512,
+        meaning="Megabytes that all Lua scripts may use together.",
+        name="LuaMemoryLimitMB",
+        check=positive,
+        ours=True,
+    )
+    execute_lua_enabled: bool = setting(
+        default=False,
+        meaning="Whether users may run Lua scripts of their own (/tools/execute-script).",
+    )
+    warnings: dict[str, bool] = setting(
+        default_factory=dict,
+        meaning="Which warnings of searches the log leaves out: Orthanc's names, and false.",
+        check=orthanc_warnings.known,
+    )
     concurrent_jobs: int = setting(
         default=2,
         meaning="How many jobs run at a time; 0: as many as there are processors.",
@@ -327,6 +329,10 @@ class Settings:
         default_factory=DelayedDeletionSettings,
         meaning="How files of deleted resources are removed.",
     )
+    housekeeper: HousekeeperSettings = setting(
+        default_factory=HousekeeperSettings,
+        meaning="How the archive is put in order after its configuration has changed.",
+    )
     stable_ages: StableAgesSettings = setting(
         default_factory=StableAgesSettings,
         meaning="StableAge for some instances.",
@@ -346,6 +352,10 @@ class Settings:
     google_cloud_storage: GoogleCloudStorageSettings | None = setting(
         default=None, meaning="Files in a bucket of Google Cloud Storage."
     )
+    trash: TrashSettings = setting(
+        default_factory=TrashSettings,
+        meaning="What becomes of deleted resources before their files are removed.",
+    )
 
     @property
     def content_types(self) -> dict[str, tuple[int, str]]:
@@ -360,6 +370,11 @@ class Settings:
     def is_limited(self) -> bool:
         """Whether the archive may become full before the disk does."""
         return self.maximum_storage_size > 0 or self.maximum_patient_count > 0
+
+    @property
+    def is_scripted(self) -> bool:
+        """Whether there are Lua scripts, or may be."""
+        return bool(self.lua_scripts) or self.execute_lua_enabled
 
     @property
     def overwrite_mode(self) -> str:

@@ -28,6 +28,8 @@ def faults_of(settings: Settings) -> Iterator[tuple[str, str]]:
                 yield option, "must be 0 while PatientLevelEnabled is false"
     if settings.overwrite_mode == "IfChanged" and not settings.store_md5_for_attachments:
         yield "OverwriteInstances", "must not be IfChanged while StoreMD5ForAttachments is false"
+    for script in settings.lua_scripts:
+        yield from _missing("LuaScripts", script)
     if settings.http_server_enabled and settings.ssl_enabled:
         yield from _missing("SslCertificate", settings.ssl_certificate)
         if settings.ssl_verify_peers:
@@ -39,6 +41,11 @@ def faults_of(settings: Settings) -> Iterator[tuple[str, str]]:
 
 def doubts_about(settings: Settings) -> Iterator[tuple[str, str]]:
     """What is probably not meant: an option, and the rest of the sentence."""
+    yield from _doubts_about_access(settings)
+    yield from _doubts_about_files(settings)
+
+
+def _doubts_about_access(settings: Settings) -> Iterator[tuple[str, str]]:
     if settings.remote_access_allowed and not settings.authentication_required:
         yield (
             "RemoteAccessAllowed",
@@ -60,20 +67,41 @@ def doubts_about(settings: Settings) -> Iterator[tuple[str, str]]:
             "HttpBindAddresses",
             f"has several addresses: only {settings.http_bind_address} is listened on.",
         )
+    if settings.execute_lua_enabled:
+        yield (
+            "ExecuteLuaEnabled",
+            "is true: whoever may use the REST API can run programs on this computer.",
+        )
+    if settings.ssl_verify_peers and not settings.ssl_enabled:
+        yield ("SslVerifyPeers", "has no effect while SslEnabled is false.")
+
+
+def _doubts_about_files(settings: Settings) -> Iterator[tuple[str, str]]:
     if settings.storage_compression_level > 9 and (
         settings.storage_compression_format == "ZlibWithSize"
     ):
         yield "StorageCompressionLevel", "is more than 9, which is the most that zlib knows."
     if settings.read_only and settings.is_limited:
         yield "ReadOnly", "is true: nothing is recycled."
+    if settings.housekeeper.enable:
+        yield from _doubts_about_housekeeping(settings)
     if settings.stable_ages.called_aet or settings.stable_ages.remote_aet:
         yield (
             "StableAges",
             "names application entity titles: what comes over HTTP has none.",
         )
-    if settings.ssl_verify_peers and not settings.ssl_enabled:
-        yield ("SslVerifyPeers", "has no effect while SslEnabled is false.")
     yield from stores.doubts_about(settings)
+    deletion = settings.delayed_deletion
+    if deletion.throttle_delay_ms and not deletion.enable:
+        yield "DelayedDeletion.ThrottleDelayMs", "has no effect while Enable is false."
+
+
+def _doubts_about_housekeeping(settings: Settings) -> Iterator[tuple[str, str]]:
+    hours = settings.housekeeper.schedule
+    if hours and not any(hours.values()):
+        yield ("Housekeeper.Schedule", "has no hours: the housekeeper never works.")
+    if settings.read_only:
+        yield ("Housekeeper.Enable", "is true while ReadOnly is: there is no housekeeper.")
 
 
 def _missing(option: str, path: str) -> Iterator[tuple[str, str]]:

@@ -2,9 +2,13 @@
 
 from pathlib import Path
 
+from repertory.actors.lua.actor import LuaOptions
+from repertory.actors.lua.machine import Limits
 from repertory.conf.encryption import StorageEncryptionSettings
+from repertory.conf.fields import shown
 from repertory.conf.settings import Settings
 from repertory.errors import BadParameter, CannotStart
+from repertory.housekeeping import Configuration
 from repertory.maintags import NAMES
 from repertory.model import Compression, Level
 from repertory.storage.areas import FilesystemArea, ObjectArea
@@ -17,6 +21,7 @@ from repertory.storage.index.sqlite.engine import SqliteEngine
 from repertory.storage.main_tags import MainDicomTags
 from repertory.storage.resolving import resolve_tag
 from repertory.stores import bucket_of, keys_of, names_of
+from repertory.version import ORTHANC_VERSION
 
 
 def files_folder(settings: Settings) -> Path:
@@ -94,6 +99,7 @@ def engine_of(
     return SqliteEngine(
         folder or index_folder(settings),
         synchronous=synchronous or settings.index_synchronous,
+        identifier=settings.database_server_identifier or "",
         signatures={level: main_tags.signature(level) for level in Level},
         tag_names={tag: tag_name(tag) for tag in main_tags.levels if tag not in NAMES},
     )
@@ -133,6 +139,25 @@ def file_options_of(settings: Settings) -> FileOptions:
         keep_md5=settings.store_md5_for_attachments,
         verify=settings.verify_reads,
         cache_size=settings.maximum_storage_cache_size << 20,
+    )
+
+
+def lua_options_of(settings: Settings) -> LuaOptions:
+    """Which scripts run, and within which limits; passwords and keys are not shown to them."""
+    return LuaOptions(
+        scripts=tuple(map(Path, settings.lua_scripts)),
+        heart_beat=settings.lua_heart_beat_period,
+        limits=Limits(seconds=settings.lua_time_limit, memory=settings.lua_memory_limit << 20),
+        configuration=shown(settings),
+    )
+
+
+def housekeeping_of(settings: Settings, main_tags: MainDicomTags) -> Configuration:
+    """What the housekeeper brings the archive in line with."""
+    return Configuration(
+        orthanc_version=ORTHANC_VERSION,
+        storage_compression=settings.storage_compression,
+        signatures={level: main_tags.signature(level) for level in Level},
     )
 
 

@@ -10,6 +10,7 @@ from repertory.http.routes import (
     exports,
     files,
     find,
+    housekeeper,
     instances,
     integrity,
     jobs,
@@ -19,10 +20,12 @@ from repertory.http.routes import (
     protection,
     reconstruction,
     resources,
+    scripting,
     stability,
     system,
     tags,
     tools,
+    trash,
 )
 from repertory.http.routing import Routes
 
@@ -45,6 +48,9 @@ ALL: tuple[Routes, ...] = (
     find.routes,
     tags.routes,
     integrity.routes,
+    trash.routes,
+    scripting.routes,
+    housekeeper.routes,
     archives.routes,
     stability.routes,
     jobs.routes,

@@ -20,6 +20,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from abc import ABC, abstractmethod
 from contextlib import closing, suppress
 from http import HTTPStatus
 from pathlib import Path
@@ -46,7 +47,7 @@ class EmulatorMissing(Exception):
     """An emulator is not installed, or does not start."""
 
 
-class Emulator:
+class Emulator(ABC):
     """A server on a free port of this computer, from entering the context to leaving it."""
 
     def __init__(self) -> None:
@@ -59,13 +60,13 @@ class Emulator:
         """Where it listens."""
         return f"http://127.0.0.1:{self.port}"
 
+    @abstractmethod
     def command(self) -> list[str]:
         """What starts it.
 
         Raises:
             EmulatorMissing: it is not installed.
         """
-        raise NotImplementedError
 
     def __enter__(self) -> Self:
         command = self.command()

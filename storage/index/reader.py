@@ -2,17 +2,15 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from types import TracebackType
-from typing import Any
 
 from repertory.integrity import Damage, DamageMark, IndexedFile, Recount, WrongCounter
-from repertory.items import ExportPage, MetadataValue, Revision, Unstable
+from repertory.items import ExportPage, MetadataValue, Outdated, Revision, Unstable
 from repertory.model import (
     Attachment,
     ChangePage,
     ChangeType,
     IndexDescription,
     Level,
-    ReleasedFile,
     ResourceDescription,
     ResourceId,
     ResourceRef,
@@ -20,6 +18,7 @@ from repertory.model import (
     Totals,
 )
 from repertory.storage.index.database import Database
+from repertory.storage.index.housekeeping import ReadsHousekeeping
 from repertory.storage.index.jobs import DatabaseJobsReader
 from repertory.storage.index.operations import (
     annotating,
@@ -32,13 +31,15 @@ from repertory.storage.index.operations import (
     listing,
     protecting,
     recounting,
-    releasing,
+    signing,
     stability,
     statistics,
 )
 from repertory.storage.index.operations.finding import finding, selecting
 from repertory.storage.index.packing import unpack_id
-from repertory.storage.searching import Candidate, Search, Wanted
+from repertory.storage.index.reader_deletion import DeletionQueueReading
+from repertory.storage.index.reader_trash import TrashReading
+from repertory.storage.searching import Candidate, Requested, Search, Wanted
 
 
 class _OneState:
@@ -60,7 +61,7 @@ class _OneState:
         self._db.rollback()
 
 
-class DatabaseReader(DatabaseJobsReader):
+class DatabaseReader(DatabaseJobsReader, DeletionQueueReading, TrashReading, ReadsHousekeeping):
     """An ``IndexReader``.
 
     ``engine`` is the name that the index goes by; ``identifier`` overrides the one it keeps.
@@ -171,25 +172,14 @@ class DatabaseReader(DatabaseJobsReader):
         with self._state as db:
             return stability.describe_unstable(db, level, id_)
 
-    def list_released(self, limit: int) -> tuple[ReleasedFile, ...]:
-        """Files that wait to be removed, first released first."""
-        with self._state as db:
-            return releasing.list_released(db, limit)
-
-    def find_attachments(self, uuids: Sequence[str]) -> frozenset[str]:
-        """Which of these files belong to a resource."""
-        with self._state as db:
-            return releasing.find_attachments(db, uuids)
-
-    def count_released(self) -> int:
-        """How many files wait to be removed."""
-        with self._state as db:
-            return releasing.count_released(db)
-
     def describe_totals(self) -> Totals:
         """Sizes and numbers of the whole archive."""
         with self._state as db:
             return statistics.describe_totals(db)
+
+    def list_outdated(self) -> tuple[Outdated, ...]:
+        """The lists of main DICOM tags that new resources do not get any more."""
+        return signing.list_outdated(self._db)
 
     def describe_index(self) -> IndexDescription:
         """The engine, its schema, and the totals."""
@@ -200,7 +190,7 @@ class DatabaseReader(DatabaseJobsReader):
                 schema_version=db.schema_version(),
                 identifier=self._identifier or kept[0],
                 totals=statistics.describe_totals(db),
-                signatures=self._signatures,
+                signatures=dict(self._signatures),
             )
 
     def list_metadata(self, level: Level, id_: ResourceId) -> dict[int, str]:
@@ -262,7 +252,7 @@ class DatabaseReader(DatabaseJobsReader):
 
     def describe_found(
         self, search: Search, wanted: Wanted
-    ) -> tuple[tuple[ResourceDescription, dict[str, Any]], ...]:
+    ) -> tuple[tuple[ResourceDescription, Requested], ...]:
         """The same, described, with the wanted tags that the index knows."""
         with self._state as db:
             return finding.describe_found(db, search, wanted, self._tag_names)

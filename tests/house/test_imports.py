@@ -10,9 +10,12 @@ import pytest
 # The first line that a module's name begins with is the one that holds.
 WORDS = (
     "repertory.criteria",
+    "repertory.deletion",
+    "repertory.housekeeping",
     "repertory.integrity",
     "repertory.jobs",
     "repertory.maintags",
+    "repertory.trash",
     "repertory.version",
 )
 EVERYTHING = ("repertory",)
@@ -23,8 +26,11 @@ MAY_IMPORT = {
     "repertory.version": (),
     "repertory.maintags": (),
     "repertory.criteria": ("repertory.model",),
+    "repertory.deletion": ("repertory.model",),
     "repertory.integrity": ("repertory.model",),
+    "repertory.housekeeping": ("repertory.model",),
     "repertory.jobs": ("repertory.model",),
+    "repertory.trash": ("repertory.model",),
     "repertory.conf": (),
     "repertory.storage": (
         "repertory.model",
@@ -37,8 +43,11 @@ MAY_IMPORT = {
         "repertory.model",
         "repertory.items",
         "repertory.criteria",
+        "repertory.deletion",
+        "repertory.housekeeping",
         "repertory.integrity",
         "repertory.jobs",
+        "repertory.trash",
     ),
     "repertory.actors": (
         "repertory.storage",

@@ -20,7 +20,10 @@ INSERT_ATTACHMENT = (
     " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
 )
 INSERT_CHANGE = "INSERT INTO changes (seq, type, resource, date) VALUES (?, ?, ?, ?)"
-INSERT_RELEASED = "INSERT INTO released (uuid, content_type, size) VALUES (?, ?, ?)"
+INSERT_RELEASED = "INSERT INTO released (uuid, content_type, size, released_at) VALUES (?, ?, ?, ?)"
+COUNT_RELEASED = (
+    "UPDATE totals SET released_files = released_files + ?, released_size = released_size + ?"
+)
 INSERT_TALLY = (
     "INSERT INTO tallies (studies, series, instances, disk_size, uncompressed_size,"
     " dicom_disk_size, dicom_uncompressed_size, last_update, activity, stable_age, unstable_at,"
@@ -163,12 +166,14 @@ class Tally:
 class Group:
     """The changes of one transaction, and the last numbers that were given.
 
+    ``now`` is when it began, in seconds since the epoch; 0 where nobody told.
     ``writing`` is set by an operation before its first write: from there on, an error of any
     kind leaves traces that only a rollback removes.
     """
 
     def __init__(self, db: Database) -> None:
         self._db = db
+        self.now = 0.0
         self.writing = False
         self.last_parent = 0
         self.last_instance = 0
@@ -202,7 +207,8 @@ class Group:
         """List a file that no resource owns."""
         row = pack_attachment(attachment)
         self.writing = True
-        self._db.execute(INSERT_RELEASED, (row[1], row[0], row[4]))
+        self._db.execute(INSERT_RELEASED, (row[1], row[0], row[4], self.now))
+        self._db.execute(COUNT_RELEASED, (1, row[4]))
 
     def news_of(self, lineage: Lineage) -> News:
         """What came into a series during this group, to be added to."""
