@@ -63,8 +63,8 @@ def area_of(settings: Settings) -> StorageArea:
     return object_area_of(settings) or local_area_of(settings)
 
 
-def object_area_of(settings: Settings) -> StorageArea | None:
-    """The object store, if one is configured.
+def object_area_of(settings: Settings, *, untouched: bool = False) -> StorageArea | None:
+    """The object store, if one is configured; ``untouched`` by its start, as if read-only.
 
     Raises:
         CannotStart: it cannot be one.
@@ -75,7 +75,8 @@ def object_area_of(settings: Settings) -> StorageArea | None:
     bucket, section = named
     encryption = getattr(section, "storage_encryption", None)
     names = names_of(section, keys_of(encryption))
-    area = ObjectArea(bucket, staging=files_folder(settings), names=names)
+    untouched = untouched or settings.read_only
+    area = ObjectArea(bucket, staging=files_folder(settings), names=names, untouched=untouched)
     return with_encryption(area, encryption)
 
 

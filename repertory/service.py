@@ -43,7 +43,7 @@ from repertory.building import (
 from repertory.conf.settings import Settings
 from repertory.errors import CannotStart, RepertoryError, ShuttingDown, Unsupported
 from repertory.storage.backup.hold import HOLD_NAME, RemovalHold
-from repertory.stores import threads_of
+from repertory.stores import removals_together, threads_of
 
 if TYPE_CHECKING:
     from aiohttp import web
@@ -288,6 +288,7 @@ class Repertory:
             throttle=settings.delayed_deletion.throttle_delay_ms / 1000,
             hold=RemovalHold(index_folder(settings) / HOLD_NAME),
             at_once=not settings.delayed_deletion.enable,
+            together=removals_together(settings),
         )
         self._put_on(board, TrashActor)
         self._put_on(board, StabilityMonitorActor, shortest_age=policy.stable_ages.shortest)

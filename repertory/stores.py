@@ -11,7 +11,7 @@ from repertory.storage.areas.azure_account import AzureAccount
 from repertory.storage.areas.buckets import azure_container, google_bucket, s3_bucket
 from repertory.storage.areas.cipher import Keys
 from repertory.storage.areas.naming import ObjectNames
-from repertory.storage.areas.objects import Bucket
+from repertory.storage.areas.objects import AT_ONCE, Bucket
 
 DEFAULT_CONNECTIONS = 25
 
@@ -23,6 +23,11 @@ def threads_of(settings: Settings) -> int:
     s3 = settings.aws_s3_storage
     connections = s3.max_connections if s3 is not None else DEFAULT_CONNECTIONS
     return max(settings.storage_threads, connections)
+
+
+def removals_together(settings: Settings) -> int:
+    """How many files are removed by one request."""
+    return AT_ONCE if sections_of(settings) else 1
 
 
 def keys_of(section: StorageEncryptionSettings | None) -> Keys | None:

@@ -59,16 +59,25 @@ class ObjectArea:
     so that it is removed as soon as the store answers again, or by the next start.
     """
 
-    def __init__(self, bucket: Bucket, *, staging: Path, names: ObjectNames | None = None) -> None:
+    def __init__(
+        self,
+        bucket: Bucket,
+        *,
+        staging: Path,
+        names: ObjectNames | None = None,
+        untouched: bool = False,
+    ) -> None:
         """Name the store.
 
         Args:
         bucket: how to get at it.
         staging: the folder in which the local one lies, made where it is missing.
         names: how objects are named.
+        untouched: whether a start writes nothing, and settles nothing.
         """
         self._bucket = bucket
         self._names = names or ObjectNames()
+        self._untouched = untouched
         self._staging = staging / STAGING
         self._store: Any = None
         self._doubtful: set[str] = set()
@@ -87,14 +96,16 @@ class ObjectArea:
 
     def open(self) -> None:
         """See whether the store can be read and written."""
-        self._make_staging()
+        if not self._untouched:
+            self._make_staging()
         bucket = self._bucket
         try:
             hasty = bucket.make(False)
             try:
                 self._probe(hasty)
             except Exception as error:
-                if not Trouble(error).no_place or not bucket.prepare():
+                missing = Trouble(error).no_place and not self._untouched
+                if not missing or not bucket.prepare():
                     raise
                 self._probe(hasty)
             self._store = bucket.make(True)
@@ -116,9 +127,12 @@ class ObjectArea:
             ) from error
 
     def _probe(self, store: "ObjectStore") -> None:
-        """Write, read and remove an object of no content."""
+        """Write, read and remove an object of no content; or list, where nothing may be written."""
         import obstore  # noqa: PLC0415 - optional
 
+        if self._untouched:
+            next(iter(obstore.list(store, self._names.folder.rstrip("/") or None)), None)
+            return
         name = f"{self._names.folder}{uuids.uuid4()}.probe"
         obstore.put(store, name, b"", use_multipart=False)
         obstore.head(store, name)
@@ -131,6 +145,8 @@ class ObjectArea:
 
     def leftovers(self) -> tuple[str, ...]:
         """The names in the local folder."""
+        if self._untouched:
+            return ()
         try:
             return tuple(sorted(path.name for path in self._staging.iterdir()))
         except OSError as error:
