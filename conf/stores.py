@@ -20,6 +20,12 @@ def faults_of(settings: Settings) -> Iterator[tuple[str, str]]:
         encryption = getattr(section, "storage_encryption", None)
         if encryption is not None:
             yield from faults_in(encryption, f"{name}.StorageEncryption")
+        mode = getattr(section, "hybrid_mode", "Disabled")
+        if mode in HYBRID_MODES:
+            yield f"{name}.HybridMode", "must be Disabled: files lie in one place (yet)"
+        if getattr(section, "migration_from_file_system_enabled", False):
+            option = f"{name}.MigrationFromFileSystemEnabled"
+            yield option, "must be false: files lie in one place (yet)"
     if settings.storage_encryption is not None:
         yield from faults_in(settings.storage_encryption, "StorageEncryption")
 

@@ -149,3 +149,17 @@ def test_what_is_odd_is_told(read):
     told = " ".join(texts(loaded.warnings))
     assert "AwsS3Storage.HybridMode is Both, which counts as Disabled" in told
     assert "AwsS3Storage.Endpoint is not https" in told
+
+
+@pytest.mark.parametrize(
+    ("option", "value"),
+    [
+        ("HybridMode", "WriteToFileSystem"),
+        ("HybridMode", "WriteToObjectStorage"),
+        ("MigrationFromFileSystemEnabled", True),
+    ],
+)
+def test_a_hybrid_is_refused_rather_than_taken_for_an_object_store(read, option, value):
+    (problem,) = read(AwsS3Storage={**S3, option: value}).problems
+
+    assert problem.option == f"AwsS3Storage.{option}"
