@@ -21,7 +21,7 @@ from repertory.actors.messages.housekeeping import (
     SetStudyFirst,
 )
 from repertory.actors.pace import Pace
-from repertory.actors.passes import PassState, chores_of, completed_by
+from repertory.actors.passes import PassState, chores_of, completed_after, completed_by
 from repertory.actors.reply import Reply
 from repertory.actors.schedule import LocalTime, Schedule, local_time
 from repertory.actors.switchboard import Switchboard
@@ -129,6 +129,8 @@ class HousekeeperActor(HousekeeperAnswers, RepertoryActor):
         kept = self.board.ask(DescribeKeptState(number=self._settings.global_property_id))
         self._name, self._paused = kept.name, kept.is_paused
         state = self._state = PassState.of(kept.text)
+        if state.current != self._now:
+            self._state = replace(state, completed=completed_after(state, self._now))
         findings = self._look()
         if self._settings.force:
             self._begin(kept.last_study, everything=True, files=False)

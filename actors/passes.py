@@ -147,6 +147,26 @@ def completed_by(chores: Chores, now: Configuration, before: Configuration | Non
     )
 
 
+def completed_after(state: PassState, now: Configuration) -> Configuration | None:
+    """What the archive is in line with when a pass was given up, for another configuration.
+
+    Where that pass had another aim, some of the archive is as it was and some is not: then it is in
+    line with nothing, even if the configuration is the old one again.
+    """
+    aim, old = state.current, state.completed
+    if aim is None:
+        return old
+    known = old or Configuration(orthanc_version=OLDEST)
+    compression, signatures = known.storage_compression, dict(known.signatures)
+    if aim.storage_compression != compression:
+        compression = not now.storage_compression
+    for level in Level:
+        if aim.signatures.get(level) != signatures.get(level):
+            signatures[level] = ""
+    mixed = replace(known, storage_compression=compression, signatures=signatures)
+    return old if mixed == known else mixed
+
+
 def _moment(text: str) -> float:
     return datetime.strptime(text, "%Y%m%dT%H%M%S.%f").replace(tzinfo=UTC).timestamp()
 

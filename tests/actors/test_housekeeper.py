@@ -313,6 +313,20 @@ def test_a_pass_begins_anew_where_the_configuration_has_changed_again(house):
     assert house.status().studies_done == 2
 
 
+def test_what_a_pass_had_begun_is_undone_where_the_configuration_is_the_old_one_again(house):
+    stored = house.store("A") + house.store("B")
+    house.restart(form=Compression.ZSTANDARD, tags=MORE_TAGS, steps=1)
+    assert house.refreshed(stored) == 2
+    house.restart(steps=0)
+    stage = house.restart()
+
+    assert house.refreshed(stored) == 0
+    found = [stage.ask(DescribeResource(level=Level.INSTANCE, id=it.instance)) for it in stored]
+    assert {it.attachment.compression for it in found} == {Compression.NONE}
+    house.restart()
+    assert house.steps() == []
+
+
 def test_what_arrives_during_a_pass_is_not_part_of_it(house):
     house.store("A")
     house.restart(tags=MORE_TAGS, steps=0)

@@ -36,6 +36,7 @@ class Books:
         self._removed: set[str] = set()
         self.owned: frozenset[str] = frozenset()
         self.released: frozenset[str] = frozenset()
+        self.trashed: frozenset[str] = frozenset()
         self.ever: set[str] = set()
         self.orphans: set[str] = set()
         """Files that may lie there without a row: something ended, or failed, in between."""
@@ -52,8 +53,8 @@ class Books:
         """Look at the index that a process has just opened."""
         self.close()
         self._database = apsw.Connection(str(database), flags=apsw.SQLITE_OPEN_READONLY)
-        self.owned, self.released = self._read()
-        self.ever |= self.owned | self.released
+        self.owned, self.released, self.trashed = self._read()
+        self.ever |= self.owned | self.released | self.trashed
         self._note_changes()
 
     @property
@@ -77,15 +78,18 @@ class Books:
         assert self._database is not None  # noqa: S101 - `open` comes first
         return self._database.execute(sql, values).fetchall()
 
-    def _read(self) -> tuple[frozenset[str], frozenset[str]]:
+    def _read(self) -> tuple[frozenset[str], frozenset[str], frozenset[str]]:
         owned = self._all("SELECT uuid FROM attachments")
         released = self._all("SELECT uuid FROM released")
-        again = [uuid for uuid, count in Counter([*owned, *released]).items() if count > 1]
+        trashed = self._all("SELECT uuid FROM trashed_attachments")
+        counted = Counter([*owned, *released, *trashed])
+        again = [uuid for uuid, count in counted.items() if count > 1]
         if again:
             raise self._violated("one owner", f"{len(again)} files are in the books twice")
         return (
             frozenset(unpack_uuid(uuid) for (uuid,) in owned),
             frozenset(unpack_uuid(uuid) for (uuid,) in released),
+            frozenset(unpack_uuid(uuid) for (uuid,) in trashed),
         )
 
     def lies_there(self, uuid: str) -> bool:
@@ -96,12 +100,13 @@ class Books:
         """Compare with the books before."""
         if self._database is None:
             return
-        before, waiting = self.owned, self.released
-        self.owned, self.released = self._read()
-        for uuid in sorted(self.owned - before):
+        before = self.owned | self.released | self.trashed
+        owned, trashed = self.owned, self.trashed
+        self.owned, self.released, self.trashed = self._read()
+        for uuid in sorted(self.owned - owned - trashed):
             if not self.lies_there(uuid):
                 raise self._violated("file before row", f"{uuid} was recorded, but is not there")
-        for uuid in sorted((before | waiting) - self.owned - self.released):
+        for uuid in sorted(before - self.owned - self.released - self.trashed):
             if self.lies_there(uuid):
                 raise self._violated("removed before forgotten", f"{uuid} is in no book any more")
         self.ever |= self.owned | self.released
@@ -111,7 +116,7 @@ class Books:
         """A file in its place is about to be removed."""
         if self._database is None:
             return
-        if uuid in self.owned:
+        if uuid in self.owned or uuid in self.trashed:
             raise self._violated("no other removed", f"{uuid} goes, but a resource owns it")
         if uuid in self._removed:
             raise self._violated("removed once", f"{uuid} is removed a second time")
@@ -127,7 +132,7 @@ class Books:
 
     def note_loose_ends(self) -> None:
         """The process ends, or a commit failed: files on their way to a row may stay without."""
-        loose = self.files() - self.owned - self.released
+        loose = self.files() - self.owned - self.released - self.trashed
         self.orphans |= {uuid for uuid in loose if uuid not in self.ever}
 
     def note_job_over(self, id_: str) -> None:

@@ -1,11 +1,20 @@
 """What clients ask, and what the model learns from the answers."""
 
 from collections.abc import Callable
+from typing import Any
 
 from repertory.actors.messages.attachments import RecompressAttachment, RemoveReleased
+from repertory.actors.messages.base import Question
+from repertory.actors.messages.housekeeping import (
+    PauseHousekeeping,
+    PutStudyFirst,
+    ResumeHousekeeping,
+    RunHousekeeping,
+)
 from repertory.actors.messages.integrity import AwaitCheck, BeginCheck
 from repertory.actors.messages.jobs import SubmitJob
 from repertory.actors.messages.reconstruction import ReconstructResource
+from repertory.actors.messages.trash import EmptyTrash
 from repertory.errors import RepertoryError
 from repertory.model import ContentType, Level
 from repertory.testing.simulation.annotating import Annotating
@@ -61,6 +70,23 @@ class Clients(Storing, Deleting, Annotating):
     def flush(self) -> None:
         """Wait until what was released is removed."""
         self._try(RemoveReleased())
+
+    def keep(self, number: int, wish: int) -> None:
+        """Tell the housekeeper what to do, where there is one."""
+        study = id_of(Level.STUDY, number)
+        wishes: tuple[Question[Any], ...] = (
+            PauseHousekeeping(),
+            ResumeHousekeeping(),
+            RunHousekeeping(),
+            RunHousekeeping(force=True),
+            PutStudyFirst(id=study),
+        )
+        if self._world.setup.housekeeper:
+            self._try(wishes[wish])
+
+    def empty_trash(self) -> None:
+        """Give up what is in the trash."""
+        self._try(EmptyTrash())
 
     def check(self) -> None:
         """Check the whole archive while it is used."""

@@ -19,12 +19,14 @@ from repertory.actors.messages.attachments import (
     RemoveAttachment,
     RemoveReleased,
 )
+from repertory.actors.messages.housekeeping import DoChores, RecordState
 from repertory.actors.messages.job_records import RecordJobStep
 from repertory.actors.messages.resources import DeleteResource
 from repertory.actors.reply import Reply
 from repertory.actors.stability_monitor import StabilityMonitorActor
 from repertory.actors.storage import StorageActor
 from repertory.errors import RepertoryError
+from repertory.housekeeping import ChoresReceipt
 from repertory.items import Stabilized
 from repertory.jobs import JobStep
 from repertory.model import (
@@ -40,6 +42,7 @@ from repertory.storage.index.operations import deleting
 from repertory.storage.index.operations.trashing import Keeping
 from repertory.storage.index.writer import DatabaseWriter
 from repertory.testing.simulation.world import STABLE_AGE, Parts
+from repertory.trash import TrashTide
 
 
 class ForgetsBeforeRemoval(DeletionQueueActor):
@@ -217,6 +220,29 @@ class IgnoresRevisions(DatabaseWriter):
         return super().replace_file(level, id_, attachment, replaces, now)
 
 
+class LosesExpired(DatabaseWriter):
+    """Gives up what is in the trash without having its files removed."""
+
+    def expire_trash(self, time: float, limit: int, now: float) -> TrashTide:
+        """Forget the files first."""
+        self._db.execute(
+            "DELETE FROM trashed_attachments WHERE trash IN"
+            " (SELECT number FROM trash WHERE due <= ?)",
+            (time,),
+        )
+        return super().expire_trash(time, limit, now)
+
+
+class CursorBeforeResult(StorageActor):
+    """Records how far housekeeping is before it has done it."""
+
+    @handles(DoChores)
+    def do_chores(self, command: DoChores) -> Reply[tuple[ChoresReceipt, ...]]:
+        """Record first."""
+        self.board.ask(RecordState(name=command.name, state=command.state))
+        return super().do_chores(command)
+
+
 class RemembersTheDead(DatabaseWriter):
     """Remembers series that were deleted."""
 
@@ -313,6 +339,8 @@ MUTANTS: dict[str, Callable[[], Parts]] = {
     "stable twice": lambda: Parts(writer=StableTwice),
     "releases later": lambda: Parts(writer=ReleasesLater),
     "ignores revisions": lambda: Parts(writer=IgnoresRevisions),
+    "loses expired": lambda: Parts(writer=LosesExpired),
+    "cursor before result": lambda: _acting(StorageActor, CursorBeforeResult),
     "remembers the dead": lambda: Parts(writer=RemembersTheDead),
     "counts once": lambda: Parts(writer=CountsOnce),
     "drops the stored": lambda: _acting(StorageActor, DropsTheStored),
@@ -327,6 +355,8 @@ THEMES: dict[str, str] = {
     "leaves waiters alone": "queue",
     "tells too early": "jobs",
     "ignores revisions": "contest",
+    "loses expired": "trash",
+    "cursor before result": "housekeeping",
     "removes what is held": "queue",
     "removes before commit": "queue",
     "drops failed timers": "quiet",

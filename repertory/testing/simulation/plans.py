@@ -33,11 +33,14 @@ CLIENT: dict[str, float] = {
     "check": 0.06,
     "clear_changes": 0.1,
     "forget_upload": 0.2,
+    "keep": 0.5,
+    "empty_trash": 0.1,
 }
 """What clients ask, and how often."""
 
 CIRCUMSTANCES: dict[str, float] = {
     "advance": 3.0,
+    "wait": 0.1,
     "kill": 0.8,
     "cut_power": 0.6,
     "restart": 0.6,
@@ -80,6 +83,26 @@ THEMES: dict[str, dict[str, float]] = {
         "advance": 1.0,
         "rest": 1.0,
     },
+    "housekeeping": {
+        "store": 10.0,
+        "delete": 1.0,
+        "restart": 2.0,
+        "kill": 2.0,
+        "cut_power": 1.0,
+        "advance": 0.5,
+        "keep": 2.0,
+        "rest": 0.5,
+    },
+    "trash": {
+        "store": 10.0,
+        "delete": 5.0,
+        "advance": 2.0,
+        "wait": 1.0,
+        "empty_trash": 0.7,
+        "kill": 1.0,
+        "restart": 0.7,
+        "rest": 1.0,
+    },
     "quiet": {"store": 4.0, "advance": 6.0, "rest": 2.0, "kill": 0.5},
     "jobs": {
         "store": 8.0,
@@ -99,6 +122,13 @@ In a contest everybody wants to change the same file; when it is quiet, commits 
 
 THEMATIC = 0.3
 """How many runs have a theme."""
+
+AT_A_LEVEL = {
+    *("delete", "delete_several", "bulk_delete", "submit_deletion", "submit_reconstruction"),
+    *("reconstruct", "compress", "uncompress"),
+    *("delete_metadata", "detach", "read_attachment", "remove_label"),
+}
+"""What is asked of a resource of some level."""
 
 AGAIN = 0.35
 """How often a step is about the same resource as the one before."""
@@ -153,11 +183,15 @@ def make_plan(seed: int, *, length: int = 40, theme: str = "") -> Plan:
     # Half of the runs are about a few instances, where what is asked meets more often.
     few = [chance.randrange(COUNT) for _ in range(chance.choice((1, 2, 4)))]
     numbers = few if chance.random() < 0.5 else list(range(COUNT))
-    setup = make_setup(chance.randrange(1 << 16))
+    setup_number = chance.randrange(1 << 16)
     drawn = chance.choice(tuple(THEMES)) if chance.random() < THEMATIC else ""
     theme = theme or drawn
     if theme:
         kinds, numbers = THEMES[theme], few
+    kept = KEPT if theme == "housekeeping" else 0
+    setup = make_setup(setup_number + kept)
+    if theme == "trash":
+        setup = replace(setup, retention=setup.retention or 600.0)
     if theme == "contest":
         numbers, setup = few[:1], replace(setup, overwriting="Always")
     steps = []
@@ -167,7 +201,10 @@ def make_plan(seed: int, *, length: int = 40, theme: str = "") -> Plan:
         if chance.random() >= AGAIN:
             at = (chance.choice((4, 4, 4, 3, 3, 2, 1)), chance.choice(numbers))
         then = chance.choice((0, 0, 0, 1, 2, 3, 5, 8, 13, 21, 40))
-        steps.append(Step(number, kind, _values(kind, chance, numbers, at), then))
+        values = _values(kind, chance, numbers, at)
+        if kept and kind in {"restart", "kill", "cut_power"}:
+            values = (chance.randrange(KEPT) + kept, values[1])
+        steps.append(Step(number, kind, values, then))
     troubled = 0.0 if theme == "quiet" else chance.random()
     return Plan(
         seed=seed,
@@ -180,17 +217,28 @@ def make_plan(seed: int, *, length: int = 40, theme: str = "") -> Plan:
     )
 
 
+KEPT = 1 << 16
+"""Configurations from this number on have a housekeeper, and neither limits nor a trash."""
+
+
 def make_setup(number: int) -> Setup:
     """One configuration of many."""
     chance = Random(number)  # noqa: S311 - chance, not secrets
-    return Setup(
+    setup = Setup(
         compression=chance.random() < 0.3,
         overwriting=chance.choice(("Never", "Never", "Always", "IfChanged")),
         throttle=chance.choice((0.0, 0.0, 0.2, 2.0)),
         patients=chance.choice((0, 0, 0, 0, 1)),
         readers=chance.choice((1, 2)),
         crew=chance.choice((1, 2, 3)),
+        housekeeper=chance.random() < 0.4,
+        more_tags=chance.random() < 0.4,
+        retention=chance.choice((0.0, 0.0, 0.0, 600.0, 86_400.0)),
     )
+    if number < KEPT:
+        return setup
+    compression = chance.random() < 0.5
+    return replace(setup, compression=compression, housekeeper=True, patients=0, retention=0.0)
 
 
 def _values(kind: str, chance: Random, numbers: list[int], at: tuple[int, int]) -> tuple[int, ...]:
@@ -202,14 +250,10 @@ def _values(kind: str, chance: Random, numbers: list[int], at: tuple[int, int]) 
             return tuple(chance.choice(numbers) for _ in range(chance.randint(1, 5)))
         case "read" | "tags":
             return (number,)
-        case "delete" | "reconstruct" | "delete_several" | "compress" | "uncompress":
-            return (level, number)
-        case "bulk_delete" | "submit_deletion" | "submit_reconstruction":
-            return (level, number)
         case "set_metadata" | "attach" | "add_label":
             return (level, number, chance.randrange(1, 100))
-        case "delete_metadata" | "detach" | "read_attachment" | "remove_label":
-            return (level, number)
+        case "keep":
+            return (number, chance.randrange(5))
         case "advance":
             return (chance.choice((1, 5, 20, 59, 61, 62, 130, 400)),)
         case "restart" | "kill" | "cut_power":
@@ -217,4 +261,4 @@ def _values(kind: str, chance: Random, numbers: list[int], at: tuple[int, int]) 
             # Some crash again while they start, or are killed while they stop.
             return (setup, chance.randrange(1, 40) if chance.random() < 0.3 else 0)
         case _:
-            return ()
+            return (level, number) if kind in AT_A_LEVEL else ()

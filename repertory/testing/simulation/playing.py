@@ -24,6 +24,7 @@ from repertory.testing.simulation.clients import Clients
 from repertory.testing.simulation.model import ABSENT, Model
 from repertory.testing.simulation.plans import CIRCUMSTANCES, Plan, Step, make_setup
 from repertory.testing.simulation.scheduler import Deadlock, Livelock, OutOfSteps
+from repertory.testing.simulation.tidiness import check_order, check_trash, resume
 from repertory.testing.simulation.world import Parts, World
 
 AT_ONCE = 6
@@ -64,6 +65,8 @@ class Player:
         self.clients = Clients(self.world, self.model)
         self._setup = plan.setup
         self._under_way = 0
+        forming = {"compress", "uncompress", "reconstruct", "submit_reconstruction"}
+        self._is_formal = not forming & {step.kind for step in plan.steps}
 
     def play(self) -> None:
         """Play it to the end.
@@ -115,6 +118,10 @@ class Player:
     def _advance(self, seconds: int) -> None:
         self.world.scheduler.advance(seconds)
         self.world.disk.settle()
+
+    def _wait(self) -> None:
+        """A day goes by."""
+        self._advance(90_000)
 
     def _kill(self, setup: int, again: int) -> None:
         self._die(power_cut=False)
@@ -182,6 +189,8 @@ class Player:
         scheduler = self.world.scheduler
         scheduler.run_until(lambda: self._under_way == 0, waiting_for="An answer")
         scheduler.rest()
+        resumed = scheduler.spawn("keeper", lambda: resume(self.world))
+        scheduler.run_until(lambda: resumed.is_finished, waiting_for="The housekeeper's answer")
         scheduler.advance(LONG)
         scheduler.rest()
         self.world.disk.settle()
@@ -200,9 +209,9 @@ class Player:
         if books.released:
             raise Violation("what is released goes", f"{len(books.released)} files wait for ever")
         there = books.files()
-        if lost := sorted(books.owned - there):
+        if lost := sorted((books.owned | books.trashed) - there):
             raise Violation("no file is lost", f"{lost} are in the index alone")
-        if extra := sorted(there - books.owned - books.orphans):
+        if extra := sorted(there - books.owned - books.trashed - books.orphans):
             raise Violation("no file is left over", f"{extra} are nobody's")
         books.check_backlog()
         counters = (*board.ask(RecountTallies(after=0, limit=1000)).counters,)
@@ -218,8 +227,13 @@ class Player:
                     what = f"{name} is {value!r}, and may only be one of {register.possible()}"
                     raise Violation("what was answered is true", what)
                 register.settle(value)
+            check_order(self.world, forms=self._is_formal)
+            check_trash(self.world, lambda: self._read_all(reader))
         finally:
             reader.close()
+
+    def _read_all(self, reader: IndexReader) -> dict[Any, object]:
+        return {name: self._read(reader, name) for name in self.model.registers}
 
     def _read(self, reader: IndexReader, name: tuple[Any, ...]) -> object:
         """What a register holds; the index is asked directly, for there are many."""

@@ -1,6 +1,7 @@
 """The simulated computer: a process that plays the archive, its disk, and what outlives it."""
 
 import uuid as uuids
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
@@ -15,8 +16,10 @@ from repertory.actors.messages.stability import ResourceStabilized
 from repertory.actors.messages.system import ActorDied, CallIn
 from repertory.actors.storage import StorageActor
 from repertory.actors.switchboard import Ref, Switchboard
-from repertory.conf.resources import DelayedDeletionSettings
+from repertory.conf.housekeeper import HousekeeperSettings
+from repertory.conf.resources import DelayedDeletionSettings, TrashSettings
 from repertory.conf.settings import Settings
+from repertory.model import Level
 from repertory.service import Repertory
 from repertory.storage.areas.filesystem import FilesystemArea
 from repertory.storage.index.base import IndexReader
@@ -41,6 +44,9 @@ class Setup:
     patients: int = 0
     readers: int = 2
     crew: int = 3
+    housekeeper: bool = False
+    more_tags: bool = False
+    retention: float = 0.0
 
     def settings(self, folder: Path) -> Settings:
         """The same as the archive reads it, for an archive in ``folder``."""
@@ -56,6 +62,13 @@ class Setup:
             delayed_deletion=DelayedDeletionSettings(
                 enable=True, throttle_delay_ms=int(self.throttle * 1000)
             ),
+            housekeeper=HousekeeperSettings(
+                enable=self.housekeeper, throttle_delay=0.0, busy_share=100
+            ),
+            extra_main_dicom_tags=(
+                {level.word: ["ImageComments"] for level in Level} if self.more_tags else {}
+            ),
+            trash=TrashSettings(retention_days=self.retention / 86_400),
             http_server_enabled=False,
         )
 
@@ -94,6 +107,8 @@ class World:
         self.disk = SimulatedDisk(self.scheduler, Random(seed + 2), folder / "removed")  # noqa: S311
         self.faults = IndexFaults(self.scheduler, Random(seed + 3))  # noqa: S311
         self.lives = 0
+        self.is_kept = True
+        """Whether there was a housekeeper in each life."""
         self.stabilized = 0
         self.board: Switchboard
         self.setup = Setup()
@@ -121,10 +136,17 @@ class World:
         """Start the process, and wait until it serves."""
         self.lives += 1
         self.setup = setup
+        self.is_kept = self.is_kept and setup.housekeeper
         self.scheduler.note(f"life {self.lives} begins: {setup}")
         self.books.look_at(self._place / "files")
         self._process = Process(setup.settings(self._place), self)
         self._process.start()
+
+    @property
+    def signatures(self) -> Mapping[Level, str]:
+        """Of the main tags that the index keeps now."""
+        assert self._engine is not None  # noqa: S101 - it runs
+        return self._engine._signatures  # noqa: SLF001 - what it writes is to be checked
 
     def reader(self) -> IndexReader:
         """A look into the index, past the actors."""
