@@ -123,7 +123,8 @@ def shown(settings: Any) -> dict[str, Any]:
     for field in dataclasses.fields(settings):
         value = getattr(settings, field.name)
         if section_of(types[field.name]) is not None:
-            options[option_name(field)] = shown(value)
+            if value is not None:
+                options[option_name(field)] = shown(value)
         elif not field.metadata["option"].secret:
             options[option_name(field)] = value
     return options
