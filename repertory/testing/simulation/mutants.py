@@ -46,18 +46,20 @@ from repertory.testing.simulation.world import STABLE_AGE, Parts
 class ForgetsBeforeRemoval(DeletionQueueActor):
     """Takes a file off the queue before it is removed."""
 
-    def _begin(self, file: ReleasedFile) -> None:
-        self.board.ask(ForgetReleased(numbers=(file.number,)))
-        super()._begin(file)
+    def _begin(self, files: tuple[ReleasedFile, ...]) -> None:
+        self.board.ask(ForgetReleased(numbers=tuple(file.number for file in files)))
+        super()._begin(files)
 
 
 class RemovesTwice(DeletionQueueActor):
     """Forgets that it asked for a file to be removed, and asks once more."""
 
-    def _begin(self, file: ReleasedFile) -> None:
-        super()._begin(file)
-        if file.number % 3 == 0:
-            self.board.ask_soon(RemoveAttachment(uuid=file.uuid, content_type=file.content_type))
+    def _begin(self, files: tuple[ReleasedFile, ...]) -> None:
+        super()._begin(files)
+        for file in files:
+            if file.number % 3 == 0:
+                removal = RemoveAttachment(uuid=file.uuid, content_type=file.content_type)
+                self.board.ask_soon(removal)
 
 
 class RemovesWhatIsHeld(DeletionQueueActor):
