@@ -205,7 +205,7 @@ class DeletionQueueActor(RepertoryActor):
             return
         try:
             if self._batch or self._fill():
-                self._begin()
+                self._begin(self._next())
         except Exception as error:  # noqa: BLE001 - whatever it is, the queue goes on
             # The index cannot be asked just now: nothing is lost, the queue is in it.
             log.warning("removal_postponed", error=type(error).__name__)
@@ -274,11 +274,14 @@ class DeletionQueueActor(RepertoryActor):
             self._cursor = fresh[-1].number
         return True
 
-    def _begin(self) -> None:
-        """Have files removed; the mailbox stays open meanwhile."""
+    def _next(self) -> tuple[ReleasedFile, ...]:
+        """The files that go next: some, or one at a time where some could not go together."""
         number = 1 if self._singly else min(self._together, len(self._batch))
         self._singly = max(self._singly - 1, 0)
-        files = tuple(self._batch.popleft() for _ in range(number))
+        return tuple(self._batch.popleft() for _ in range(number))
+
+    def _begin(self, files: tuple[ReleasedFile, ...]) -> None:
+        """Have files removed; the mailbox stays open meanwhile."""
         self._under_way = files
         removal: RemoveAttachment | RemoveAttachments
         if len(files) == 1:

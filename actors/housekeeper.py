@@ -279,7 +279,12 @@ class HousekeeperActor(HousekeeperAnswers, RepertoryActor):
             name=self._name,
             now=now,
             chores=self._chores if self._state.runs else Chores(),
-            aside=Chores(levels=self._levels, obsolete=True, everything=True),
+            aside=Chores(
+                levels=self._levels,
+                obsolete=True,
+                everything=True,
+                anew=bool(self._now.encryption),
+            ),
             position=self._state.position,
             within=self._state.within,
             last=self._state.last,

@@ -126,6 +126,7 @@ def chores_of(
         form=form if files or "StorageCompressionChange" in fired else None,
         obsolete=everything or "UnnecessaryDicomAsJsonFiles" in fired,
         everything=everything,
+        anew="StorageEncryptionChange" in fired,
     )
 
 
@@ -143,6 +144,7 @@ def completed_by(chores: Chores, now: Configuration, before: Configuration | Non
         old,
         orthanc_version=now.orthanc_version if chores.obsolete else old.orthanc_version,
         storage_compression=(now if chores.form is not None else old).storage_compression,
+        encryption=(now if chores.anew else old).encryption,
         signatures=signatures,
     )
 
@@ -180,5 +182,6 @@ def _configuration(kept: Mapping[str, Any] | None) -> Configuration | None:
         dicom_web_version=str(kept.get("DicomWebVersion", "")),
         storage_compression=bool(kept["StorageCompressionEnabled"]),
         ingest_transcoding=str(kept.get("IngestTranscoding", "")),
+        encryption=str(kept.get("StorageEncryption", "")),
         signatures={level: str(signatures.get(level.word, "")) for level in Level},
     )

@@ -21,7 +21,7 @@ from repertory.housekeeping import (
     Portion,
     Task,
 )
-from repertory.model import Attachment, Compression, Level, ResourceId
+from repertory.model import Attachment, Level, ResourceId
 from repertory.storage.files import Files
 from repertory.storage.main_tags import MainDicomTags
 
@@ -140,7 +140,7 @@ class _Work:
         )
 
     def _rewrite(self, attachment: Attachment, head: int) -> Attachment:
-        form = self._portion.form or Compression.NONE
+        form = attachment.compression if self._portion.form is None else self._portion.form
         new = self._files.rewrite(attachment, form, head=head)
         self._written.append(new)
         return new

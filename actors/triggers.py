@@ -103,6 +103,22 @@ class IngestTranscodingChange(Trigger):
         return False, "IngestTranscoding has changed, but files are not transcoded (yet)."
 
 
+class StorageEncryptionChange(Trigger):
+    """Files are encrypted under another key, or no more: all are stored anew."""
+
+    option = "StorageEncryptionChange"
+    field = "storage_encryption_change"
+
+    def _compare(self, last: Configuration | None, now: Configuration) -> tuple[bool, str]:
+        # Where nothing is known, files are taken to be clear, as Orthanc's are.
+        before = "" if last is None else last.encryption
+        if before == now.encryption:
+            return False, "StorageEncryption is as it was."
+        if not now.encryption:
+            return True, "StorageEncryption was switched off."
+        return True, f"New files are encrypted under the key {now.encryption}."
+
+
 class DicomWebCacheChange(Trigger):
     """The cache of DICOMweb is out of date. It has its seat, but there is no DICOMweb yet."""
 
@@ -120,6 +136,7 @@ TRIGGERS: tuple[Trigger, ...] = (
     MainDicomTagsChange(),
     UnnecessaryDicomAsJsonFiles(),
     IngestTranscodingChange(),
+    StorageEncryptionChange(),
     DicomWebCacheChange(),
 )
 

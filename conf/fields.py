@@ -123,7 +123,8 @@ def shown(settings: Any) -> dict[str, Any]:
     for field in dataclasses.fields(settings):
         value = getattr(settings, field.name)
         if section_of(types[field.name]) is not None:
-            options[option_name(field)] = _shown_section(value)
+            if value is not None:
+                options[option_name(field)] = _shown_section(value)
         elif not field.metadata["option"].secret:
             options[option_name(field)] = value
     return options
@@ -132,7 +133,7 @@ def shown(settings: Any) -> dict[str, Any]:
 def _shown_section(value: Any) -> Any:
     if isinstance(value, dict):  # sections by name
         return {name: shown(section) for name, section in value.items()}
-    return None if value is None else shown(value)
+    return shown(value)
 
 
 def not_negative(value: float) -> str | None:

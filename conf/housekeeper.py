@@ -77,6 +77,11 @@ class TriggersSettings:
         default=True,
         meaning="Whether a change of IngestTranscoding does; without effect, as that option is.",
     )
+    storage_encryption_change: bool = setting(
+        default=True,
+        meaning="Whether another MasterKey does: files are encrypted under it.",
+        ours=True,
+    )
     dicom_web_cache_change: bool = setting(
         default=True,
         meaning="Whether the DICOMweb cache does; without effect, as there is no such cache.",

@@ -23,7 +23,7 @@ from repertory.storage.index.policy import Overwriting, StableAges, StorePolicy
 from repertory.storage.index.sqlite.engine import SqliteEngine
 from repertory.storage.main_tags import MainDicomTags
 from repertory.storage.resolving import resolve_tag
-from repertory.stores import bucket_of, keys_of, names_of
+from repertory.stores import bucket_of, encryption_of, keys_of, names_of
 from repertory.version import ORTHANC_VERSION
 
 
@@ -161,6 +161,7 @@ def housekeeping_of(settings: Settings, main_tags: MainDicomTags) -> Configurati
     return Configuration(
         orthanc_version=ORTHANC_VERSION,
         storage_compression=settings.storage_compression,
+        encryption=encryption_of(settings),
         signatures={level: main_tags.signature(level) for level in Level},
     )
 

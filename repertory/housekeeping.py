@@ -19,6 +19,8 @@ class Configuration:
     dicom_web_version: str = ""
     storage_compression: bool = False
     ingest_transcoding: str = ""
+    encryption: str = ""
+    """The number of the key that new files are encrypted under, "" where they are clear."""
     signatures: Mapping[Level, str] = field(default_factory=dict)
 
 
@@ -28,16 +30,18 @@ class Chores:
 
     Main tags are refreshed at ``levels``: where their signature is another one, or of
     ``everything``. Files that have not ``form`` are stored anew (``None``: they stay), and those
-    that an old Orthanc kept beside the DICOM files are released if ``obsolete``.
+    that an old Orthanc kept beside the DICOM files are released if ``obsolete``. With ``anew``, all
+    files are stored anew, in the form that they have, if ``form`` names no other.
     """
 
     levels: frozenset[Level] = frozenset()
     form: Compression | None = None
     obsolete: bool = False
     everything: bool = False
+    anew: bool = False
 
     def __bool__(self) -> bool:
-        return bool(self.levels or self.form is not None or self.obsolete)
+        return bool(self.levels or self.form is not None or self.obsolete or self.anew)
 
 
 class Position(NamedTuple):
@@ -286,4 +290,5 @@ def configuration_object(it: Configuration | None) -> dict[str, Any] | None:
         "MainDicomTagsSignature": {level.word: it.signatures.get(level, "") for level in Level},
         "OrthancVersion": it.orthanc_version,
         "StorageCompressionEnabled": it.storage_compression,
+        **({"StorageEncryption": it.encryption} if it.encryption else {}),
     }

@@ -8,10 +8,11 @@ from repertory.conf.settings import Settings
 from repertory.conf.stores import sections_of
 from repertory.errors import CannotStart
 from repertory.storage.areas.azure_account import AzureAccount
+from repertory.storage.areas.bucket import Bucket
 from repertory.storage.areas.buckets import azure_container, google_bucket, s3_bucket
 from repertory.storage.areas.cipher import Keys
 from repertory.storage.areas.naming import ObjectNames
-from repertory.storage.areas.objects import AT_ONCE, Bucket
+from repertory.storage.areas.objects import AT_ONCE
 
 DEFAULT_CONNECTIONS = 25
 
@@ -43,6 +44,16 @@ def keys_of(section: StorageEncryptionSettings | None) -> Keys | None:
         raise CannotStart(" ".join(faults))
     current = section.references[0][0] if section.enable else None
     return Keys.checked(read_keys(section), current)
+
+
+def encryption_of(settings: Settings) -> str:
+    """The number of the key that new files are encrypted under, "" where they are not."""
+    sections = list(sections_of(settings).values())
+    holder = sections[0] if sections else settings
+    section = getattr(holder, "storage_encryption", None)
+    if section is None or not section.enable or not section.references:
+        return ""
+    return str(section.references[0][0])
 
 
 def names_of(section: Any, keys: Keys | None) -> ObjectNames:

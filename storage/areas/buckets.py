@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from repertory.errors import CannotStart
 from repertory.storage.areas.azure_account import AzureAccount
-from repertory.storage.areas.objects import Bucket
+from repertory.storage.areas.bucket import Bucket
 
 if TYPE_CHECKING:
     from obstore.store import ObjectStore

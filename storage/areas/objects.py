@@ -3,9 +3,8 @@
 import threading
 import time
 import uuid as uuids
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -14,6 +13,7 @@ import structlog
 
 from repertory.errors import CannotStart, FileLost, StorageFailed, StorageUnavailable
 from repertory.integrity import Survey
+from repertory.storage.areas.bucket import Bucket
 from repertory.storage.areas.filesystem import STAGING
 from repertory.storage.areas.naming import ObjectNames
 from repertory.storage.areas.object_errors import Trouble, failure, refuse_to_start
@@ -29,25 +29,6 @@ AT_ONCE = 1000
 """How many objects are removed by one request, at most: S3 takes no more."""
 
 _MOST_PARTS = 9_000
-
-
-@dataclass(frozen=True, slots=True)
-class Bucket:
-    """How to get at a store.
-
-    ``place`` names it in sentences, without anything secret; ``options`` are those to look at when
-    it cannot be used. ``make`` connects, patiently or, for the first try, not; ``prepare`` makes
-    the bucket where that is wanted, and tells whether it did. ``part_size`` is in bytes.
-    """
-
-    place: str
-    options: str
-    make: "Callable[[bool], ObjectStore]"
-    prepare: Callable[[], bool] = lambda: False
-    attributes: Mapping[str, str] = field(default_factory=dict)
-    tags: Mapping[str, str] = field(default_factory=dict)
-    part_size: int = 5 << 20
-    parts_at_once: int = 10
 
 
 class ObjectArea:

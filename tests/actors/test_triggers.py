@@ -34,6 +34,7 @@ def test_where_nothing_is_known_the_index_is_looked_through_and_no_file_rewritte
         ({"signatures": NOW.signatures | {Level.SERIES: "others"}}, "MainDicomTagsChange"),
         ({"orthanc_version": "1.9.0"}, "UnnecessaryDicomAsJsonFiles"),
         ({"orthanc_version": "1.8.2"}, "UnnecessaryDicomAsJsonFiles"),
+        ({"encryption": "1"}, "StorageEncryptionChange"),
     ],
 )
 def test_a_trigger_fires_by_what_it_is_named_after_unless_it_is_off(change, trigger):
@@ -68,8 +69,21 @@ def test_a_trigger_is_named_like_its_option():
         "MainDicomTagsChange",
         "UnnecessaryDicomAsJsonFiles",
         "IngestTranscodingChange",
+        "StorageEncryptionChange",
         "DicomWebCacheChange",
     }
+
+
+def test_another_key_makes_a_pass_that_stores_all_files_anew():
+    now = replace(NOW, encryption="2")
+    findings = [it.look(ON, replace(NOW, encryption="1"), now) for it in TRIGGERS]
+    chores = chores_of(
+        findings, levels=frozenset(), form=Compression.NONE, everything=False, files=False
+    )
+
+    assert chores == Chores(anew=True)
+    assert completed_by(chores, now, NOW) == now
+    assert completed_by(Chores(obsolete=True), now, NOW).encryption == ""
 
 
 def test_what_a_pass_left_out_is_not_taken_for_done():

@@ -1,11 +1,16 @@
+import base64
 import json
 
 import pytest
 
 from repertory import Repertory, Settings, cli
+from repertory.actors.messages.attachments import ReadAttachment
 from repertory.actors.messages.instances import StoreInstance
 from repertory.conf.encryption import StorageEncryptionSettings
+from repertory.conf.housekeeper import HousekeeperSettings
+from repertory.model import ContentType, Level
 from repertory.testing.files import make_study
+from repertory.testing.server import until
 
 S3 = {"BucketName": "archive", "Region": "eu-central-1"}
 
@@ -53,3 +58,34 @@ def test_an_archive_that_is_encrypted_is_checked_and_backed_up(config, tmp_path,
     assert "had 2" in capsys.readouterr().out
     stored = [file.read_bytes() for file in (tmp_path / "backup").glob("**/??/??/*")]
     assert sorted(content[:2] == b"A1" for content in stored) == [False, True]
+
+
+def test_another_key_makes_housekeeping_encrypt_the_files_anew(tmp_path):
+    for number in (1, 2):
+        key = base64.b64encode(bytes([number]) * 32)
+        (tmp_path / str(number)).write_bytes(key)
+    one, two = ((number, str(tmp_path / str(number))) for number in (1, 2))
+
+    def settings(**options):
+        return Settings(
+            storage_directory=str(tmp_path / "files"),
+            http_server_enabled=False,
+            storage_encryption=StorageEncryptionSettings(**options),
+            housekeeper=HousekeeperSettings(enable=True, throttle_delay=0.0),
+        )
+
+    def numbers():
+        files = (tmp_path / "files").glob("??/??/*")
+        return [int.from_bytes(file.read_bytes()[2:6], "little") for file in files]
+
+    contents = make_study(series=1, instances=3)
+    with Repertory(settings(master_key=one)) as archive:
+        receipts = [archive.ask(StoreInstance(content=content)) for content in contents]
+    assert numbers() == [1, 1, 1]
+    with Repertory(settings(master_key=two, previous_master_keys=(one,))) as archive:
+        until(lambda: numbers() == [2, 2, 2])
+        for receipt, content in zip(receipts, contents, strict=True):
+            question = ReadAttachment(
+                level=Level.INSTANCE, id=receipt.ids.instance, content_type=ContentType.DICOM
+            )
+            assert archive.ask(question).content == content

@@ -48,20 +48,20 @@ from repertory.trash import TrashTide
 class ForgetsBeforeRemoval(DeletionQueueActor):
     """Takes a file off the queue before it is removed."""
 
-    def _begin(self) -> None:
-        self.board.ask(ForgetReleased(numbers=(self._batch[0].number,)))
-        super()._begin()
+    def _begin(self, files: tuple[ReleasedFile, ...]) -> None:
+        self.board.ask(ForgetReleased(numbers=tuple(file.number for file in files)))
+        super()._begin(files)
 
 
 class RemovesTwice(DeletionQueueActor):
     """Forgets that it asked for a file to be removed, and asks once more."""
 
-    def _begin(self) -> None:
-        super()._begin()
-        for file in self._under_way:
+    def _begin(self, files: tuple[ReleasedFile, ...]) -> None:
+        super()._begin(files)
+        for file in files:
             if file.number % 3 == 0:
-                again = RemoveAttachment(uuid=file.uuid, content_type=file.content_type)
-                self.board.ask_soon(again)
+                removal = RemoveAttachment(uuid=file.uuid, content_type=file.content_type)
+                self.board.ask_soon(removal)
 
 
 class RemovesWhatIsHeld(DeletionQueueActor):

@@ -290,7 +290,8 @@ class _Looking:
     def _task(self, ids: ResourceIds, levels: frozenset[Level], row: Row) -> Task | None:
         attachment = None if row[8] is None else unpack_attachment(row[7:])
         form, chores = self._chores.form, self._chores
-        rewrite = attachment is not None and form is not None and attachment.compression != form
+        other_form = attachment is not None and form is not None and attachment.compression != form
+        rewrite = other_form or (attachment is not None and chores.anew)
         obsolete = bool(row[6]) and (chores.obsolete or Level.INSTANCE in levels)
         if not levels and not rewrite and not obsolete:
             return None

@@ -379,3 +379,30 @@ def test_a_closed_area_says_so(s3):
 
     with pytest.raises(StorageFailed, match="closed"):
         s3.read(FILE, 1)
+
+
+def test_the_access_tier_goes_with_new_blobs(azure_emulator, bucket_name, tmp_path):
+    with FaultProxy(azure_emulator.port) as proxy:
+        text = azure_emulator.connection_string.replace(azure_emulator.url, proxy.url)
+        section = azure_emulator.section(bucket_name, connection_string=text, access_tier="Cool")
+        area = object_area_of(Settings(storage_directory=str(tmp_path), azure_blob_storage=section))
+        area.open()
+        proxy.sent.clear()
+        area.create(FILE, 1, b"x")
+        headers = {name.lower(): value for name, value in proxy.sent[0].items()}
+
+    assert headers["x-ms-access-tier"] == "Cool"
+
+
+def test_a_start_that_leaves_all_as_it_is_only_lists(s3_emulator, proxy, bucket_name, tmp_path):
+    s3_emulator.make_bucket(bucket_name)
+    section = s3_emulator.section(bucket_name, endpoint=proxy.url)
+    settings = Settings(
+        storage_directory=str(tmp_path / "files"), aws_s3_storage=section, read_only=True
+    )
+    area = object_area_of(settings)
+    area.open()
+
+    assert [method for method, _ in proxy.seen] == ["GET"]
+    assert area.leftovers() == ()
+    assert not (tmp_path / "files").exists()
