@@ -20,6 +20,7 @@ from repertory.conf.fields import (
 )
 from repertory.conf.housekeeper import HousekeeperSettings
 from repertory.conf.resources import DelayedDeletionSettings, StableAgesSettings, TrashSettings
+from repertory.conf.transcoding import transfer_syntax_or_empty
 
 
 @section("")
@@ -256,6 +257,28 @@ class Settings:
         default=0,
         meaning="How many instances one search finds at most; 0: no limit.",
         check=not_negative,
+    )
+    ingest_transcoding: str = setting(
+        default="",
+        meaning="The transfer syntax that files get when they come in; empty: each keeps its own.",
+        check=transfer_syntax_or_empty,
+    )
+    ingest_transcoding_of_compressed: bool = setting(
+        default=True, meaning="Whether IngestTranscoding is for files whose pixels are compressed."
+    )
+    ingest_transcoding_of_uncompressed: bool = setting(
+        default=True,
+        meaning="Whether IngestTranscoding is for files whose pixels are not compressed.",
+    )
+    dicom_lossy_transcoding_quality: int = setting(
+        default=90,
+        meaning="The quality of transfer syntaxes that lose something: 1 to 100.",
+        check=one_to(100),
+    )
+    transcoder_threads_count: int = setting(
+        default=4,
+        meaning="How many processes transcode at a time; they are started when they are needed.",
+        check=positive,
     )
     lua_scripts: list[str] = setting(
         default_factory=list,

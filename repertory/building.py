@@ -15,6 +15,8 @@ from repertory.storage.files import FileOptions
 from repertory.storage.index.policy import Overwriting, StableAges, StorePolicy
 from repertory.storage.index.sqlite.engine import SqliteEngine
 from repertory.storage.main_tags import MainDicomTags
+from repertory.storage.pixels.rules import IngestRules
+from repertory.storage.pixels.syntaxes import SYNTAXES
 from repertory.storage.resolving import resolve_tag
 from repertory.version import ORTHANC_VERSION
 
@@ -89,6 +91,25 @@ def file_options_of(settings: Settings) -> FileOptions:
         keep_md5=settings.store_md5_for_attachments,
         verify=settings.verify_reads,
         cache_size=settings.maximum_storage_cache_size << 20,
+    )
+
+
+def ingest_rules_of(settings: Settings) -> IngestRules:
+    """Which files are transcoded when they come in.
+
+    Raises:
+        CannotStart: nothing that is installed encodes the transfer syntax.
+    """
+    wanted = settings.ingest_transcoding
+    if wanted and (wanted not in SYNTAXES or not SYNTAXES[wanted].can_be_encoded):
+        raise CannotStart(
+            f"IngestTranscoding: nothing that is installed encodes {wanted}:"
+            " install repertory[codecs], or see docs/howto/transcoding.md."
+        )
+    return IngestRules(
+        syntax=wanted,
+        of_compressed=settings.ingest_transcoding_of_compressed,
+        of_uncompressed=settings.ingest_transcoding_of_uncompressed,
     )
 
 

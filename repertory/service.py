@@ -29,6 +29,7 @@ from repertory.actors.rest_api import FrontEnd, RestApiActor
 from repertory.actors.stability_monitor import StabilityMonitorActor
 from repertory.actors.storage import StorageActor
 from repertory.actors.switchboard import Ref, Switchboard
+from repertory.actors.transcoding import TranscoderActor
 from repertory.actors.trash import TrashActor
 from repertory.building import (
     engine_of,
@@ -36,6 +37,7 @@ from repertory.building import (
     files_folder,
     housekeeping_of,
     index_folder,
+    ingest_rules_of,
     lua_options_of,
     main_tags_of,
     store_policy_of,
@@ -255,6 +257,12 @@ class Repertory:
             self._put_on(board, IndexReaderActor, engine=engine, finding=finding)
         self._put_on(
             board,
+            TranscoderActor,
+            crew=ThreadCrew(settings.transcoder_threads_count, name="transcoder"),
+            quality=settings.dicom_lossy_transcoding_quality,
+        )
+        self._put_on(
+            board,
             StorageActor,
             area=area,
             crew=ThreadCrew(settings.storage_threads, name="storage"),
@@ -262,6 +270,7 @@ class Repertory:
             options=file_options_of(settings),
             store_dicom=settings.store_dicom,
             unpacking_limit=settings.maximum_request_body_size_mb << 20,
+            ingest=ingest_rules_of(settings),
         )
         self._put_on(
             board,
