@@ -330,6 +330,7 @@ class StorageActor(
             take_back=self.take_back,
             mending=self._mending,
             rewrite=rewrite,
+            ingest=self._ingest,
         )
 
     # Files going away

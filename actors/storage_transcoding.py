@@ -9,26 +9,19 @@ from repertory.actors.messages.attachments import AttachmentDescription
 from repertory.actors.messages.transcoding import ReadTranscoded, Transcode, TranscodedFile
 from repertory.actors.reply import Reply
 from repertory.actors.storage_reading import StorageReading
+from repertory.actors.transcoding_anew import CANNOT, describe_anew, note_refusal
 from repertory.actors.uploads import Upload
 from repertory.errors import (
     BadParameter,
-    MissingTag,
-    NoReplyInTime,
-    NotDicom,
-    TranscodingFailed,
     Unsupported,
 )
-from repertory.model import ContentType, Level, Metadata, ResourceId, StoreReceipt, Summary
-from repertory.storage import dicom
+from repertory.model import ContentType, Level, Metadata, StoreReceipt, Summary
 from repertory.storage.identifiers import resource_ids
 from repertory.storage.main_tags import MainDicomTags
 from repertory.storage.pixels.rules import LARGEST, IngestRules
 from repertory.storage.pixels.syntaxes import SYNTAXES
 
 log = structlog.get_logger(__name__)
-
-CANNOT = (Unsupported, TranscodingFailed, NoReplyInTime)
-"""Why a file is kept as it came."""
 
 
 class StorageTranscoding(StorageReading):
@@ -98,31 +91,3 @@ class StorageTranscoding(StorageReading):
             return self.board.ask_soon(command)
 
         return self._read_by(Level.INSTANCE, query.id, ContentType.DICOM, work)
-
-
-def note_refusal(id_: ResourceId, summary: Summary, reason: Exception) -> None:
-    """Tell that a file keeps its transfer syntax."""
-    log.warning(
-        "instance_not_transcoded",
-        id=id_,
-        transfer_syntax=summary.transfer_syntax,
-        reason=type(reason).__name__,
-        details=str(reason),
-    )
-
-
-def describe_anew(
-    new: TranscodedFile, summary: Summary, main_tags: MainDicomTags
-) -> Summary | None:
-    """The summary of a transcoded file; ``None`` where it is not the same instance any more."""
-    try:
-        described = dicom.summarize(new.content, main_tags)
-    except (NotDicom, MissingTag) as error:
-        note_refusal(resource_ids(summary.identity).instance, summary, error)
-        return None
-    same = described.identity == summary.identity
-    is_new = described.identity.sop_instance_uid == new.instance
-    if not same and not is_new:
-        note_refusal(resource_ids(summary.identity).instance, summary, NotDicom())
-        return None
-    return described

@@ -37,6 +37,7 @@ class Worker:
                 stdout=subprocess.PIPE,
                 stderr=subprocess.DEVNULL,
                 env=environment,
+                start_new_session=True,  # who interrupts the archive lets it end its workers
             )
         except OSError as error:
             raise WorkerLost from error

@@ -161,7 +161,7 @@ def _describe(dataset: Dataset, shape: Shape, photometric: str, planar: int) -> 
 
 
 def _mark_lossy(dataset: FileDataset, target: str, quality: int, ratio: float) -> str:
-    """Say what was lost (PS3.3 C.7.6.1.1.5): it is another instance from now on (PS3.4 B.4.1.3).
+    """Say what was lost (PS3.3 C.7.6.1.1.5): it is another instance now (C.7.6.1.1.2).
 
     Its UID follows from the old one: what is sent twice becomes the same instance twice.
     """

@@ -60,7 +60,6 @@ def main() -> None:
 
 def _end_with(parent: int) -> None:
     """Let the system end this process with the thread that started it, where it can."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the archive ends its workers itself
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
         if os.getppid() != parent:  # it ended before the system was told

@@ -6,13 +6,14 @@ import pytest
 import structlog
 
 from repertory.actors.crew import InlineCrew, ThreadCrew
-from repertory.actors.messages.attachments import ReadAttachment
+from repertory.actors.messages.attachments import DescribeAttachment, ReadAttachment
 from repertory.actors.messages.instances import AppendToUpload, BeginUpload, StoreInstance
+from repertory.actors.messages.reconstruction import ReconstructResource
 from repertory.actors.messages.transcoding import ReadTranscoded, Transcode, TranscodedFile
 from repertory.actors.storage import StorageActor
 from repertory.actors.transcoding import IDLE_LIMIT, PATIENCE, TranscoderActor
 from repertory.errors import BadParameter, ShuttingDown, TranscodingFailed, Unsupported
-from repertory.model import Level, StoreStatus
+from repertory.model import Level, Metadata, StoreStatus
 from repertory.storage import dicom
 from repertory.storage.pixels.processes import Worker, WorkerLost
 from repertory.storage.pixels.rules import IngestRules
@@ -334,3 +335,50 @@ def test_a_file_that_is_wanted_in_no_syntax_that_is_known_is_refused(receiving):
 
 def test_the_storage_area_waits_for_no_codec():
     assert TranscoderActor.rank < StorageActor.rank
+
+
+# Files that are there
+
+
+def reconstruct(stage, receipt):
+    return stage.ask(
+        ReconstructResource(level=Level.STUDY, id=receipt.ids.study, rewrite_files=True)
+    )
+
+
+def syntax_of(stage, receipt):
+    question = DescribeAttachment(level=Level.INSTANCE, id=receipt.ids.instance)
+    return stage.ask(question).metadata[Metadata.TRANSFER_SYNTAX]
+
+
+def test_a_reconstruction_that_rewrites_files_transcodes_them(receiving, archive):
+    receipt = receiving("").ask(StoreInstance(content=IMAGE))
+    stage = receiving(RLE)
+
+    report = reconstruct(stage, receipt)
+
+    assert (report.reconstructed, report.failures) == (1, ())
+    assert dicom.summarize(stored(stage, receipt)).transfer_syntax == RLE
+    assert syntax_of(stage, receipt) == RLE
+    stage.settle()
+    assert len(archive.files()) == 1
+
+
+def test_a_reconstruction_keeps_what_cannot_be_transcoded(receiving):
+    receipt = receiving("").ask(StoreInstance(content=IMAGE))
+    stage = receiving(RLE, answer=Unsupported())
+
+    report = reconstruct(stage, receipt)
+
+    assert (report.reconstructed, report.failures) == (1, ())
+    assert stored(stage, receipt) == IMAGE
+    assert syntax_of(stage, receipt) == EXPLICIT
+
+
+def test_a_reconstruction_loses_nothing(receiving):
+    receipt = receiving("").ask(StoreInstance(content=IMAGE))
+    stage = receiving(JPEG_BASELINE, answer=AssertionError("nobody should ask"))
+
+    reconstruct(stage, receipt)
+
+    assert stored(stage, receipt) == IMAGE

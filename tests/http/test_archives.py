@@ -7,8 +7,10 @@ import zipfile
 import pytest
 
 from repertory.actors.messages.instances import StoreInstance
+from repertory.storage import dicom
 from repertory.testing.files import make_dicom, make_study
 
+RLE = "1.2.840.10008.1.2.5"
 NOBODY = "00000000-00000000-00000000-00000000-00000000"
 
 
@@ -123,7 +125,10 @@ def test_names_keep_their_letters_where_it_is_asked(client, whole, ids, study):
         ("/tools/create-media", {"Resources": [], "Extended": 1}, (400, 8)),
         (f"/studies/{NOBODY}/archive", {}, (404, 17)),
         ("/studies/nonsense/media", {}, (404, 17)),
-        ("/tools/create-archive", {"Resources": [], "Transcode": "1.2.840.10008.1.2"}, (415, 3000)),
+        ("/tools/create-archive", {"Resources": [], "Transcode": "1.2.3"}, (400, 3)),
+        ("/tools/create-archive", {"Resources": [], "Transcode": 1}, (400, 8)),
+        ("/tools/create-archive", {"Resources": [], "LossyQuality": 0}, (400, 3)),
+        ("/tools/create-media", {"Resources": [], "LossyQuality": "high"}, (400, 8)),
     ],
 )
 def test_what_cannot_be_made_is_told(client, path, body, expected):
@@ -177,3 +182,30 @@ def test_a_read_only_archive_gives_archives(client, whole, study, ids):
 
     found = unpack(post(reader, "/tools/create-archive", [ids[0].study]))
     assert sorted(found.values()) == sorted(study)
+
+
+def syntaxes_of(found):
+    return {dicom.summarize(content).transfer_syntax for content in found.values()}
+
+
+def test_files_of_an_archive_get_another_transfer_syntax(client, ids):
+    path = f"/studies/{ids[0].study}"
+
+    assert syntaxes_of(unpack(client.get(f"{path}/archive?transcode={RLE}"))) == {RLE}
+    assert syntaxes_of(unpack(post(client, f"{path}/archive", {"Transcode": RLE}))) == {RLE}
+    found = unpack(post(client, f"{path}/media", {"Transcode": RLE}))
+    assert found.pop("DICOMDIR")
+    assert syntaxes_of(found) == {RLE}
+
+
+def test_files_of_an_archive_that_cannot_be_transcoded_keep_their_own(client, ids, study):
+    path = f"/studies/{ids[0].study}/archive?transcode=1.2.840.10008.1.2.4.100"
+
+    assert sorted(unpack(client.get(path)).values()) == sorted(study)
+
+
+def test_an_archive_needs_a_transfer_syntax_that_is_known(client, ids):
+    path = f"/studies/{ids[0].study}/archive"
+
+    assert code_of(client.get(f"{path}?transcode=1.2.3")) == (400, 3)
+    assert code_of(client.get(f"{path}?transcode=")) == (400, 3)
