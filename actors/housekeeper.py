@@ -276,7 +276,12 @@ class HousekeeperActor(HousekeeperAnswers, RepertoryActor):
             name=self._name,
             now=now,
             chores=self._chores if self._state.runs else Chores(),
-            aside=Chores(levels=self._levels, obsolete=True, everything=True),
+            aside=Chores(
+                levels=self._levels,
+                obsolete=True,
+                everything=True,
+                transcode=self._now.ingest_transcoding,
+            ),
             position=self._state.position,
             within=self._state.within,
             last=self._state.last,
@@ -301,6 +306,7 @@ class HousekeeperActor(HousekeeperAnswers, RepertoryActor):
             form=self._form,
             everything=state.everything,
             files=state.files or self._settings.force_reconstruct_files,
+            transcode=self._now.ingest_transcoding,
         )
 
     def _begin(self, last: int, *, everything: bool, files: bool) -> None:

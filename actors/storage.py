@@ -141,6 +141,7 @@ class StorageActor(
 
     def close(self) -> None:
         """Finish what the crew has begun."""
+        self._closing = True
         self._crew.close()
         self._uploads.close()
         self._area.close()
