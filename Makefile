@@ -15,7 +15,7 @@ run: .venv/run.stamp ## serve on http://localhost:8042, with the files in ./Repe
 	@$(BIN)/repertory $(ARGS)
 
 test: .venv/test.stamp ## run the tests; ARGS="-k deletes -x" goes to pytest
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile $(ARGS)
 
 crash: .venv/test.stamp ## kill the server at random moments, CRASHES=20 times under each load
 	REPERTORY_CRASHES=$(or $(CRASHES),20) $(BIN)/python -m pytest tests/journeys/test_crash.py $(ARGS)
