@@ -28,7 +28,7 @@ class Worker:
         environment = {
             **os.environ,
             **_ALONE,
-            "PYTHONPATH": os.pathsep.join(filter(None, sys.path)),
+            "PYTHONPATH": os.pathsep.join(path or os.getcwd() for path in sys.path),
         }
         try:
             self._process = subprocess.Popen(  # noqa: S603 - our own program

@@ -7,6 +7,7 @@ import pytest
 
 from repertory.storage import dicom
 from repertory.storage.pixels.syntaxes import RLE
+from repertory.storage.pixels.worker import MEMORY
 from repertory.testing.files import make_dicom
 from repertory.testing.server import until
 
@@ -49,6 +50,15 @@ def test_what_comes_in_is_transcoded_by_a_process_that_ends_with_the_server(serv
     assert server.stop() == 0
 
     assert not any(map(is_there, workers))
+
+
+def test_a_process_that_transcodes_has_only_so_much_memory(server):
+    send(server, 1)
+
+    (worker,) = workers_of(server)
+    limits = Path(f"/proc/{worker}/limits").read_text().splitlines()
+    (space,) = [line for line in limits if line.startswith("Max address space")]
+    assert space.split()[3] == str(MEMORY)
 
 
 def test_the_processes_of_a_server_that_is_killed_end_too(server):
