@@ -96,7 +96,7 @@ def _jpeg_ls(shape: Shape, frames: list[bytes], syntax: str, quality: int) -> En
         _refuse_palette(shape)
         # The greatest error of a sample, of 256 values one for each ten of quality.
         error = max(1, round((100 - quality) / 10))
-        more["jls_error"] = min(255, error << max(0, shape.stored - 8))
+        more["jls_error"] = min(255, error << _growth(shape, frames))
     return Encoded(_by_pydicom(shape, frames, syntax, shape.photometric, **more), shape.photometric)
 
 
@@ -107,8 +107,10 @@ def _jpeg_2000(shape: Shape, frames: list[bytes], syntax: str, quality: int) -> 
         photometric = "YBR_RCT" if lossless else "YBR_ICT"
     if not lossless:
         _refuse_palette(shape)
-        # Peak signal-to-noise ratio, in decibels: 30 at the least, 50 at the most.
-        more["j2k_psnr"] = [30 + quality / 5]
+        # Peak signal-to-noise ratio, in decibels: of 256 values 30 to 50. The peak is that of all
+        # bits that are stored, each of which is 6 decibels.
+        bits = max(0, shape.stored - 8) - _growth(shape, frames)
+        more["j2k_psnr"] = [30 + quality / 5 + 6 * bits]
     return Encoded(_by_pydicom(shape, frames, syntax, photometric, **more), photometric)
 
 
@@ -167,6 +169,19 @@ def _jpeg_baseline(shape: Shape, frames: list[bytes], _syntax: str, quality: int
         image.save(target, format="JPEG", quality=quality, subsampling=1)
         encoded.append(target.getvalue())
     return Encoded(encoded, shape.photometric if mode == "L" else "YBR_FULL_422")
+
+
+def _growth(shape: Shape, frames: list[bytes]) -> int:
+    """How many bits an error may grow by where samples have more than eight.
+
+    Half of those by which they have more, of the bits that the image makes use of: most have
+    room for more values than there are, and a viewer shows fewer.
+    """
+    numpy = import_module("numpy")
+    kind = f"<{'i' if shape.representation else 'u'}{shape.width}"
+    arrays = [numpy.frombuffer(frame, kind) for frame in frames]
+    span = max(int(it.max()) for it in arrays) - min(int(it.min()) for it in arrays)
+    return max(0, span.bit_length() - 8) // 2
 
 
 def _refuse_palette(shape: Shape) -> None:

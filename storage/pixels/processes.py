@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 import threading
+from pathlib import Path
 from typing import Any, BinaryIO, cast
 
 from repertory.storage.pixels.protocol import Silent, hear, say
@@ -28,7 +29,7 @@ class Worker:
         environment = {
             **os.environ,
             **_ALONE,
-            "PYTHONPATH": os.pathsep.join(path or os.getcwd() for path in sys.path),
+            "PYTHONPATH": os.pathsep.join(path or str(Path.cwd()) for path in sys.path),
         }
         try:
             self._process = subprocess.Popen(  # noqa: S603 - our own program

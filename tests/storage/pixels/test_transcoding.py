@@ -194,6 +194,16 @@ def test_a_higher_quality_takes_more_room(target):
 
 
 @needs_codecs
+@pytest.mark.parametrize(("name", "error"), [("monochrome of 8 bits", 1), ("three frames", 4)])
+def test_near_lossless_errs_by_as_much_as_is_said(name, error):
+    before = read(IMAGES[name]).pixel_array.astype(int)
+
+    made = read(into(IMAGES[name], JPEG_LS_NEAR, quality=90).content).pixel_array.astype(int)
+
+    assert 0 < abs(made - before).max() <= error
+
+
+@needs_codecs
 def test_colours_of_jpeg_come_close_to_what_they_were():
     content = of_pydicom("examples_rgb_color.dcm")
     before = read(content)
