@@ -284,6 +284,7 @@ class HousekeeperActor(HousekeeperAnswers, RepertoryActor):
                 obsolete=True,
                 everything=True,
                 anew=bool(self._now.encryption),
+                transcode=self._now.ingest_transcoding,
             ),
             position=self._state.position,
             within=self._state.within,
@@ -309,6 +310,7 @@ class HousekeeperActor(HousekeeperAnswers, RepertoryActor):
             form=self._form,
             everything=state.everything,
             files=state.files or self._settings.force_reconstruct_files,
+            transcode=self._now.ingest_transcoding,
         )
 
     def _begin(self, last: int, *, everything: bool, files: bool) -> None:

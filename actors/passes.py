@@ -118,12 +118,15 @@ def chores_of(
     form: Compression,
     everything: bool,
     files: bool,
+    transcode: str = "",
 ) -> Chores:
     """What a pass has to do: what the triggers say, and what is asked for besides."""
     fired = {finding.trigger for finding in findings if finding.fires}
+    transcodes = files or "IngestTranscodingChange" in fired
     return Chores(
         levels=levels if everything or "MainDicomTagsChange" in fired else frozenset(),
-        form=form if files or "StorageCompressionChange" in fired else None,
+        form=form if transcodes or "StorageCompressionChange" in fired else None,
+        transcode=transcode if transcodes else "",
         obsolete=everything or "UnnecessaryDicomAsJsonFiles" in fired,
         everything=everything,
         anew="StorageEncryptionChange" in fired,
@@ -143,6 +146,7 @@ def completed_by(chores: Chores, now: Configuration, before: Configuration | Non
     return replace(
         old,
         orthanc_version=now.orthanc_version if chores.obsolete else old.orthanc_version,
+        ingest_transcoding=(now if chores.transcode else old).ingest_transcoding,
         storage_compression=(now if chores.form is not None else old).storage_compression,
         encryption=(now if chores.anew else old).encryption,
         signatures=signatures,

@@ -18,8 +18,16 @@ from repertory.actors.messages.reconstruction import (
     RecordReconstruction,
 )
 from repertory.actors.messages.resources import ListChildren, ListResources
+from repertory.actors.messages.transcoding import TranscodedFile
 from repertory.actors.reply import Reply
 from repertory.actors.switchboard import Switchboard
+from repertory.actors.transcoding_anew import (
+    CANNOT,
+    ask_anew,
+    describe_anew,
+    note_refusal,
+    write_anew,
+)
 from repertory.errors import FileCorrupted, MissingTag, NotDicom, RepertoryError, UnknownResource
 from repertory.model import (
     Attachment,
@@ -33,6 +41,7 @@ from repertory.storage import dicom
 from repertory.storage.files import Files
 from repertory.storage.identifiers import resource_ids
 from repertory.storage.main_tags import MainDicomTags
+from repertory.storage.pixels.rules import IngestRules
 
 log = structlog.get_logger(__name__)
 
@@ -64,6 +73,7 @@ class Reconstructing:
         take_back: TakeBack,
         mending: Mending,
         rewrite: bool,
+        ingest: IngestRules = IngestRules(),  # noqa: B008 - frozen
     ) -> None:
         self._board = board
         self._crew = crew
@@ -72,6 +82,7 @@ class Reconstructing:
         self._take_back = take_back
         self._mending = mending
         self._rewrite = rewrite
+        self._ingest = ingest
         self._only: Level | None = None
         self._whole = False
         self._lock = threading.Lock()
@@ -179,12 +190,51 @@ class Reconstructing:
         attachment = found.attachment
         with self._mending.watching(Level.INSTANCE, id_, attachment):
             summary = read_anew(self._files, attachment, self._main_tags)
-        ids = ids_of(summary, id_)
+        ids_of(summary, id_)
+        if not (self._rewrite and self._ingest.want_again(summary)):
+            return self._record(id_, attachment, summary, self._recompressed)
+        with self._mending.watching(Level.INSTANCE, id_, attachment):
+            asked = ask_anew(self._board, self._files, attachment, self._ingest)
+        recorded: Reply[None] = Reply()
+
+        def settle(reply: Reply[TranscodedFile]) -> None:
+            if isinstance(reply.error, CANNOT):
+                note_refusal(id_, summary, reply.error)
+                kept = partial(self._record, id_, attachment, summary, self._recompressed)
+                recorded.set(self._crew.do(kept))
+            elif reply.error is not None:
+                recorded.refuse(reply.error)
+            else:
+                recorded.set(self._crew.do(partial(keep, reply.get())))
+
+        def keep(new: TranscodedFile) -> Reply[None]:
+            described = describe_anew(new, summary, self._main_tags)
+            if described is None:
+                return self._record(id_, attachment, summary, self._recompressed)
+            write = partial(write_anew, self._files, new)
+            return self._record(id_, attachment, described, write)
+
+        asked.on_done(settle)
+        return recorded
+
+    def _recompressed(self, attachment: Attachment, summary: Summary) -> Attachment | None:
+        """The file in the form that new ones get, if it has another one and is to be rewritten."""
         form = self._files.options.compression
-        new = None
-        if self._rewrite and attachment.compression is not form:
-            with self._mending.watching(Level.INSTANCE, id_, attachment):
-                new = self._files.rewrite(attachment, form, head=summary.pixel_data_offset or 0)
+        if not self._rewrite or attachment.compression is form:
+            return None
+        return self._files.rewrite(attachment, form, head=summary.pixel_data_offset or 0)
+
+    def _record(
+        self,
+        id_: ResourceId,
+        attachment: Attachment,
+        summary: Summary,
+        write: Callable[[Attachment, Summary], Attachment | None],
+    ) -> Reply[None]:
+        """Write the file anew, if need be, and let the index record it."""
+        ids = ids_of(summary, id_)
+        with self._mending.watching(Level.INSTANCE, id_, attachment):
+            new = write(attachment, summary)
         with self._lock:
             wanted = tuple(Level) if self._only is None else (self._only,)
             levels = frozenset(level for level in wanted if ids.at(level) not in self._refreshed)

@@ -38,8 +38,9 @@ from repertory.actors.reply import Reply
 from repertory.actors.storage_housekeeping import StorageHousekeeping
 from repertory.actors.storage_integrity import StorageIntegrity
 from repertory.actors.storage_items import StorageItems
-from repertory.actors.storage_reading import StorageReading, head_length
+from repertory.actors.storage_reading import head_length
 from repertory.actors.storage_tags import StorageTags
+from repertory.actors.storage_transcoding import StorageTranscoding
 from repertory.actors.switchboard import Switchboard
 from repertory.actors.uploads import Upload, Uploads
 from repertory.actors.zip_storing import ZipStoring
@@ -60,6 +61,7 @@ from repertory.storage.areas.base import StorageArea
 from repertory.storage.files import FileOptions, Files, new_uuid
 from repertory.storage.identifiers import resource_ids
 from repertory.storage.main_tags import MainDicomTags
+from repertory.storage.pixels.rules import IngestRules
 
 log = structlog.get_logger(__name__)
 
@@ -74,7 +76,7 @@ class UploadsDue(Event):
 
 class StorageActor(
     InstanceFiltering,
-    StorageReading,
+    StorageTranscoding,
     StorageItems,
     StorageTags,
     StorageIntegrity,
@@ -99,6 +101,7 @@ class StorageActor(
         options: FileOptions = FileOptions(),  # noqa: B008 - frozen
         store_dicom: bool = True,
         unpacking_limit: int = 8 << 30,
+        ingest: IngestRules = IngestRules(),  # noqa: B008 - frozen
         new_name: Callable[[], str] = new_uuid,
     ) -> None:
         """Take what the actor works with.
@@ -111,6 +114,7 @@ class StorageActor(
         options: in which form files are kept, and how they are checked.
         store_dicom: whether to keep DICOM files, or only what the index says of them.
         unpacking_limit: how many bytes the files of one ZIP archive may have together.
+        ingest: which files are transcoded when they come in.
         new_name: gives each new file its UUID.
         """
         super().__init__(board=board)
@@ -120,6 +124,7 @@ class StorageActor(
         self._main_tags = main_tags
         self._store_dicom = store_dicom
         self._unpacking_limit = unpacking_limit
+        self._ingest = ingest
         self._uploads = Uploads(area, self.clock.monotonic, new_name=new_name)
         self._looks_after_uploads = False
         self._mending = Mending(board=board, area=area, crew=crew, take_back=self.take_back)
@@ -140,6 +145,7 @@ class StorageActor(
 
     def close(self) -> None:
         """Finish what the crew has begun."""
+        self._closing = True
         self._crew.close()
         self._uploads.close()
         self._area.close()
@@ -207,6 +213,11 @@ class StorageActor(
     def _keep_bytes(self, content: bytes, summary: Summary, origin: Origin) -> Reply[StoreReceipt]:
         if not self._store_dicom:
             return self._record(summary, None, origin)
+        if self._ingest.want(summary):
+            return self.transcoded(content, summary, partial(self._write_bytes, origin))
+        return self._write_bytes(origin, content, summary)
+
+    def _write_bytes(self, origin: Origin, content: bytes, summary: Summary) -> Reply[StoreReceipt]:
         head = summary.pixel_data_offset or 0
         return self._record(
             summary, self._files.write(content, ContentType.DICOM, head=head), origin
@@ -228,6 +239,10 @@ class StorageActor(
         return self._keep_upload(upload, summary, origin)
 
     def _keep_upload(self, upload: Upload, summary: Summary, origin: Origin) -> Reply[StoreReceipt]:
+        if self._store_dicom and self._ingest.want(summary):
+            keep = partial(self._write_bytes, origin)
+            if (reply := self.transcoded_upload(upload, summary, keep)) is not None:
+                return reply
         attachment = None
         try:
             if self._store_dicom:
@@ -321,6 +336,7 @@ class StorageActor(
             take_back=self.take_back,
             mending=self._mending,
             rewrite=rewrite,
+            ingest=self._ingest,
         )
 
     # Files going away

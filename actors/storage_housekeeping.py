@@ -1,5 +1,6 @@
 """The storage area's part in housekeeping: files are read anew, and stored anew."""
 
+from collections.abc import Callable
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -9,9 +10,17 @@ from repertory.actors.base import handles
 from repertory.actors.crew import Crew
 from repertory.actors.mending import Mending
 from repertory.actors.messages.housekeeping import DoChores, RecordChores
+from repertory.actors.messages.transcoding import TranscodedFile
 from repertory.actors.reconstructing import ids_of, read_anew
 from repertory.actors.reply import Reply
-from repertory.errors import ArchiveFull, RepertoryError, UnknownItem
+from repertory.actors.transcoding_anew import (
+    CANNOT,
+    ask_anew,
+    describe_anew,
+    note_refusal,
+    write_anew,
+)
+from repertory.errors import ArchiveFull, RepertoryError, ShuttingDown, UnknownItem
 from repertory.housekeeping import (
     ChoresReceipt,
     ChoresRecord,
@@ -21,9 +30,10 @@ from repertory.housekeeping import (
     Portion,
     Task,
 )
-from repertory.model import Attachment, Level, ResourceId
+from repertory.model import Attachment, Compression, Level, ResourceId, Summary
 from repertory.storage.files import Files
 from repertory.storage.main_tags import MainDicomTags
+from repertory.storage.pixels.rules import IngestRules
 
 if TYPE_CHECKING:
     from repertory.actors.switchboard import Switchboard
@@ -47,6 +57,8 @@ class StorageHousekeeping:
     _main_tags: MainDicomTags
     _mending: Mending
     take_back: TakesBack
+    _ingest: IngestRules
+    _closing = False
 
     @handles(DoChores)
     def do_chores(self, command: DoChores) -> Reply[tuple[ChoresReceipt, ...]]:
@@ -58,7 +70,14 @@ class StorageHousekeeping:
         done: list[DonePortion] = []
         try:
             for portion in command.portions:
-                work = _Work(self._files, self._main_tags, self._mending, portion, written)
+                work = _Work(
+                    self._files,
+                    self._main_tags,
+                    self._mending,
+                    portion,
+                    written=written,
+                    transcoded=self._transcoded_anew,
+                )
                 work.do()
                 done.append(DonePortion(portion, tuple(work.done), tuple(work.failures)))
         except BaseException:
@@ -71,6 +90,21 @@ class StorageHousekeeping:
             self.take_back(attachment, reply)
         return reply
 
+    def _transcoded_anew(self, task: Task, summary: Summary) -> TranscodedFile | None:
+        """The file of an instance as files shall be, which is waited for; ``None``: it stays."""
+        attachment = task.attachment
+        if attachment is None or not self._ingest.want_again(summary):
+            return None
+        if self._closing:  # or the archive would stop only after the last image
+            raise ShuttingDown
+        try:
+            return ask_anew(self.board, self._files, attachment, self._ingest).get(
+                timeout=self.board.patience
+            )
+        except CANNOT as error:
+            note_refusal(task.ids.instance, summary, error)
+            return None
+
 
 class _Work:
     """One portion of a study: of a parent, the first instance that can be read tells the tags."""
@@ -81,13 +115,16 @@ class _Work:
         main_tags: MainDicomTags,
         mending: Mending,
         portion: Portion,
+        *,
         written: list[Attachment],
+        transcoded: Callable[[Task, Summary], TranscodedFile | None],
     ) -> None:
         self._files = files
         self._main_tags = main_tags
         self._mending = mending
         self._portion = portion
         self._written = written
+        self._transcoded = transcoded
         self._refreshed: set[ResourceId] = set()
         self.done: list[DoneTask] = []
         self.failures: list[InstanceFailure] = []
@@ -101,7 +138,7 @@ class _Work:
         for task in self._portion.tasks:
             try:
                 self._do(task)
-            except ArchiveFull:
+            except (ArchiveFull, ShuttingDown):
                 raise
             except RepertoryError as error:
                 self.failures.append(InstanceFailure(task.ids.instance, str(error)))
@@ -126,7 +163,10 @@ class _Work:
             ids = ids_of(summary, ids.instance)
         if attachment is not None and summary is not None and task.rewrite:
             with self._mending.watching(Level.INSTANCE, ids.instance, attachment):
-                new = self._rewrite(attachment, summary.pixel_data_offset or 0)
+                before = summary
+                new, summary = self._anew(task, attachment, summary)
+                if summary is not before:  # its transfer syntax is another one
+                    levels |= {Level.INSTANCE}
         self._refreshed.update(task.ids.at(level) for level in levels)
         self.done.append(
             DoneTask(
@@ -139,8 +179,24 @@ class _Work:
             )
         )
 
-    def _rewrite(self, attachment: Attachment, head: int) -> Attachment:
+    def _anew(
+        self, task: Task, attachment: Attachment, summary: Summary
+    ) -> tuple[Attachment | None, Summary]:
+        """The file as new ones are, and what is in it; ``None`` where it is so already."""
+        transcoded = self._transcoded(task, summary) if self._portion.transcodes else None
+        described = None
+        if transcoded is not None:
+            described = describe_anew(transcoded, summary, self._main_tags)
+        if transcoded is not None and described is not None:
+            new = write_anew(self._files, transcoded, attachment, described)
+            self._written.append(new)
+            return new, described
         form = attachment.compression if self._portion.form is None else self._portion.form
+        if attachment.compression == form and not self._portion.anew:
+            return None, summary
+        return self._rewrite(attachment, form, summary.pixel_data_offset or 0), summary
+
+    def _rewrite(self, attachment: Attachment, form: Compression, head: int) -> Attachment:
         new = self._files.rewrite(attachment, form, head=head)
         self._written.append(new)
         return new

@@ -91,7 +91,7 @@ class StorageReading:
         level: Level,
         id_: ResourceId,
         content_type: int,
-        work: Callable[[AttachmentDescription], R],
+        work: Callable[[AttachmentDescription], R | Reply[R]],
         lost: str = "",
     ) -> Reply[R]:
         """Do ``work`` with an attachment, once more where its file was replaced meanwhile.

@@ -6,6 +6,7 @@ from typing import ClassVar
 
 from repertory.conf.housekeeper import TriggersSettings
 from repertory.housekeeping import Configuration, Finding
+from repertory.storage.pixels.syntaxes import LOSSY
 
 NEWS = (1, 9, 1)
 """The Orthanc that keeps tags as JSON no more."""
@@ -92,15 +93,21 @@ class UnnecessaryDicomAsJsonFiles(Trigger):
 
 
 class IngestTranscodingChange(Trigger):
-    """IngestTranscoding is another one. It has its seat, but nothing transcodes yet."""
+    """IngestTranscoding is another one: files are stored anew in it, unless it loses something."""
 
     option = "IngestTranscodingChange"
     field = "ingest_transcoding_change"
 
     def _compare(self, last: Configuration | None, now: Configuration) -> tuple[bool, str]:
-        if last is None or last.ingest_transcoding == now.ingest_transcoding:
+        # Like StorageCompression: where nothing is known, files are taken to be as they came.
+        before = "" if last is None else last.ingest_transcoding
+        if before == now.ingest_transcoding:
             return False, "IngestTranscoding is as it was."
-        return False, "IngestTranscoding has changed, but files are not transcoded (yet)."
+        if not now.ingest_transcoding:
+            return False, "IngestTranscoding was switched off: files stay as they are."
+        if now.ingest_transcoding in LOSSY:
+            return False, "IngestTranscoding loses something: files stay as they are."
+        return True, f"IngestTranscoding is {now.ingest_transcoding} now."
 
 
 class StorageEncryptionChange(Trigger):

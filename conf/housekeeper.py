@@ -75,7 +75,7 @@ class TriggersSettings:
     )
     ingest_transcoding_change: bool = setting(
         default=True,
-        meaning="Whether a change of IngestTranscoding does; without effect, as that option is.",
+        meaning="Whether a change of IngestTranscoding does: files are stored anew.",
     )
     storage_encryption_change: bool = setting(
         default=True,

@@ -38,7 +38,6 @@ NOT_HONOURED: Mapping[str, tuple[Any, ...]] = {
     "StorageMemoryCapacity": (512,),
     "TranscoderCacheSize": (256,),
     "TranscoderMemoryCapacity": (256,),
-    "TranscoderThreadsCount": (4,),
     "ZipLoaderThreads": (0,),
     # Jobs and archives
     "LimitJobs": (10,),
@@ -108,12 +107,8 @@ NOT_HONOURED: Mapping[str, tuple[Any, ...]] = {
     "BuiltinDecoderTranscoderOrder": ("After",),
     "DefaultEncoding": ("Latin1",),
     "DefaultPrivateCreator": ("",),
-    "DicomLossyTranscodingQuality": (90,),
     "Dictionary": ({},),
     "ExternalDictionaries": ([],),
-    "IngestTranscoding": ("",),
-    "IngestTranscodingOfCompressed": (True,),
-    "IngestTranscodingOfUncompressed": (True,),
     "LoadPrivateDictionary": (True,),
     "Locale": (),
     # Logs, scripts and plugins

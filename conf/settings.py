@@ -1,11 +1,13 @@
 """The settings of an archive: a frozen tree of sections, named as in Orthanc's configuration."""
 
 from repertory.conf import orthanc_warnings
+from repertory.conf.derived import Derived
 from repertory.conf.encryption import StorageEncryptionSettings
 from repertory.conf.fields import (
     application_entity_title,
     not_negative,
     one_of,
+    one_to,
     port,
     positive,
     section,
@@ -24,11 +26,12 @@ from repertory.conf.object_storage import (
 )
 from repertory.conf.resources import DelayedDeletionSettings, StableAgesSettings, TrashSettings
 from repertory.conf.storing import StoringSettings
+from repertory.conf.transcoding import transfer_syntax_or_empty
 from repertory.conf.webhooks import WebhookSettings
 
 
 @section("")
-class Settings(StoringSettings):
+class Settings(StoringSettings, Derived):
     """The whole configuration; options at the root, and a field for each section."""
 
     http_server_enabled: bool = setting(default=True, meaning="Whether the REST API is served.")
@@ -151,6 +154,28 @@ class Settings(StoringSettings):
         meaning="How many instances one search finds at most; 0: no limit.",
         check=not_negative,
     )
+    ingest_transcoding: str = setting(
+        default="",
+        meaning="The transfer syntax that files get when they come in; empty: each keeps its own.",
+        check=transfer_syntax_or_empty,
+    )
+    ingest_transcoding_of_compressed: bool = setting(
+        default=True, meaning="Whether IngestTranscoding is for files whose pixels are compressed."
+    )
+    ingest_transcoding_of_uncompressed: bool = setting(
+        default=True,
+        meaning="Whether IngestTranscoding is for files whose pixels are not compressed.",
+    )
+    dicom_lossy_transcoding_quality: int = setting(
+        default=90,
+        meaning="The quality of transfer syntaxes that lose something: 1 to 100.",
+        check=one_to(100),
+    )
+    transcoder_threads_count: int = setting(
+        default=4,
+        meaning="How many processes transcode at a time; they are started when they are needed.",
+        check=positive,
+    )
     lua_scripts: list[str] = setting(
         default_factory=list,
         meaning="Lua scripts that are told what happens, and filter what comes in.",
@@ -259,42 +284,3 @@ class Settings(StoringSettings):
         default_factory=TrashSettings,
         meaning="What becomes of deleted resources before their files are removed.",
     )
-
-    @property
-    def content_types(self) -> dict[str, tuple[int, str]]:
-        """The number and the MIME type of each name in UserContentType."""
-        unknown = "application/octet-stream"
-        return {
-            name: (kind, unknown) if isinstance(kind, int) else (int(kind[0]), str(kind[1]))
-            for name, kind in self.user_content_type.items()
-        }
-
-    @property
-    def scripts(self) -> tuple[str, ...]:
-        """The Python files to run at the start."""
-        single = (self.python_script,) if self.python_script else ()
-        return (*single, *self.python_scripts)
-
-    @property
-    def is_limited(self) -> bool:
-        """Whether the archive may become full before the disk does."""
-        return self.maximum_storage_size > 0 or self.maximum_patient_count > 0
-
-    @property
-    def is_scripted(self) -> bool:
-        """Whether there are Lua scripts, or may be."""
-        return bool(self.lua_scripts) or self.execute_lua_enabled
-
-    @property
-    def overwrite_mode(self) -> str:
-        """What ``overwrite_instances`` says, as a word."""
-        if isinstance(self.overwrite_instances, bool):
-            return "Always" if self.overwrite_instances else "Never"
-        return self.overwrite_instances
-
-    @property
-    def authentication_required(self) -> bool:
-        """Whether users must authenticate, where the option says so or where it says nothing."""
-        if self.authentication_enabled is None:
-            return self.remote_access_allowed
-        return self.authentication_enabled

@@ -32,6 +32,7 @@ from repertory.errors import (
     StorageFailed,
     StorageUnavailable,
     TooLarge,
+    TranscodingFailed,
     Unauthorized,
     UnknownItem,
     UnknownResource,
@@ -93,6 +94,7 @@ TABLE: dict[type[RepertoryError], Row] = {
     NotPredicate: Row(
         500, 2034, "The Lua function is not a predicate (only true/false outputs allowed)"
     ),
+    TranscodingFailed: _INTERNAL,
     JobCancelled: Row(500, 37, "This job was canceled"),
 }
 """Every error, by its class; a class that is not listed is answered like its nearest parent."""

@@ -41,6 +41,21 @@ def whole_number(request: web.Request, name: str) -> int | None:
     return int(value) if _WHOLE_NUMBER.fullmatch(value) else None
 
 
+def transcoding(request: web.Request) -> tuple[str, int | None]:
+    """The transfer syntax that is wanted, "" for the one that a file has; and the quality.
+
+    Raises:
+        BadParameter: the quality is no number from 1 to 100.
+    """
+    text = request.query.get("lossy-quality", "").strip()
+    if not text:
+        return request.query.get("transcode", "").strip(), None
+    quality = int(text) if _WHOLE_NUMBER.fullmatch(text) else 0
+    if not 1 <= quality <= 100:
+        raise BadParameter("The quality must be from 1 to 100.")
+    return request.query.get("transcode", "").strip(), quality
+
+
 def tag_form(request: web.Request, default: TagForm) -> TagForm:
     """The format of tags that the query asks for."""
     if not request.query_string:

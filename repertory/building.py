@@ -22,6 +22,8 @@ from repertory.storage.files import FileOptions
 from repertory.storage.index.policy import Overwriting, StableAges, StorePolicy
 from repertory.storage.index.sqlite.engine import SqliteEngine
 from repertory.storage.main_tags import MainDicomTags
+from repertory.storage.pixels.rules import IngestRules
+from repertory.storage.pixels.syntaxes import SYNTAXES
 from repertory.storage.resolving import resolve_tag
 from repertory.stores import bucket_of, encryption_of, keys_of, names_of
 from repertory.version import ORTHANC_VERSION
@@ -146,6 +148,25 @@ def file_options_of(settings: Settings) -> FileOptions:
     )
 
 
+def ingest_rules_of(settings: Settings) -> IngestRules:
+    """Which files are transcoded when they come in.
+
+    Raises:
+        CannotStart: nothing that is installed encodes the transfer syntax.
+    """
+    wanted = settings.ingest_transcoding
+    if wanted and (wanted not in SYNTAXES or not SYNTAXES[wanted].can_be_encoded):
+        raise CannotStart(
+            f"IngestTranscoding: nothing that is installed encodes {wanted}:"
+            " install repertory[codecs], or see docs/howto/transcoding.md."
+        )
+    return IngestRules(
+        syntax=wanted,
+        of_compressed=settings.ingest_transcoding_of_compressed,
+        of_uncompressed=settings.ingest_transcoding_of_uncompressed,
+    )
+
+
 def lua_options_of(settings: Settings) -> LuaOptions:
     """Which scripts run, and within which limits; passwords and keys are not shown to them."""
     return LuaOptions(
@@ -162,6 +183,7 @@ def housekeeping_of(settings: Settings, main_tags: MainDicomTags) -> Configurati
         orthanc_version=ORTHANC_VERSION,
         storage_compression=settings.storage_compression,
         encryption=encryption_of(settings),
+        ingest_transcoding=settings.ingest_transcoding,
         signatures={level: main_tags.signature(level) for level in Level},
     )
 

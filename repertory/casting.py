@@ -22,6 +22,7 @@ from repertory.actors.stability_monitor import StabilityMonitorActor
 from repertory.actors.storage import StorageActor
 from repertory.actors.switchboard import Switchboard
 from repertory.actors.targets.base import Target
+from repertory.actors.transcoding import TranscoderActor
 from repertory.actors.trash import TrashActor
 from repertory.building import (
     area_of,
@@ -29,6 +30,7 @@ from repertory.building import (
     file_options_of,
     housekeeping_of,
     index_folder,
+    ingest_rules_of,
     lua_options_of,
     main_tags_of,
     store_policy_of,
@@ -88,6 +90,12 @@ class Casting:
             self._subscriptions.hold(board)
         self._put_on(
             board,
+            TranscoderActor,
+            crew=ThreadCrew(settings.transcoder_threads_count, name="transcoder"),
+            quality=settings.dicom_lossy_transcoding_quality,
+        )
+        self._put_on(
+            board,
             StorageActor,
             area=area,
             crew=ThreadCrew(threads_of(settings), name="storage"),
@@ -95,6 +103,7 @@ class Casting:
             options=file_options_of(settings),
             store_dicom=settings.store_dicom,
             unpacking_limit=settings.maximum_request_body_size_mb << 20,
+            ingest=ingest_rules_of(settings),
         )
         self._put_on(
             board,

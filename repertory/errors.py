@@ -18,6 +18,7 @@ RepertoryError
 │  ├─ NoReplyInTime               perhaps done
 │  ├─ ScriptFailed                a script of the archive's administrator
 │  │  └─ NotPredicate
+│  ├─ TranscodingFailed           a codec crashed, or took too long
 │  └─ JobCancelled                somebody wanted it so
 └─ CannotStart         the archive cannot open; the command line shows the message and ends
 
@@ -140,6 +141,10 @@ class ScriptFailed(Failed):
 
 class NotPredicate(ScriptFailed):
     """A filter answered neither true nor false."""
+
+
+class TranscodingFailed(Failed):
+    """The file could not be transcoded: the codec crashed, or took too long."""
 
 
 class JobCancelled(Failed):

@@ -31,7 +31,8 @@ class Chores:
     Main tags are refreshed at ``levels``: where their signature is another one, or of
     ``everything``. Files that have not ``form`` are stored anew (``None``: they stay), and those
     that an old Orthanc kept beside the DICOM files are released if ``obsolete``. With ``anew``, all
-    files are stored anew, in the form that they have, if ``form`` names no other.
+    files are stored anew, in the form that they have, if ``form`` names no other. Files that are
+    stored anew get the transfer syntax ``transcode``, "" where each keeps its own.
     """
 
     levels: frozenset[Level] = frozenset()
@@ -39,6 +40,7 @@ class Chores:
     obsolete: bool = False
     everything: bool = False
     anew: bool = False
+    transcode: str = ""
 
     def __bool__(self) -> bool:
         return bool(self.levels or self.form is not None or self.obsolete or self.anew)
@@ -90,7 +92,8 @@ class Portion:
 
     ``position`` is where the pass is once it is done. ``passed`` are the studies that are then
     behind, ``is_last`` says that there are no more. A portion ``aside`` is of a study that is
-    taken out of turn; ``form`` is the form that its files are stored anew in.
+    taken out of turn; ``form`` is the form that its files are stored anew in, ``transcodes``
+    whether in the transfer syntax of new files, too, ``anew`` whether also where nothing changes.
     """
 
     position: Position = BEGINNING
@@ -103,6 +106,8 @@ class Portion:
     is_last: bool = False
     aside: bool = False
     form: Compression | None = None
+    transcodes: bool = False
+    anew: bool = False
     next_due: float | None = None
     """When a study that failed is to be tried again, where there is nothing to do before."""
 

@@ -21,7 +21,8 @@ from repertory.actors.messages.archives import (
 from repertory.actors.messages.base import Event, message
 from repertory.actors.reply import Reply
 from repertory.actors.switchboard import Switchboard
-from repertory.errors import IndexBusy, UnknownItem
+from repertory.errors import BadParameter, IndexBusy, UnknownItem
+from repertory.storage.pixels.syntaxes import SYNTAXES
 
 log = structlog.get_logger(__name__)
 
@@ -67,6 +68,8 @@ class ArchiverActor(RepertoryActor):
     @handles(BeginArchive)
     def begin_archive(self, command: BeginArchive) -> Reply[ArchiveId]:
         """Look whether the resources are there."""
+        if command.form.transcode and command.form.transcode not in SYNTAXES:
+            raise BadParameter("Unknown transfer syntax.")
         archive = Archive(
             board=self.board,
             crew=self._compressors,

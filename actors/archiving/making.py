@@ -13,6 +13,7 @@ from repertory.actors.archiving.planning import Plan
 from repertory.actors.crew import Crew
 from repertory.actors.messages.archives import ArchiveForm
 from repertory.actors.messages.attachments import AttachmentContent, ReadAttachment
+from repertory.actors.messages.transcoding import ReadTranscoded, TranscodedFile
 from repertory.actors.reply import Reply
 from repertory.actors.switchboard import Switchboard
 from repertory.errors import (
@@ -20,8 +21,10 @@ from repertory.errors import (
     FileCorrupted,
     FileLost,
     NotDicom,
+    TranscodingFailed,
     UnknownItem,
     UnknownResource,
+    Unsupported,
 )
 from repertory.model import Level, ResourceDescription, ResourceId
 from repertory.storage.zipping import Entry, ZipStream, make_entry
@@ -52,10 +55,28 @@ class Missing:
 
 @dataclass(frozen=True, slots=True)
 class _Read:
-    """A file that was read: its entry, or its first piece where it is large; and its header."""
+    """A file that was read: its entry, or its first piece where it is large; and its header.
+
+    ``transcoded`` is what is in its place, if it was transcoded.
+    """
 
     entry: Entry | None
-    first: AttachmentContent
+    first: AttachmentContent | None
+    transcoded: TranscodedFile | None = None
+
+    @property
+    def head(self) -> bytes:
+        """Its first bytes."""
+        if self.transcoded is not None:
+            return self.transcoded.content
+        return b"" if self.first is None else self.first.content
+
+    @property
+    def size(self) -> int:
+        """How many bytes it has."""
+        if self.first is not None:
+            return self.first.attachment.uncompressed_size
+        return len(self.head)
 
 
 class Archive:
@@ -151,6 +172,33 @@ class Archive:
         self.missing.append(Missing(id_, name, reason))
 
     def _begin_reading(self, id_: ResourceId, name: str) -> Reply[_Read]:
+        if not self._form.transcode:
+            return self._begin_reading_plain(id_, name)
+        question = ReadTranscoded(
+            id=id_,
+            syntaxes=(self._form.transcode,),
+            quality=self._form.quality,
+            remember=False,
+        )
+
+        def compress(it: TranscodedFile) -> _Read:
+            return _Read(make_entry(name, it.content, self._moment), None, it)
+
+        wanted: Reply[_Read] = Reply()
+
+        def settle(reply: Reply[TranscodedFile]) -> None:
+            if isinstance(reply.error, Unsupported | TranscodingFailed):
+                log.warning("instance_not_transcoded", id=id_, reason=type(reply.error).__name__)
+                wanted.set(self._begin_reading_plain(id_, name))
+            elif reply.error is not None:
+                wanted.refuse(reply.error)
+            else:
+                wanted.set(self._crew.do(lambda: compress(reply.get())))
+
+        self._board.ask_soon(question).on_done(settle)
+        return wanted
+
+    def _begin_reading_plain(self, id_: ResourceId, name: str) -> Reply[_Read]:
         def compress(first: AttachmentContent) -> _Read:
             whole = first.attachment.uncompressed_size <= len(first.content)
             return _Read(make_entry(name, first.content, self._moment) if whole else None, first)
@@ -162,15 +210,15 @@ class Archive:
     def _instance(self, id_: ResourceId, name: str, read: _Read) -> Iterator[bytes]:
         if self._directory is not None:
             try:
-                self._directory.add(read.first.content, tuple(name.split("/")))
+                self._directory.add(read.head, tuple(name.split("/")))
             except NotDicom as error:
                 raise FileCorrupted from error
         if read.entry is not None:
             yield self._zip.add(read.entry)
-        else:
+        elif read.first is not None:
             pieces = self._rest(id_, read.first)
             yield from self._zip.add_pieces(name, pieces, self._moment)
-        self.size += read.first.attachment.uncompressed_size
+        self.size += read.size
 
     def _rest(self, id_: ResourceId, first: AttachmentContent) -> Iterator[bytes]:
         """A large file, piece by piece, with one read ahead."""

@@ -24,6 +24,7 @@ from repertory.actors.reply import Reply, gather
 from repertory.errors import BadParameter, UnknownItem
 from repertory.jobs import JobFailure, JobOutput, JobStep, Object
 from repertory.model import Attachment, Level, ResourceId
+from repertory.storage.pixels.syntaxes import SYNTAXES
 
 KEY = "archive"
 PARCELS = 32
@@ -67,7 +68,13 @@ class MakeArchive(Job):
             extended=parameters.get("Extended", default=False),
             utf8=parameters.get("Utf8", default=False),
             permissive=parameters.get("Permissive", default=True),
+            transcode=parameters.get("Transcode", default=""),
+            quality=parameters.get("LossyQuality", default=0) or None,
         )
+        if form.transcode and form.transcode not in SYNTAXES:
+            raise BadParameter("Unknown transfer syntax.")
+        if form.quality is not None and not 1 <= form.quality <= 100:
+            raise BadParameter("LossyQuality must be from 1 to 100.")
         filename = parameters.get("Filename", "Archive.zip")
         return cls(tuple(ResourceId(id_) for id_ in ids), level, form, filename)
 
@@ -80,7 +87,13 @@ class MakeArchive(Job):
     def content(self, position: Object) -> Object:
         """How many instances and bytes it has, as Orthanc tells it."""
         size, made = position.get("TotalSize", 0), position.get("Size", 0)
+        transcoding: Object = {}
+        if self._form.transcode:
+            transcoding["Transcode"] = self._form.transcode
+        if self._form.quality is not None:
+            transcoding["LossyQuality"] = self._form.quality
         return {
+            **transcoding,
             "Description": "Creating media" if self.media else "Creating archive",
             "InstancesCount": position.get("Total", 0),
             "UncompressedSize": str(size),

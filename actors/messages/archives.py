@@ -17,12 +17,16 @@ class ArchiveForm:
     with optional elements in it. ``utf8`` keeps letters beyond ASCII in names.
     ``permissive`` is one that goes on where an instance cannot be read, and tells of it in its
     last file, ``missing-instances.json``; otherwise such an instance ends it by an error.
+    ``transcode`` is the transfer syntax that files get, "" where each keeps its own, as one does
+    that cannot be had so; ``quality`` is for syntaxes that lose something.
     """
 
     media: bool = False
     extended: bool = False
     utf8: bool = False
     permissive: bool = True
+    transcode: str = ""
+    quality: int | None = None
 
 
 @message
@@ -33,6 +37,7 @@ class BeginArchive(Command[ArchiveId]):
 
     Raises:
         UnknownResource: one of them is not there.
+        BadParameter: the transfer syntax is not known.
     """
 
     ids: tuple[ResourceId, ...]

@@ -30,8 +30,9 @@ class ReconstructionReport:
 class ReconstructResource(Command[ReconstructionReport]):
     """Make what the index says of a resource, all below it and its parents anew from the files.
 
-    With ``rewrite_files``, files that have not the form that new files get are stored anew; the
-    DICOM in them stays as it is, to the byte. With ``this_level_only``, one instance is read and
+    With ``rewrite_files``, files that have not the form that new files get are stored anew: also in
+    the transfer syntax that IngestTranscoding names, unless it loses something; otherwise the DICOM
+    in them stays as it is, to the byte. With ``this_level_only``, one instance is read and
     the resource alone is refreshed. What users wrote stays, and nothing becomes unstable. An
     instance that cannot be reconstructed is reported, and does not keep the others from it.
 

@@ -15,7 +15,7 @@ from repertory.actors.messages.archives import (
     ReadArchive,
 )
 from repertory.actors.messages.resources import DescribeResource
-from repertory.errors import BadRequest, RepertoryError, Unsupported
+from repertory.errors import BadParameter, BadRequest, RepertoryError
 from repertory.http import params
 from repertory.http.answers import headers_for
 from repertory.http.bodies import read_text
@@ -32,8 +32,6 @@ routes = Routes()
 log = structlog.get_logger(__name__)
 
 ABOVE_INSTANCES = (Level.PATIENT, Level.STUDY, Level.SERIES)
-
-_NO_TRANSCODING = "This archive does not transcode."
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +54,8 @@ async def download_archive(request: web.Request, level: Level) -> web.StreamResp
 
     - `filename`: the name that the client is told; otherwise the identifier.
     - `permissive`: `false` breaks the answer off where an instance cannot be read.
+    - `transcode`, `lossy-quality`: the transfer syntax that files get, and its quality, as for
+      `/instances/{id}/file`; those that cannot be had so keep their own.
     """
     return await _send(request, _from_query(request, level, media=False))
 
@@ -67,6 +67,7 @@ async def make_archive(request: web.Request, level: Level) -> web.StreamResponse
     - `Filename`: the name that the client is told.
     - `Utf8`: whether names in the archive keep letters beyond ASCII (`ZipUseUtf8`).
     - `Permissive`: `false` breaks the answer off where an instance cannot be read (`true`).
+    - `Transcode`, `LossyQuality`: the transfer syntax that files get, and its quality.
     - `Asynchronous`: let a job make it, and answer `{ID, Path}`; `GET /jobs/{ID}/archive` gives
       it from then on, whole or in ranges, until the job is forgotten.
     - `Priority`, `UserData`: of the job.
@@ -79,7 +80,7 @@ async def download_media(request: web.Request, level: Level) -> web.StreamRespon
     """Give a ZIP archive that can be written to a medium: with a DICOMDIR, and files in `IMAGES`.
 
     - `extended`: with optional elements in the DICOMDIR.
-    - `filename`, `permissive`: as for archives.
+    - `filename`, `permissive`, `transcode`, `lossy-quality`: as for archives.
     """
     return await _send(request, _from_query(request, level, media=True))
 
@@ -89,7 +90,8 @@ async def make_media(request: web.Request, level: Level) -> web.StreamResponse:
     """Give a ZIP archive that can be written to a medium, as the body, an object, wants it.
 
     - `Extended`: with optional elements in the DICOMDIR.
-    - `Filename`, `Permissive`, `Asynchronous`, `Priority`, `UserData`: as for archives.
+    - `Filename`, `Permissive`, `Transcode`, `LossyQuality`, `Asynchronous`, `Priority`,
+      `UserData`: as for archives.
     """
     return await _send(request, await _from_body(request, level, media=True))
 
@@ -99,7 +101,7 @@ async def download_archive_of_many(request: web.Request) -> web.StreamResponse:
     """Give a ZIP archive of several resources, of whatever levels.
 
     - `resources`: their identifiers, separated by commas; required.
-    - `filename`, `permissive`: as for one resource.
+    - `filename`, `permissive`, `transcode`, `lossy-quality`: as for one resource.
     """
     return await _send(request, _from_query(request, None, media=False))
 
@@ -111,7 +113,8 @@ async def make_archive_of_many(request: web.Request) -> web.StreamResponse:
     The body is an array of their identifiers, or an object.
 
     - `Resources`: their identifiers; required.
-    - `Filename`, `Utf8`, `Permissive`, `Asynchronous`, `Priority`, `UserData`: as for one resource.
+    - `Filename`, `Utf8`, `Permissive`, `Transcode`, `LossyQuality`, `Asynchronous`, `Priority`,
+      `UserData`: as for one resource.
     """
     return await _send(request, await _from_body(request, None, media=False))
 
@@ -121,7 +124,7 @@ async def download_media_of_many(request: web.Request) -> web.StreamResponse:
     """Give several resources, of whatever levels, as they can be written to a medium.
 
     - `resources`: their identifiers, separated by commas; required.
-    - `extended`, `filename`, `permissive`: as for one resource.
+    - `extended`, `filename`, `permissive`, `transcode`, `lossy-quality`: as for one resource.
     """
     return await _send(request, _from_query(request, None, media=True))
 
@@ -133,8 +136,8 @@ async def make_media_of_many(request: web.Request) -> web.StreamResponse:
     The body is an array of their identifiers, or an object.
 
     - `Resources`: their identifiers; required.
-    - `Extended`, `Filename`, `Permissive`, `Asynchronous`, `Priority`, `UserData`: as for one
-      resource.
+    - `Extended`, `Filename`, `Permissive`, `Transcode`, `LossyQuality`, `Asynchronous`,
+      `Priority`, `UserData`: as for one resource.
     """
     return await _send(request, await _from_body(request, None, media=True))
 
@@ -154,8 +157,9 @@ async def make_extended_media_of_many(request: web.Request) -> web.StreamRespons
 def _from_query(
     request: web.Request, level: Level | None, *, media: bool, extended: bool = False
 ) -> Order:
-    if "transcode" in request.query:
-        raise Unsupported(_NO_TRANSCODING)
+    syntax, quality = params.transcoding(request)
+    if "transcode" in request.query and not syntax:
+        raise BadParameter("The transfer syntax is missing: ?transcode=UID")
     if level is None:
         if "resources" not in request.query:
             raise BadRequest("The resources are missing: ?resources=ID,ID")
@@ -167,6 +171,8 @@ def _from_query(
         extended=extended or params.flag(request, "extended"),
         utf8=request.app[SETTINGS].zip_use_utf8,
         permissive=params.switch(request, "permissive", default=True),
+        transcode=syntax,
+        quality=quality,
     )
     name = request.query.get("filename")
     return Order(ids, level, form, name or _name(ids, level))
@@ -184,16 +190,25 @@ async def _from_body(
     else:
         fields.need("Resources", list)
         ids = _unique(fields.texts("Resources"))
-    if "Transcode" in fields:
-        raise Unsupported(_NO_TRANSCODING)
     how = Submission(fields)
     form = ArchiveForm(
         media=media,
         extended=fields.get("Extended", default=extended),
         utf8=fields.get("Utf8", default=request.app[SETTINGS].zip_use_utf8),
         permissive=fields.get("Permissive", default=True),
+        transcode=fields.get("Transcode", ""),
+        quality=_quality(fields),
     )
     return Order(ids, level, form, fields.get("Filename", "") or _name(ids, level), how)
+
+
+def _quality(fields: Fields) -> int | None:
+    if "LossyQuality" not in fields:
+        return None
+    quality = fields.get("LossyQuality", 0)
+    if not 1 <= quality <= 100:
+        raise BadParameter("LossyQuality must be from 1 to 100.")
+    return quality
 
 
 async def _read(request: web.Request, level: Level | None) -> "dict[str, Any] | list[Any]":
@@ -225,6 +240,10 @@ async def _submit(request: web.Request, order: Order, how: Submission) -> web.Re
         "Permissive": order.form.permissive,
         "Filename": order.filename,
     }
+    if order.form.transcode:
+        parameters["Transcode"] = order.form.transcode
+    if order.form.quality is not None:
+        parameters["LossyQuality"] = order.form.quality
     if order.level is not None:
         parameters["Level"] = order.level.word
     return await submit(request, "Media" if order.form.media else "Archive", parameters, how)

@@ -8,7 +8,7 @@ from repertory.actors.messages.attachments import (
     ReadHeader,
     ReadTags,
 )
-from repertory.errors import Unsupported
+from repertory.actors.messages.transcoding import ReadTranscoded
 from repertory.http import params
 from repertory.http.answers import answer, headers_for
 from repertory.http.bodies import PIECE_SIZE
@@ -26,14 +26,20 @@ async def download_instance(request: web.Request) -> web.StreamResponse:
     """Give the DICOM file of an instance, as it was received.
 
     - `filename`: the name that the client is told; otherwise the identifier with `.dcm`.
+    - `transcode`: the transfer syntax that the file shall have, by its UID; where it loses
+      something, the file gets another SOPInstanceUID.
+    - `lossy-quality`: 1 to 100, for such syntaxes (`DicomLossyTranscodingQuality`).
     """
     id_ = params.resource_id(request)
-    if "transcode" in request.query:
-        raise Unsupported("This archive does not transcode.")
     headers = headers_for(
         "application/dicom",
         content_disposition=disposition(request.query.get("filename") or f"{id_}.dcm"),
     )
+    if "transcode" in request.query:
+        syntax, quality = params.transcoding(request)
+        wanted = ReadTranscoded(id=id_, syntaxes=(syntax,), quality=quality)
+        made = await ask(request, wanted)
+        return web.Response(body=made.content, headers=headers)
     just_looking = request.method == "HEAD"
     question = ReadAttachment(
         level=Level.INSTANCE, id=id_, length=1 if just_looking else PIECE_SIZE

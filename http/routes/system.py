@@ -66,7 +66,7 @@ async def describe_system(request: web.Request) -> web.Response:
             "DicomPort": settings.dicom_port,
             "HasLabels": True,
             "HttpPort": settings.http_port,
-            "IngestTranscoding": "",
+            "IngestTranscoding": settings.ingest_transcoding,
             # Orthanc's meaning: others may come, and need not say who they are.
             "IsHttpServerSecure": settings.authentication_required
             or not settings.remote_access_allowed,

@@ -18,6 +18,7 @@ from repertory.storage.files import FileOptions
 from repertory.storage.index.policy import StorePolicy
 from repertory.storage.index.sqlite.engine import SqliteEngine
 from repertory.storage.main_tags import MAIN_DICOM_TAGS
+from repertory.storage.pixels.rules import IngestRules
 from repertory.testing import Stage
 
 
@@ -30,6 +31,7 @@ class Archive:
         self.options = FileOptions()
         self.log_exports = False
         self.store_dicom = True
+        self.ingest = IngestRules()
         self.main_tags = MAIN_DICOM_TAGS
         self.finding = {}
         self.jobs = {"types": JOBS}
@@ -66,6 +68,7 @@ class Archive:
                     "main_tags": self.main_tags,
                     "options": self.options,
                     "store_dicom": self.store_dicom,
+                    "ingest": self.ingest,
                 },
             ),
             (DeletionQueueActor, {}),

@@ -30,14 +30,17 @@ from repertory.actors.messages.resources import (
 )
 from repertory.actors.reply import Reply
 from repertory.actors.storage import StorageActor
+from repertory.actors.transcoding import TranscoderActor
 from repertory.conf.housekeeper import HousekeeperSettings, TriggersSettings
 from repertory.errors import IndexBusy, UnknownResource
 from repertory.housekeeping import Configuration
-from repertory.model import Compression, Level, ResourceId
+from repertory.model import Compression, Level, Metadata, ResourceId
 from repertory.storage.areas import FilesystemArea
 from repertory.storage.files import FileOptions
 from repertory.storage.index.sqlite.engine import SqliteEngine
 from repertory.storage.main_tags import MAIN_DICOM_TAGS, MainDicomTags
+from repertory.storage.pixels.rules import IngestRules
+from repertory.storage.pixels.syntaxes import RLE
 from repertory.testing import ManualClock, Stage
 from repertory.testing.files import make_study
 
@@ -55,7 +58,15 @@ class House:
         self.held = []
         self.left = None
 
-    def restart(self, *, tags=MAIN_DICOM_TAGS, form=Compression.NONE, at=MONDAY_NOON, **options):
+    def restart(
+        self,
+        *,
+        tags=MAIN_DICOM_TAGS,
+        form=Compression.NONE,
+        at=MONDAY_NOON,
+        syntax="",
+        **options,
+    ):
         """Begin the next run; ``steps`` is how many the storage takes before it holds."""
         self.close()
         self.held, self.left = [], options.pop("steps", None)
@@ -71,7 +82,9 @@ class House:
             crew=InlineCrew(),
             main_tags=tags,
             options=FileOptions(compression=form),
+            ingest=IngestRules(syntax),
         )
+        stage.put_on(TranscoderActor, crew=InlineCrew())
         stage.put_on(DeletionQueueActor)
         stage.understudy(DoChores, answer=self._pass_on)
         studies = options.pop("studies", 1)
@@ -82,6 +95,7 @@ class House:
             configuration=Configuration(
                 orthanc_version="1.13.0",
                 storage_compression=form is not Compression.NONE,
+                ingest_transcoding=syntax,
                 signatures=signatures,
             ),
             form=form,
@@ -203,6 +217,28 @@ def test_files_are_stored_anew_when_compression_is_switched(house):
     house.restart(form=Compression.NONE)
     files = [house.describe(Level.INSTANCE, ids).attachment for ids in stored]
     assert {file.compression for file in files} == {Compression.NONE}
+
+
+def test_files_are_stored_anew_in_the_transfer_syntax_that_new_ones_get(house):
+    stored = house.store("A") + house.store("B")
+    house.restart(syntax=RLE)
+    house.stage.ask(RemoveReleased())
+
+    found = [house.describe(Level.INSTANCE, ids) for ids in stored]
+    assert {it.metadata[Metadata.TRANSFER_SYNTAX] for it in found} == {RLE}
+    assert sorted(house.area.names()) == sorted(it.attachment.uuid for it in found)
+    again = house.restart(syntax=RLE)
+    assert again.heard(DoChores) == []
+
+
+def test_a_file_that_cannot_be_transcoded_stays_and_the_pass_goes_on(house):
+    broken = {"PixelData": ("OW", bytes(10))}
+    stored = house.store("A", tags=broken) + house.store("B")
+    house.restart(syntax=RLE)
+
+    found = [house.describe(Level.INSTANCE, ids).metadata for ids in stored]
+    syntaxes = [it[Metadata.TRANSFER_SYNTAX] for it in found]
+    assert syntaxes == ["1.2.840.10008.1.2.1"] * 2 + [RLE] * 2
 
 
 @pytest.mark.parametrize(

@@ -46,6 +46,22 @@ def test_a_trigger_fires_by_what_it_is_named_after_unless_it_is_off(change, trig
     assert BY_OPTION[trigger].look(off, last, NOW).reason.startswith("It is switched off. ")
 
 
+@pytest.mark.parametrize(
+    ("before", "now", "fires"),
+    [
+        ("", "1.2.840.10008.1.2.5", True),
+        ("1.2.840.10008.1.2.5", "1.2.840.10008.1.2.4.80", True),
+        ("1.2.840.10008.1.2.5", "", False),
+        ("", "1.2.840.10008.1.2.4.50", False),
+    ],
+    ids=["switched on", "another one", "switched off", "one that loses something"],
+)
+def test_files_are_transcoded_to_what_loses_nothing(before, now, fires):
+    last, now = (replace(NOW, ingest_transcoding=it) for it in (before, now))
+
+    assert fired(last, now) == ({"IngestTranscodingChange"} if fires else set())
+
+
 @pytest.mark.parametrize("version", ["1.9.1", "1.12.10", "1.13.0", "mainline"])
 def test_a_later_orthanc_kept_no_tags_as_json(version):
     assert fired(replace(NOW, orthanc_version=version)) == set()
@@ -53,7 +69,7 @@ def test_a_later_orthanc_kept_no_tags_as_json(version):
 
 @pytest.mark.parametrize(
     "change",
-    [{"ingest_transcoding": "1.2.840.10008.1.2.4.80"}, {"dicom_web_version": "1.14"}],
+    [{"dicom_web_version": "1.14"}],
 )
 def test_what_there_is_not_yet_has_its_seat_and_makes_no_pass(change):
     last = replace(NOW, **change)
@@ -93,6 +109,7 @@ def test_what_a_pass_left_out_is_not_taken_for_done():
     assert done.signatures[Level.STUDY] == NOW.signatures[Level.STUDY]
     assert done.signatures[Level.SERIES] == ""
     assert done.storage_compression
+    assert done.ingest_transcoding == ""
     assert done.orthanc_version == "1.8.0"
 
 

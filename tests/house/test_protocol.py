@@ -18,6 +18,7 @@ from repertory.actors.reply import Reply
 RANKS = {
     "IndexActor": 1,
     "IndexReaderActor": 1,
+    "TranscoderActor": 1,
     "StorageActor": 2,
     "HybridRouterActor": 3,
     "DeletionQueueActor": 4,

@@ -9,8 +9,10 @@ import pytest
 
 from repertory.actors.messages.instances import StoreInstance
 from repertory.actors.messages.jobs import JobFailed, JobSucceeded
+from repertory.storage import dicom
 from repertory.testing.files import make_dicom, make_study
 
+RLE = "1.2.840.10008.1.2.5"
 NOBODY = "00000000-00000000-00000000-00000000-00000000"
 
 
@@ -125,7 +127,10 @@ def test_names_keep_their_letters_where_it_is_asked(client, whole, ids, study):
         ("/tools/create-media", {"Resources": [], "Extended": 1}, (400, 8)),
         (f"/studies/{NOBODY}/archive", {}, (404, 17)),
         ("/studies/nonsense/media", {}, (404, 17)),
-        ("/tools/create-archive", {"Resources": [], "Transcode": "1.2.840.10008.1.2"}, (415, 3000)),
+        ("/tools/create-archive", {"Resources": [], "Transcode": "1.2.3"}, (400, 3)),
+        ("/tools/create-archive", {"Resources": [], "Transcode": 1}, (400, 8)),
+        ("/tools/create-archive", {"Resources": [], "LossyQuality": 0}, (400, 3)),
+        ("/tools/create-media", {"Resources": [], "LossyQuality": "high"}, (400, 8)),
     ],
 )
 def test_what_cannot_be_made_is_told(client, path, body, expected):
@@ -181,6 +186,33 @@ def test_a_read_only_archive_gives_archives(client, whole, study, ids):
     assert sorted(found.values()) == sorted(study)
 
 
+def syntaxes_of(found):
+    return {dicom.summarize(content).transfer_syntax for content in found.values()}
+
+
+def test_files_of_an_archive_get_another_transfer_syntax(client, ids):
+    path = f"/studies/{ids[0].study}"
+
+    assert syntaxes_of(unpack(client.get(f"{path}/archive?transcode={RLE}"))) == {RLE}
+    assert syntaxes_of(unpack(post(client, f"{path}/archive", {"Transcode": RLE}))) == {RLE}
+    found = unpack(post(client, f"{path}/media", {"Transcode": RLE}))
+    assert found.pop("DICOMDIR")
+    assert syntaxes_of(found) == {RLE}
+
+
+def test_files_of_an_archive_that_cannot_be_transcoded_keep_their_own(client, ids, study):
+    path = f"/studies/{ids[0].study}/archive?transcode=1.2.840.10008.1.2.4.100"
+
+    assert sorted(unpack(client.get(path)).values()) == sorted(study)
+
+
+def test_an_archive_needs_a_transfer_syntax_that_is_known(client, ids):
+    path = f"/studies/{ids[0].study}/archive"
+
+    assert code_of(client.get(f"{path}?transcode=1.2.3")) == (400, 3)
+    assert code_of(client.get(f"{path}?transcode=")) == (400, 3)
+
+
 def finished(client, submit):
     """Submit a job, and describe it when it is over."""
     over = threading.Event()
@@ -212,6 +244,17 @@ def test_a_job_makes_an_archive_to_be_downloaded_later_also_in_ranges(client, st
     assert sorted(found.values()) == sorted(study)
     rest = client.get(f"/jobs/{job['ID']}/archive", headers={"Range": "bytes=100-"})
     assert (rest.status, rest.content) == (206, response.content[100:])
+
+
+def test_a_job_makes_an_archive_in_another_transfer_syntax(client, ids):
+    path = f"/studies/{ids[0].study}/archive"
+    wanted = {"Asynchronous": True, "Transcode": RLE, "LossyQuality": 50}
+    job = finished(client, lambda: post(client, path, wanted))
+
+    assert (job["Content"]["Transcode"], job["Content"]["LossyQuality"]) == (RLE, 50)
+    found = unpack(client.get(f"/jobs/{job['ID']}/archive"))
+    assert syntaxes_of(found) == {RLE}
+    assert code_of(post(client, path, {"Asynchronous": True, "Transcode": "1.2.3"})) == (400, 3)
 
 
 def test_a_job_reports_what_it_could_not_read(client, study, ids, lost):

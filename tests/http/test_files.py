@@ -10,7 +10,14 @@ from repertory.actors.messages.attachments import (
     ReadHeader,
     ReadTags,
 )
-from repertory.errors import FileLost, UnknownResource
+from repertory.actors.messages.transcoding import ReadTranscoded, TranscodedFile
+from repertory.errors import (
+    BadParameter,
+    FileLost,
+    TranscodingFailed,
+    UnknownResource,
+    Unsupported,
+)
 from repertory.model import Attachment, Level, TagForm
 
 MEGABYTE = 1 << 20
@@ -133,8 +140,41 @@ def test_an_unknown_instance_has_no_file(archive, client):
         assert client(method, FILE).status == 404
 
 
-def test_what_cannot_be_transcoded_is_not_sent_as_if_it_were(client):
-    assert client.get(f"{FILE}?transcode=1.2.840.10008.1.2.1").status == 415
+RLE = "1.2.840.10008.1.2.5"
+
+
+def test_a_file_is_given_in_another_transfer_syntax(archive, client, ids):
+    archive.plays(ReadTranscoded, TranscodedFile(content=b"other", transfer_syntax=RLE))
+
+    response = client.get(f"{FILE}?transcode={RLE}&lossy-quality=50")
+
+    assert (response.status, response.content) == (200, b"other")
+    assert response.headers["Content-Type"] == "application/dicom"
+    asked = ReadTranscoded(id=ids.instance, syntaxes=(RLE,), quality=50)
+    assert archive.heard(ReadTranscoded) == [asked]
+
+
+@pytest.mark.parametrize(
+    ("refusal", "expected"),
+    [
+        (BadParameter("Unknown transfer syntax."), 400),
+        (Unsupported("The pixels cannot be decoded."), 415),
+        (TranscodingFailed(), 500),
+        (UnknownResource(), 404),
+    ],
+    ids=lambda it: getattr(type(it), "__name__", it),
+)
+def test_what_cannot_be_transcoded_is_not_sent_as_if_it_were(archive, client, refusal, expected):
+    archive.plays(ReadTranscoded, refusal)
+
+    assert client.get(f"{FILE}?transcode={RLE}").status == expected
+
+
+@pytest.mark.parametrize("quality", ["0", "101", "-3", "high", "1e9", "9" * 30])
+def test_a_quality_is_a_number_from_1_to_100(client, quality):
+    response = client.get(f"{FILE}?transcode={RLE}&lossy-quality={quality}")
+
+    assert response.status == 400
 
 
 @pytest.mark.parametrize(

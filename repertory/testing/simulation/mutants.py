@@ -25,6 +25,7 @@ from repertory.actors.messages.resources import DeleteResource
 from repertory.actors.reply import Reply
 from repertory.actors.stability_monitor import StabilityMonitorActor
 from repertory.actors.storage import StorageActor
+from repertory.deletion import ReleasedFile
 from repertory.errors import RepertoryError
 from repertory.housekeeping import ChoresReceipt
 from repertory.items import Stabilized

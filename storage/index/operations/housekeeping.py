@@ -24,6 +24,7 @@ from repertory.storage.index.packing import (
     LARGEST,
     unpack_attachment,
     unpack_id,
+    unpack_metadata,
 )
 
 ADOPTED = "adopted"
@@ -156,7 +157,10 @@ def _find_aside(db: Database, wanted: PortionWanted, attempts: str) -> Row | Non
 def _aside(
     db: Database, signatures: Signatures, wanted: PortionWanted, at: Position, form: int | None
 ) -> Portion:
-    chores = replace(wanted.aside, form=None if form is None else Compression(form))
+    if form is None:
+        chores = replace(wanted.aside, form=None, transcode="")
+    else:
+        chores = replace(wanted.aside, form=Compression(form))
     study = db.one(FIND_STUDY, (at.study,))
     if study is None:  # deleted since; to record it takes it off the list
         return Portion(Position(at.study), number=at.study, begins=True, ends=True, aside=True)
@@ -285,6 +289,8 @@ class _Looking:
             begins=begins,
             ends=ends,
             form=self._chores.form,
+            transcodes=bool(self._chores.transcode),
+            anew=self._chores.anew,
         )
 
     def _task(self, ids: ResourceIds, levels: frozenset[Level], row: Row) -> Task | None:
@@ -292,6 +298,9 @@ class _Looking:
         form, chores = self._chores.form, self._chores
         other_form = attachment is not None and form is not None and attachment.compression != form
         rewrite = other_form or (attachment is not None and chores.anew)
+        if attachment is not None and chores.transcode:
+            syntax = unpack_metadata(row[5]).get(Metadata.TRANSFER_SYNTAX, "")
+            rewrite = rewrite or syntax != chores.transcode
         obsolete = bool(row[6]) and (chores.obsolete or Level.INSTANCE in levels)
         if not levels and not rewrite and not obsolete:
             return None

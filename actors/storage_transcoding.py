@@ -1,0 +1,93 @@
+"""The storage area's part in transcoding: of files that come in, and of files that go out."""
+
+from collections.abc import Callable
+
+import structlog
+
+from repertory.actors.base import handles
+from repertory.actors.messages.attachments import AttachmentDescription
+from repertory.actors.messages.transcoding import ReadTranscoded, Transcode, TranscodedFile
+from repertory.actors.reply import Reply
+from repertory.actors.storage_reading import StorageReading
+from repertory.actors.transcoding_anew import CANNOT, describe_anew, note_refusal
+from repertory.actors.uploads import Upload
+from repertory.errors import (
+    BadParameter,
+    Unsupported,
+)
+from repertory.model import ContentType, Level, Metadata, StoreReceipt, Summary
+from repertory.storage.identifiers import resource_ids
+from repertory.storage.main_tags import MainDicomTags
+from repertory.storage.pixels.rules import LARGEST, IngestRules
+from repertory.storage.pixels.syntaxes import SYNTAXES
+
+log = structlog.get_logger(__name__)
+
+
+class StorageTranscoding(StorageReading):
+    """A part of ``StorageActor``: asks the transcoder, and keeps what came where it cannot."""
+
+    _main_tags: MainDicomTags
+    _ingest: IngestRules
+
+    def transcoded(
+        self,
+        content: bytes,
+        summary: Summary,
+        keep: Callable[[bytes, Summary], Reply[StoreReceipt]],
+    ) -> Reply[StoreReceipt]:
+        """Keep a file in the transfer syntax that files shall have; for the crew."""
+        asked = self.board.ask_soon(Transcode(content=content, syntaxes=(self._ingest.syntax,)))
+        kept: Reply[StoreReceipt] = Reply()
+
+        def settle(reply: Reply[TranscodedFile]) -> None:
+            if isinstance(reply.error, CANNOT):
+                note_refusal(resource_ids(summary.identity).instance, summary, reply.error)
+                kept.set(self._crew.do(lambda: keep(content, summary)))
+            elif reply.error is not None:
+                kept.refuse(reply.error)
+            else:
+                kept.set(self._crew.do(lambda: keep_new(reply.get())))
+
+        def keep_new(new: TranscodedFile) -> Reply[StoreReceipt]:
+            described = describe_anew(new, summary, self._main_tags)
+            if described is None:
+                return keep(content, summary)
+            return keep(new.content, described)
+
+        asked.on_done(settle)
+        return kept
+
+    def transcoded_upload(
+        self,
+        upload: Upload,
+        summary: Summary,
+        keep: Callable[[bytes, Summary], Reply[StoreReceipt]],
+    ) -> Reply[StoreReceipt] | None:
+        """The same for a file at a local path, which is gone then; ``None``: it is too large."""
+        if upload.size > LARGEST:
+            note_refusal(resource_ids(summary.identity).instance, summary, Unsupported())
+            return None
+        try:
+            content = upload.path.read_bytes()
+        finally:
+            upload.discard()
+        return self.transcoded(content, summary, keep)
+
+    @handles(ReadTranscoded)
+    def read_transcoded(self, query: ReadTranscoded) -> Reply[TranscodedFile]:
+        """Read a file and let it be transcoded, unless it is what is wanted."""
+        if any(syntax not in SYNTAXES for syntax in query.syntaxes):
+            raise BadParameter("Unknown transfer syntax.")
+
+        def work(found: AttachmentDescription) -> TranscodedFile | Reply[TranscodedFile]:
+            if found.attachment.uncompressed_size > LARGEST:
+                raise Unsupported("The file is too large to be transcoded.")
+            content = self._files.read(found.attachment, remember=query.remember)
+            syntax = found.metadata.get(Metadata.TRANSFER_SYNTAX, "")
+            if syntax in query.syntaxes:
+                return TranscodedFile(content=content, transfer_syntax=syntax)
+            command = Transcode(content=content, syntaxes=query.syntaxes, quality=query.quality)
+            return self.board.ask_soon(command)
+
+        return self._read_by(Level.INSTANCE, query.id, ContentType.DICOM, work)
