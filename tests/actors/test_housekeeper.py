@@ -551,7 +551,8 @@ def test_what_is_set_aside_and_is_no_more_is_taken_off_the_list_once(house):
     with apsw.Connection(str(house.folder / "index" / "repertory.db")) as index:
         index.execute(
             "INSERT INTO set_aside (resource, property, attempts, due, reason, is_open)"
-            " SELECT 77, name, 1, 0, 'It is lost.', 1 FROM properties WHERE name LIKE 'property/1025%'"
+            " SELECT 77, name, 1, 0, 'It is lost.', 1 FROM properties"
+            " WHERE name LIKE 'property/1025%'"
         )
     house.let()
     stage.clock.advance(60)
