@@ -8,6 +8,7 @@ import structlog
 
 from repertory.actors.base import RepertoryActor, handles
 from repertory.actors.index_deletion import IndexDeletion
+from repertory.actors.index_following import IndexFollowing
 from repertory.actors.index_housekeeping import IndexHousekeeping
 from repertory.actors.index_items import IndexItems
 from repertory.actors.index_jobs import IndexJobs
@@ -59,6 +60,7 @@ class CommitGroup(Event):
 
 
 class IndexActor(
+    IndexFollowing,
     IndexItems,
     IndexStability,
     IndexJobs,

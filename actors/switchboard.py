@@ -87,6 +87,12 @@ class Switchboard:
         with self._lock:
             self._listeners[kind] = (*self._listeners.get(kind, ()), listener)
 
+    def unlisten(self, kind: type[E], listener: Callable[[E], None]) -> None:
+        """Call ``listener`` no more."""
+        with self._lock:
+            others = self._listeners.get(kind, ())
+            self._listeners[kind] = tuple(other for other in others if other != listener)
+
     def ask(self, question: Question[R], *, timeout: float | None = None) -> R:
         """Ask, and wait for the answer.
 

@@ -3,7 +3,7 @@
 import dataclasses
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any, TypeVar, dataclass_transform, get_args, get_type_hints
+from typing import Any, TypeVar, dataclass_transform, get_args, get_origin, get_type_hints
 
 T = TypeVar("T")
 
@@ -87,8 +87,19 @@ def option_name(field: "dataclasses.Field[Any]") -> str:
 
 def section_of(annotation: Any) -> type[Any] | None:
     """The section that a field of this type holds, if it holds one."""
+    if get_origin(annotation) is dict:
+        return None
     candidates = (annotation, *get_args(annotation))
     return next((each for each in candidates if hasattr(each, "__section__")), None)
+
+
+def entries_of(annotation: Any) -> type[Any] | None:
+    """The section that each entry of a field of this type is, if they are sections, by name."""
+    members = get_args(annotation)
+    if get_origin(annotation) is dict and hasattr(members[1], "__section__"):
+        entry: type[Any] = members[1]
+        return entry
+    return None
 
 
 def every_option(
@@ -112,10 +123,16 @@ def shown(settings: Any) -> dict[str, Any]:
     for field in dataclasses.fields(settings):
         value = getattr(settings, field.name)
         if section_of(types[field.name]) is not None:
-            options[option_name(field)] = shown(value)
+            options[option_name(field)] = _shown_section(value)
         elif not field.metadata["option"].secret:
             options[option_name(field)] = value
     return options
+
+
+def _shown_section(value: Any) -> Any:
+    if isinstance(value, dict):  # sections by name
+        return {name: shown(section) for name, section in value.items()}
+    return None if value is None else shown(value)
 
 
 def not_negative(value: float) -> str | None:

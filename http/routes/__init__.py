@@ -26,6 +26,7 @@ from repertory.http.routes import (
     tags,
     tools,
     trash,
+    webhooks,
 )
 from repertory.http.routing import Routes
 
@@ -55,5 +56,6 @@ ALL: tuple[Routes, ...] = (
     stability.routes,
     jobs.routes,
     bulk.routes,
+    webhooks.routes,
 )
 """Every topic, in the order of the reference."""

@@ -27,6 +27,7 @@ from repertory.model import (
     Totals,
 )
 from repertory.storage.index.base_deletion import DeletionQueueReader, DeletionQueueWriter
+from repertory.storage.index.base_following import FollowingReader, FollowingWriter
 from repertory.storage.index.base_housekeeping import HousekeepingReader, HousekeepingWriter
 from repertory.storage.index.base_integrity import IntegrityReader, IntegrityWriter
 from repertory.storage.index.base_jobs import JobsReader, JobsWriter
@@ -38,7 +39,13 @@ from repertory.storage.searching import Candidate, Requested, Search, Wanted
 
 
 class IndexReader(
-    IntegrityReader, JobsReader, DeletionQueueReader, TrashReader, HousekeepingReader, Protocol
+    FollowingReader,
+    IntegrityReader,
+    JobsReader,
+    DeletionQueueReader,
+    TrashReader,
+    HousekeepingReader,
+    Protocol,
 ):
     """Answers questions about the last committed state. Each call sees one consistent state.
 
@@ -177,6 +184,7 @@ class IndexReader(
 
 
 class IndexWriter(
+    FollowingWriter,
     IntegrityWriter,
     StabilityWriter,
     JobsWriter,

@@ -38,6 +38,7 @@ from repertory.storage.index.operations import (
 from repertory.storage.index.operations.finding import finding, selecting
 from repertory.storage.index.packing import unpack_id
 from repertory.storage.index.reader_deletion import DeletionQueueReading
+from repertory.storage.index.reader_following import ReaderFollowing
 from repertory.storage.index.reader_trash import TrashReading
 from repertory.storage.searching import Candidate, Requested, Search, Wanted
 
@@ -61,7 +62,13 @@ class _OneState:
         self._db.rollback()
 
 
-class DatabaseReader(DatabaseJobsReader, DeletionQueueReading, TrashReading, ReadsHousekeeping):
+class DatabaseReader(
+    ReaderFollowing,
+    DatabaseJobsReader,
+    DeletionQueueReading,
+    TrashReading,
+    ReadsHousekeeping,
+):
     """An ``IndexReader``.
 
     ``engine`` is the name that the index goes by; ``identifier`` overrides the one it keeps.

@@ -44,6 +44,7 @@ from repertory.storage.index.operations.recording import Recorder
 from repertory.storage.index.operations.trashing import Keeping
 from repertory.storage.index.policy import StorePolicy
 from repertory.storage.index.writer_deletion import DeletionQueueWriting
+from repertory.storage.index.writer_following import WriterFollowing
 from repertory.storage.index.writer_trash import TrashWriting
 
 log = structlog.get_logger(__name__)
@@ -51,7 +52,13 @@ log = structlog.get_logger(__name__)
 T = TypeVar("T")
 
 
-class DatabaseWriter(DatabaseJobsWriter, DeletionQueueWriting, TrashWriting, WritesHousekeeping):
+class DatabaseWriter(
+    WriterFollowing,
+    DatabaseJobsWriter,
+    DeletionQueueWriting,
+    TrashWriting,
+    WritesHousekeeping,
+):
     """An ``IndexWriter``.
 
     Operations refuse before their first write, so that a refusal needs no savepoint; an error
