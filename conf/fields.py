@@ -123,8 +123,7 @@ def shown(settings: Any) -> dict[str, Any]:
     for field in dataclasses.fields(settings):
         value = getattr(settings, field.name)
         if section_of(types[field.name]) is not None:
-            if value is not None:
-                options[option_name(field)] = _shown_section(value)
+            options[option_name(field)] = _shown_section(value)
         elif not field.metadata["option"].secret:
             options[option_name(field)] = value
     return options
