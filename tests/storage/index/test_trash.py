@@ -94,13 +94,13 @@ def archive(store, group, made_up):
 
 
 def test_an_entry_tells_what_the_studys_own_file_said_and_it_comes_back(
-    store, delete, restore, reader, made_up
+    store, trash, restore, reader, made_up
 ):
     store("P", "1", "1.1", "1")
     store("P", "2", "2.1", "2", tags={Level.PATIENT: {"0010,0010": "OWN"}})
     before = reader.describe_resource(Level.STUDY, made_up.public_id("P", "2"))
 
-    delete(Level.STUDY, made_up.public_id("P", "2"))
+    trash(Level.STUDY, made_up.public_id("P", "2"))
     (entry,) = reader.list_trash(0, 0)
     assert entry.main_tags["0010,0010"] == "OWN"
     restore()
