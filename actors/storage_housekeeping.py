@@ -204,5 +204,10 @@ class _Work:
 
 @lru_cache(maxsize=64)
 def _at(main_tags: MainDicomTags, levels: frozenset[Level]) -> MainDicomTags:
-    """The main tags of some levels alone: what is not refreshed need not be read."""
+    """The main tags of some levels alone: what is not refreshed need not be read.
+
+    With those of a study, its patient's: it keeps them as well.
+    """
+    if Level.STUDY in levels:
+        levels |= {Level.PATIENT}
     return MainDicomTags({level: main_tags.by_level.get(level, frozenset()) for level in levels})

@@ -292,7 +292,7 @@ class ResourceDescription:
 
     ``children`` are the identifiers of the next level down, in order of arrival (empty for
     instances). ``metadata`` maps numbers to values, system and user metadata alike.
-    ``patient_tags`` are the patient's main tags, for studies only; ``main_sequences`` and
+    ``patient_tags`` are those of the patient as a study's own file has them; ``main_sequences`` and
     ``patient_sequences`` those that are sequences. ``attachments`` come in ascending order of
     their content types. ``is_stable`` is meaningless for instances.
     """

@@ -109,17 +109,30 @@ def unpack_attachment(row: AttachmentRow, damage: str = "") -> Attachment:
     )
 
 
-def pack_tags(tags: Tags) -> str:
-    """Tags as JSON; ``BadParameter`` where a value is not text."""
+OF_PATIENT = "patient"
+"""Under this name, a study's main tags hold those of the patient as its own first file has them."""
+
+
+def pack_tags(tags: Tags, of_patient: Tags | None = None) -> str:
+    """Tags as JSON, of a study with its patient's; ``BadParameter`` where a value is not text."""
     try:
-        return orjson.dumps(tags).decode()
+        return orjson.dumps(
+            tags if of_patient is None else {**tags, OF_PATIENT: of_patient}
+        ).decode()
     except TypeError as error:
         raise BadParameter("The value of a tag is not text.") from error
 
 
 def unpack_tags(packed: str) -> Tags:
-    """Tags from JSON."""
-    return cast("Tags", orjson.loads(packed))
+    """Tags from JSON; of a study, without its patient's."""
+    return unpack_both_tags(packed)[0]
+
+
+def unpack_both_tags(packed: str) -> tuple[Tags, Tags | None]:
+    """Tags from JSON; apart from them, those of the patient if a study keeps its own."""
+    tags = orjson.loads(packed)
+    of_patient = tags.pop(OF_PATIENT, None)
+    return cast("Tags", tags), cast("Tags | None", of_patient)
 
 
 def pack_metadata(values: Mapping[str, tuple[str, int]]) -> str:

@@ -62,6 +62,27 @@ def test_a_study_shows_the_sequences_of_its_patient(whole):
     assert "0010,1002" in client.json("/system")["MainDicomTags"]["Patient"]
 
 
+def test_two_studies_of_one_patient_show_their_own_names_and_are_found_by_them(whole):
+    client = whole()
+    names = ["Maiden^Name", "Married^Name"]
+    studies = [
+        upload(client, make_dicom(patient_id="P", seed=name, tags={"PatientName": name}))
+        for name in names
+    ]
+
+    assert len({it["ParentPatient"] for it in studies}) == 1
+    for name, stored in zip(names, studies, strict=True):
+        shown = client.json(f"/studies/{stored['ParentStudy']}")["PatientMainDicomTags"]
+        assert shown["PatientName"] == name
+        for level, id_ in (("Study", stored["ParentStudy"]), ("Instance", stored["ID"])):
+            body = {"Level": level, "Query": {"PatientName": name}, "CaseSensitive": True}
+            assert find(client, body) == [id_]
+            asked = {"Expand": True, "RequestedTags": ["PatientName"]}
+            assert find(client, body | asked)[0]["RequestedTags"] == {"PatientName": name}
+    patient = client.json(f"/patients/{studies[0]['ParentPatient']}")
+    assert patient["MainDicomTags"]["PatientName"] == names[0]
+
+
 def test_a_sequence_cannot_be_searched(whole):
     body = json.dumps({"Level": "Series", "Query": {"RequestAttributesSequence": "7"}})
     response = whole()("POST", "/tools/find", body=body)

@@ -36,6 +36,9 @@ def adopted(tmp_path_factory):
         doomed = upload(orthanc, make_study(patient_id="GONE", seed=4, instances=2))
         orthanc.ask("DELETE", f"/instances/{doomed[0]['ID']}")
         orthanc.ask("DELETE", f"/studies/{doomed[1]['ParentStudy']}")
+        for seed, name in ((6, "Maiden^Name"), (7, "Married^Name")):
+            upload(orthanc, [make_dicom(patient_id="SAME", tags={"PatientName": name}, seed=seed)])
+            upload(orthanc, [make_dicom(patient_id="", tags={"PatientName": name}, seed=seed)])
         upload(orthanc, [make_dicom(patient_id="LAST", seed=5)])
         theirs = everything(orthanc.port)
     assert main(["adopt", str(orthanc.storage), "--every-file", "--quiet"]) == DONE
@@ -118,6 +121,16 @@ def test_every_resource_is_described_alike(adopted):
     assert differences(theirs, ours, wanted) == []
 
 
+def test_studies_of_one_patient_keep_their_own_names(adopted):
+    _, ours, archive = adopted
+    names = [it["PatientMainDicomTags"]["PatientName"] for it in body(ours["/studies?expand"])]
+
+    assert names.count("Maiden^Name") == names.count("Married^Name") == 2
+    query = json.dumps({"Level": "Study", "Query": {"PatientName": "married*"}}).encode()
+    found = json.loads(ask(archive.port, "POST", "/tools/find", query)[2])
+    assert len(found) == 2
+
+
 def test_the_sizes_and_numbers_are_alike(adopted):
     theirs, ours, _ = adopted
 
@@ -183,7 +196,7 @@ def test_every_file_has_the_same_bytes_and_tags_compressed_or_not(adopted):
     compressed = [p for p, answer in theirs.items() if "is-compressed" in p and answer[2] == b"1"]
     files = [path for path in theirs if path.endswith("/file")]
 
-    assert (len(compressed), len(files)) == (2, 16)
+    assert (len(compressed), len(files)) == (2, 20)
     for path in files:
         assert ours[path][2] == theirs[path][2]
         tags = path.removesuffix("/file") + "/tags"

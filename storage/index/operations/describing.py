@@ -22,6 +22,7 @@ from repertory.storage.index.packing import (
     ATTACHMENT_COLUMNS,
     stamp,
     unpack_attachment,
+    unpack_both_tags,
     unpack_id,
     unpack_metadata,
     unpack_sequences,
@@ -174,6 +175,10 @@ def _parent(  # noqa: PLR0917 - what ``describe`` has read of one resource
     unstable_at, parent_sequences = rest
     metadata = _with_last_update(unpack_metadata(packed), last_update)
     is_study = level is Level.STUDY
+    main_tags, patient_tags = unpack_both_tags(tags)
+    if is_study and patient_tags is None:
+        # It came before studies kept their own.
+        patient_tags = unpack_tags(parent_tags)
     series_status = "Unknown"
     if level is Level.SERIES:
         expected = metadata.get(Metadata.EXPECTED_NUMBER_OF_INSTANCES, "")
@@ -184,8 +189,8 @@ def _parent(  # noqa: PLR0917 - what ``describe`` has read of one resource
         id=unpack_id(digest),
         parent=unpack_id(parent) if parent is not None else None,
         children=tuple([unpack_id(child[1]) for child in children]),
-        main_tags=unpack_tags(tags),
-        patient_tags=unpack_tags(parent_tags) if is_study else {},
+        main_tags=main_tags,
+        patient_tags=patient_tags or {},
         metadata=metadata,
         labels=tuple(labels),
         is_stable=unstable_at is None,

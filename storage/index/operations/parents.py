@@ -109,7 +109,7 @@ def plan_parents(
     rows = {
         level: (
             pack_known_id(ids.at(level)),
-            pack_tags(summary.main_tags.get(level, {})),
+            pack_main_tags(summary, level),
             packed[level],
             *columns[level],
         )
@@ -128,6 +128,16 @@ def plan_parents(
         patient=rows[Level.PATIENT],
         known_patient=patient[0] if patient else None,
     )
+
+
+def pack_main_tags(summary: Summary, level: Level) -> str:
+    """A resource's main tags as JSON: a study keeps what its file says of the patient as well.
+
+    Raises:
+        BadParameter: the value of a tag is not text.
+    """
+    of_patient = summary.main_tags.get(Level.PATIENT, {}) if level is Level.STUDY else None
+    return pack_tags(summary.main_tags.get(level, {}), of_patient)
 
 
 def searched(summary: Summary, level: Level) -> list[str | None]:

@@ -9,7 +9,7 @@ from repertory.storage.index.operations.group import Group
 from repertory.storage.index.operations.listing import find
 from repertory.storage.index.operations.parents import find_series
 from repertory.storage.index.operations.recompressing import find_file, put_file, resize
-from repertory.storage.index.operations.refreshing import refresh
+from repertory.storage.index.operations.refreshing import refresh, refresh_copy
 from repertory.storage.index.packing import pack_attachment, pack_metadata, pack_tags
 
 OBSOLETE = (ContentType.DICOM_AS_JSON, ContentType.DICOM_UNTIL_PIXEL_DATA)
@@ -61,6 +61,8 @@ def record_reconstruction(  # noqa: PLR0917 - the database, the group, then what
     }
     for level in levels:
         refresh(db, level, numbers[level], summary, signatures)
+    if Level.PATIENT in levels and Level.STUDY not in levels:
+        refresh_copy(db, lineage.study, summary)
     if new is not None:
         resize(db, number, *put_file(db, group, number, old, new))
     if beside and Level.INSTANCE in levels:

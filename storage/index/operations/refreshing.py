@@ -2,24 +2,40 @@
 
 from collections.abc import Mapping
 
-from repertory.model import Level, Summary
+from repertory.model import Level, Metadata, Summary
 from repertory.storage.index.database import Database
 from repertory.storage.index.normalization import SEARCHED
 from repertory.storage.index.operations import metadata
-from repertory.storage.index.operations.parents import searched
-from repertory.storage.index.packing import LARGEST, pack_metadata, pack_tags, unpack_entries
+from repertory.storage.index.operations.parents import pack_main_tags, searched
+from repertory.storage.index.packing import (
+    LARGEST,
+    OF_PATIENT,
+    pack_metadata,
+    pack_tags,
+    unpack_both_tags,
+    unpack_entries,
+)
+from repertory.storage.main_tags import lacks
 
 FIND_METADATA = "SELECT metadata FROM resources WHERE id = ?"
+# A study has its own identifiers of its patient.
+SEARCHED_AT = {level: tuple(SEARCHED[level].values()) for level in Level}
+SEARCHED_AT[Level.STUDY] += SEARCHED_AT[Level.PATIENT]
 REFRESH = {
     level: "UPDATE resources SET main_tags = ?, metadata = ?, {} WHERE id = ?".format(  # noqa: S608
-        ", ".join(f"{column} = ?" for column in SEARCHED[level].values())
+        ", ".join(f"{column} = ?" for column in SEARCHED_AT[level])
         + (", index_in_series = ?" if level is Level.INSTANCE else "")
     )
     for level in Level
 }
-REFRESH_STUDIES = (
-    "UPDATE resources SET patient_id = ?, patient_name = ?, patient_birth_date = ?"
-    " WHERE parent = ? AND level = 2"
+FIND_TAGS = "SELECT main_tags FROM resources WHERE id = ?"
+REFRESH_COPY = (
+    "UPDATE resources SET main_tags = ?, patient_id = ?, patient_name = ?, patient_birth_date = ?"
+    " WHERE id = ?"
+)
+COMPLETE_COPIES = (
+    "UPDATE resources SET main_tags = json_patch(?, main_tags) WHERE parent = ? AND level = 2"  # noqa: S608
+    f" AND json_type(main_tags, '$.{OF_PATIENT}') IS NOT NULL"
 )
 
 
@@ -40,16 +56,41 @@ def refresh(
     row = db.one(FIND_METADATA, (number,)) or ("{}",)
     kept = unpack_entries(row[0])
     columns = searched(summary, level)
+    if level is Level.STUDY:
+        columns += searched(summary, Level.PATIENT)
     place = (place_of(summary),) if level is Level.INSTANCE else ()
     values = (
-        pack_tags(summary.main_tags.get(level, {})),
+        pack_main_tags(summary, level),
         pack_metadata(metadata.recomputed(kept, level, summary, signatures.get(level))),
         *columns,
         *place,
     )
     db.execute(REFRESH[level], (*values, number))
     if level is Level.PATIENT:
-        db.execute(REFRESH_STUDIES, (*columns, number))
+        _complete_copies(db, number, summary, kept)
+
+
+def refresh_copy(db: Database, study: int, summary: Summary) -> None:
+    """Write what a study keeps of its patient."""
+    row = db.one(FIND_TAGS, (study,)) or ("{}",)
+    tags, _ = unpack_both_tags(row[0])
+    packed = pack_tags(tags, summary.main_tags.get(Level.PATIENT, {}))
+    db.execute(REFRESH_COPY, (packed, *searched(summary, Level.PATIENT), study))
+
+
+def _complete_copies(
+    db: Database, patient: int, summary: Summary, before: Mapping[str, tuple[str, int]]
+) -> None:
+    """Give the studies the patient's tags that were not kept when they came.
+
+    Their own files may say otherwise, but only those of a study that is refreshed are read.
+    """
+    entry = before.get(str(int(Metadata.MAIN_DICOM_TAGS_SIGNATURE)))
+    signature = entry[0] if entry else None
+    tags = summary.main_tags.get(Level.PATIENT, {})
+    new = {tag: value for tag, value in tags.items() if lacks(signature, Level.PATIENT, tag)}
+    if new:
+        db.execute(COMPLETE_COPIES, (pack_tags({}, new), patient))
 
 
 def place_of(summary: Summary) -> int | None:

@@ -11,6 +11,7 @@ from repertory.storage.index.packing import (
     ATTACHMENT_COLUMNS,
     LARGEST,
     pack_id,
+    unpack_both_tags,
     unpack_id,
     unpack_metadata,
     unpack_tags,
@@ -252,7 +253,8 @@ def _entry(db: Database, row: Row) -> TrashEntry:
     number, level, digest, resource, deleted_at, expires_at, *counts = row
     tags: Tags = {}
     for (packed,) in db.all(LIST_TAGS, (number, resource, number)):
-        tags |= unpack_tags(packed)
+        own, of_patient = unpack_both_tags(packed)
+        tags |= own if of_patient is None else of_patient | own
     patients, studies, series, instances, files, size = counts
     return TrashEntry(
         number=number,

@@ -123,19 +123,20 @@ class _Maker:
         db = self._db
         patient_tags = ", ".join(f"'{t}'" for t in MAIN_DICOM_TAGS.by_level[Level.PATIENT])
         wanted = dict(SEARCHED[level])
-        own = ""
+        tags = sql.TAGS.format(which="")
         values = [_searched_value(tag, "n.old") for tag in wanted]
         if level is Level.STUDY:
             above = SEARCHED[Level.PATIENT]
-            values += [_searched_value(tag, "n.parent") for tag in above]
+            values += [
+                # What is not in its file either, Orthanc only keeps with the patient.
+                _searched_value(tag, "n.parent" if tag == PATIENT_ID else "n.old")
+                for tag in above
+            ]
             wanted.update(above)
-            own = sql.OWN_TAGS_OF_STUDY.format(patient_tags=patient_tags)
-        own = (
-            sql.OWN_TAGS_OF_STUDY.format(patient_tags=patient_tags) if level is Level.STUDY else ""
-        )
+            tags = sql.TAGS_OF_STUDY.format(patient_tags=patient_tags)
         statement = sql.RESOURCES.format(
             columns="".join(f", {column}" for column in wanted.values()),
-            own_tags=own,
+            tags=tags,
             revision="revision" if self._has("orthanc", "Metadata", "revision") else "0",
             values="".join(values),
             level=int(level),

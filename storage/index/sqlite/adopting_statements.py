@@ -1,5 +1,7 @@
 """The statements of ``adopting``: Orthanc's index is attached as ``orthanc``."""
 
+from repertory.storage.index.packing import OF_PATIENT
+
 SAMPLE_FILES = (
     "SELECT lower(substr(h, 1, 8) || '-' || substr(h, 9, 4) || '-' || substr(h, 13, 4) || '-'"
     " || substr(h, 17, 4) || '-' || substr(h, 21)), compressed_size FROM"
@@ -16,6 +18,9 @@ INSERT INTO numbers SELECT internalId,
     resourceType, parentId FROM orthanc.Resources ORDER BY internalId;
 """
 
+TAGS = """(SELECT json_group_object(printf('%04x,%04x', tagGroup, tagElement), value
+        ORDER BY tagGroup, tagElement)
+     FROM orthanc.MainDicomTags AS t WHERE id = n.old AND value IS NOT NULL{which})"""
 RESOURCES = """
 INSERT INTO resources (id, public_id, level, parent, is_protected, index_in_series,
     main_tags, metadata{columns})
@@ -24,9 +29,7 @@ SELECT n.new, unhex(r.publicId, '-'), n.level, p.new,
         (SELECT 1 FROM orthanc.PatientRecyclingOrder WHERE patientId = n.old),
     CASE WHEN n.level = 4 THEN
         (SELECT whole(value) FROM orthanc.Metadata WHERE id = n.old AND type = 1) END,
-    (SELECT json_group_object(printf('%04x,%04x', tagGroup, tagElement), value
-        ORDER BY tagGroup, tagElement)
-     FROM orthanc.MainDicomTags AS t WHERE id = n.old AND value IS NOT NULL{own_tags}),
+    {tags},
     (SELECT json_group_object(CAST(type AS TEXT), json_array(value, {revision}) ORDER BY type)
      FROM orthanc.Metadata WHERE id = n.old AND value IS NOT NULL AND (n.level = 4 OR type <> 7))
     {values}
@@ -34,11 +37,15 @@ FROM numbers AS n JOIN orthanc.Resources AS r ON r.internalId = n.old
 LEFT JOIN numbers AS p ON p.old = n.parent
 WHERE n.level = {level} AND n.old > ? AND n.old <= ? ORDER BY n.old
 """
-# A study's rows repeat its patient's tags, and those of our own patients are not its own either.
-OWN_TAGS_OF_STUDY = """
-    AND NOT EXISTS (SELECT 1 FROM orthanc.MainDicomTags AS above WHERE above.id = n.parent
+# A study's rows hold what its file says of the patient as well.
+_OF_PATIENT = """(EXISTS (SELECT 1 FROM orthanc.MainDicomTags AS above WHERE above.id = n.parent
         AND above.tagGroup = t.tagGroup AND above.tagElement = t.tagElement)
-    AND printf('%04x,%04x', tagGroup, tagElement) NOT IN ({patient_tags})"""
+    OR printf('%04x,%04x', tagGroup, tagElement) IN ({patient_tags}))"""
+TAGS_OF_STUDY = "json_set({}, '$.{}', json({}))".format(
+    TAGS.format(which=f" AND NOT {_OF_PATIENT}"),
+    OF_PATIENT,
+    TAGS.format(which=f" AND {_OF_PATIENT}"),
+)
 # What a file lacks, Orthanc may still have as an identifier (an empty PatientID).
 SEARCHED_VALUE = """,
     normalized(coalesce((SELECT value FROM orthanc.MainDicomTags WHERE id = {owner}

@@ -7,8 +7,9 @@
 -- `public_id` is the SHA-1 of the Orthanc identifier. It is unique at its level only: a PatientID
 -- with a "|" in it can have the SHA-1 of another patient's study.
 -- The columns from `patient_id` on hold identifiers as they are searched (normalization.py), at
--- the level they belong to; a study repeats its patient's.
--- `main_tags` is {"gggg,eeee": value}; `metadata` is {"number": [value, revision]}.
+-- the level they belong to; a study has its own of its patient.
+-- `main_tags` is {"gggg,eeee": value}, of a study with {"patient": {"gggg,eeee": value}}, which its
+-- own first file says of the patient; `metadata` is {"number": [value, revision]}.
 CREATE TABLE resources (
     id INTEGER PRIMARY KEY,
     public_id BLOB NOT NULL,

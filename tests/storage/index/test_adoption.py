@@ -8,11 +8,14 @@ from contextlib import closing
 import apsw
 import pytest
 
+from repertory.criteria import Criteria
 from repertory.errors import CannotStart
 from repertory.items import Outdated
 from repertory.model import ChangeType, Level, ResourceId, Totals
 from repertory.storage.index.adoption import WORKSHOP, adopt
 from repertory.storage.index.sqlite.engine import SqliteEngine
+from repertory.storage.main_tags import MAIN_DICOM_TAGS
+from repertory.storage.resolving import Resolver
 
 # The tables of Orthanc 1.13, as far as they matter here.
 SCHEMA = """
@@ -153,6 +156,21 @@ def read(folder):
     yield read
     for part in opened:
         part.close()
+
+
+def test_a_study_keeps_what_orthanc_has_of_its_own_file_about_the_patient(folder, read):
+    change(folder, "UPDATE MainDicomTags SET value = 'Own' WHERE id = 3 AND tagElement = 16")
+    change(folder, "DELETE FROM MainDicomTags WHERE id = 4")
+    index = read()
+
+    assert index.describe_resource(Level.PATIENT, PATIENT).main_tags == {}
+    study = index.describe_resource(Level.STUDY, STUDY)
+    assert study.patient_tags == {"0010,0010": "Own", "0010,0020": "P1"}
+    assert study.main_tags == {"0008,1030": 'Kopf "é"', "0020,000d": "1.2"}
+    search = Resolver(MAIN_DICOM_TAGS).search(
+        Criteria(level=Level.STUDY, tags=(("PatientName", "own"),))
+    )
+    assert index.find_resources(search) == (STUDY,)
 
 
 def test_resources_keep_their_identifiers_tags_and_parents(read):

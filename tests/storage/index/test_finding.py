@@ -84,7 +84,38 @@ def test_a_study_is_found_by_the_name_that_its_own_file_has(store, made_up, find
 
     assert find(STUDY, PatientName="married*") == [made_up.ids_of("P", "2").study]
     assert find(PATIENT, PatientName="married*") == []
-    assert find(STUDY, PatientName="MARRIED*", case_sensitive=True) == []
+    assert find(STUDY, PatientName="MARRIED*", case_sensitive=True) == [
+        made_up.ids_of("P", "2").study
+    ]
+    assert find(INSTANCE, PatientName="MAIDEN*", case_sensitive=True) == [
+        made_up.ids_of("P", "1", "1.1", "1").instance
+    ]
+
+
+@pytest.mark.parametrize("level", [STUDY, SERIES, INSTANCE])
+def test_what_is_below_a_study_has_what_its_file_says_of_the_patient(store, find, wanted, level):
+    store("P", "1", "1.1", "1", tags={PATIENT: {"0010,0010": "B", "0010,0040": "F"}})
+    store("P", "2", "2.1", "2", tags={PATIENT: {"0010,0010": "A"}})
+
+    tags = wanted(level, "PatientName", "PatientSex")
+    assert tags == [{"PatientName": "B", "PatientSex": "F"}, {"PatientName": "A"}]
+    assert wanted(PATIENT, "PatientName") == [{"PatientName": "B"}]
+    first, second = find(level)
+    assert find(level, PatientSex="F") == [first]
+    by_name = Order(OrderKind.DICOM_TAG, "PatientName", descending=False)
+    assert find(level, order=(by_name,)) == [second, first]
+
+
+def test_a_study_from_before_it_kept_its_own_has_its_patients_tags(
+    store, writer, find, wanted, reader
+):
+    store("P", "1", "1.1", "1", tags={PATIENT: {"0010,0040": "F"}})
+    writer._db.execute("UPDATE resources SET main_tags = json_remove(main_tags, '$.patient')")
+
+    (study,) = reader.describe_resources(STUDY, 0, 0)
+    assert study.patient_tags["0010,0040"] == "F"
+    assert wanted(SERIES, "PatientSex") == [{"PatientSex": "F"}]
+    assert find(STUDY, PatientSex="F", PatientName="DOE^JOHN", case_sensitive=True) == [study.id]
 
 
 def test_an_empty_query_finds_everything_in_order_of_arrival(archive, find):

@@ -113,24 +113,24 @@ def filled(made_up, population):
         writer, reader = engine.writer(), engine.reader()
         writer.begin()
         for number, drawn in enumerate(population):
-            # A study is searched by what its own file says of the patient: here, all say the same.
-            same_patient = next(it for it in population if it["patient"] == drawn["patient"])
-            made = drawn | {n: same_patient[n] for n in ("PatientName", "PatientSex")}
-            uids = (made["patient"], made["study"], made["series"], str(number))
+            uids = (drawn["patient"], drawn["study"], drawn["series"], str(number))
             record = made_up.an_instance(*uids)
             main_tags = record["summary"].main_tags
             for name, (tag, level, _) in TAGS.items():
                 if name != "PatientID":
                     main_tags[level].pop(tag, None)
-                    if made[name] is not None:
-                        main_tags[level][tag] = made[name]
+                    if drawn[name] is not None:
+                        main_tags[level][tag] = drawn[name]
             writer.record_instance(**record)
             tags = {}
             for level in Level:
                 id_ = record["ids"].at(level)
-                own = {name: made.get(name) for name in TAGS if TAGS[name][1] is level}
+                own = {name: drawn.get(name) for name in TAGS if TAGS[name][1] is level}
                 if level is Level.PATIENT:
-                    own["PatientID"] = made["patient"]
+                    own["PatientID"] = drawn["patient"]
+                if level is Level.STUDY:
+                    # What its own file says of the patient, whatever the patient's first said.
+                    tags = {n: drawn.get(n) for n in tags} | {"PatientID": drawn["patient"]}
                 tags = {**tags, **known[level].get(id_, own)}
                 known[level].setdefault(id_, tags)
                 tags = known[level][id_]

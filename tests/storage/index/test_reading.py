@@ -75,6 +75,17 @@ def test_a_study_is_described_with_its_patients_tags(family, reader, ids):
     assert study.patient_tags["0010,0020"] == "P"
 
 
+def test_studies_keep_what_their_own_first_files_say_of_the_patient(store, reader, ids):
+    for uids, name in (("P 1 1 1", "A"), ("P 2 2 2", "B"), ("P 2 2 3", "C")):
+        store(*uids.split(), tags={Level.PATIENT: {"0010,0010": name}})
+
+    studies = reader.describe_resources(Level.STUDY, 0, 0)
+    (patient,) = reader.describe_resources(Level.PATIENT, 0, 0)
+    assert [it.patient_tags["0010,0010"] for it in studies] == ["A", "B"]
+    assert patient.main_tags["0010,0010"] == "A"
+    assert sorted(studies[1].main_tags) == ["0008,0020", "0008,0050", "0008,1030", "0020,000d"]
+
+
 def test_children_come_in_order_of_arrival(store, reader, ids):
     for uid in ("9", "10", "1", "5"):
         store("P", "1", "1", uid)

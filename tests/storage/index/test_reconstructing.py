@@ -84,9 +84,37 @@ def test_what_is_searched_follows_the_file_again(store, reconstruct, made_up, wr
     assert [row[:3] for row in rows] == [
         (1, "ROE^JANE", "19991231"),
         (2, "ROE^JANE", "19991231"),
-        (2, "ROE^JANE", "19991231"),
+        (2, "DOE^JOHN", "19700102"),
     ]
     assert [row[3] for row in rows] == [None, "ABDOMEN", "THORAX"]
+
+
+@pytest.mark.parametrize("level", [Level.PATIENT, Level.STUDY])
+def test_a_study_follows_its_own_file_and_other_studies_keep_what_theirs_said(
+    store, reconstruct, reader, level
+):
+    store()
+    store(study="9.9", series="9.9.1", sop="9.9.1.1")
+    reconstruct(tags=OTHER, levels=(level,))
+
+    first, second = reader.describe_resources(Level.STUDY, 0, 0)
+    assert OTHER[Level.PATIENT].items() <= first.patient_tags.items()
+    assert second.patient_tags["0010,0010"] == "DOE^JOHN"
+
+
+def test_a_tag_that_the_patient_was_recorded_without_reaches_all_its_studies(
+    store, reconstruct, reader
+):
+    sex, extra = "0010,0040", "0010,1030"
+    store()
+    store(study="8.8", series="8.8.1", sop="8.8.1.1", tags={Level.PATIENT: {extra: "80"}})
+    store(study="9.9", series="9.9.1", sop="9.9.1.1")
+    reconstruct(tags={Level.PATIENT: {sex: "F", extra: "70"}})
+
+    studies = reader.describe_resources(Level.STUDY, 0, 0)
+    assert [it.patient_tags[extra] for it in studies] == ["70", "80", "70"]
+    assert [it.patient_tags[sex] for it in studies] == ["F", "F", "F"]
+    assert all("0010,1030" not in it.main_tags for it in studies)
 
 
 def test_arrival_origin_and_stability_stay_and_nothing_is_logged(

@@ -93,6 +93,21 @@ def archive(store, group, made_up):
         writer.forget_released([1])
 
 
+def test_an_entry_tells_what_the_studys_own_file_said_and_it_comes_back(
+    store, trash, restore, reader, made_up
+):
+    store("P", "1", "1.1", "1")
+    store("P", "2", "2.1", "2", tags={Level.PATIENT: {"0010,0010": "OWN"}})
+    before = reader.describe_resource(Level.STUDY, made_up.public_id("P", "2"))
+
+    trash(Level.STUDY, made_up.public_id("P", "2"))
+    (entry,) = reader.list_trash(0, 0)
+    assert entry.main_tags["0010,0010"] == "OWN"
+    restore()
+    after = reader.describe_resource(Level.STUDY, made_up.public_id("P", "2"))
+    assert after.patient_tags == before.patient_tags
+
+
 def checked(reader):
     """No counter is wrong."""
     assert reader.recount_totals() == ()

@@ -22,6 +22,7 @@ from repertory.storage.index.operations.finding.matching import (
     identifier_matches,
     is_selective,
     of_metadata,
+    of_patient_tag,
     of_tag,
     of_time,
     signature_of,
@@ -103,6 +104,13 @@ class _Compiler:
         self._highest = min(self._highest, level)
         return TABLES[level]
 
+    def _value(self, level: Level, tag: str) -> str:
+        """A tag of this level or one above. A study keeps its own of what is the patient's."""
+        table = self._reach(level)
+        if level is Level.PATIENT and self._level > level:
+            return of_patient_tag(TABLES[Level.STUDY], table, tag)
+        return of_tag(table, tag)
+
     def _begin_at(self, merit: int, level: Level) -> None:
         # Of two that are as good, the lower one finds fewer.
         self._best = max(self._best, (merit, level))
@@ -123,7 +131,8 @@ class _Compiler:
         elif constraint.is_identifier:
             self._identifier(constraint)
         elif constraint.level is not None and constraint.level <= self._level:
-            self._conditions.append(_tag_matches(self._reach(constraint.level), constraint))
+            value = self._value(constraint.level, constraint.tag)
+            self._conditions.append(_tag_matches(TABLES[constraint.level], value, constraint))
         else:
             self._below(constraint)
 
@@ -143,11 +152,10 @@ class _Compiler:
         needs_value = constraint.case_sensitive or any(
             not it.text.isascii() for it in constraint.patterns
         )
-        # A study repeats the identifiers of its patient, as they are searched only.
-        repeated = home is Level.PATIENT and self._level > home and not needs_value
-        level = Level.STUDY if repeated else home
+        # A study has its own identifiers of its patient.
+        level = Level.STUDY if home is Level.PATIENT and self._level > home else home
         table = self._reach(level)
-        value = of_tag(table, constraint.tag)
+        value = self._value(home, constraint.tag) if needs_value else ""
         matching = identifier_matches(
             f"{table}.{column}",
             value,
@@ -178,7 +186,7 @@ class _Compiler:
             f" JOIN resources AS {lower} ON {lower}.parent = {upper}.id"
             for upper, lower in pairwise(names)
         )
-        matching = _tag_matches(names[-1], constraint)
+        matching = _tag_matches(names[-1], of_tag(names[-1], constraint.tag), constraint)
         sql = (
             f"EXISTS (SELECT 1 FROM resources AS {names[0]}{joins}"  # noqa: S608 - our own names
             f" WHERE {names[0]}.parent = {self._table}.id AND ({matching.sql}))"
@@ -229,7 +237,7 @@ class _Compiler:
             level, column = date
             value = f"{self._reach(level)}.{column}"
         else:
-            value = of_tag(self._reach(key.level), key.tag)
+            value = self._value(key.level, key.tag)
         if key.kind in (OrderKind.DICOM_TAG_AS_INT, OrderKind.METADATA_AS_INT):
             value = f"CAST({value} AS INTEGER)"
         elif key.kind in (OrderKind.DICOM_TAG_AS_FLOAT, OrderKind.METADATA_AS_FLOAT):
@@ -276,12 +284,8 @@ class _Compiler:
         return Compiled(f"{source} WHERE {where}", order, values, beginning)
 
 
-def _tag_matches(table: str, constraint: TagConstraint) -> Condition:
-    matching = value_matches(
-        of_tag(table, constraint.tag),
-        constraint.patterns,
-        case_sensitive=constraint.case_sensitive,
-    )
+def _tag_matches(table: str, value: str, constraint: TagConstraint) -> Condition:
+    matching = value_matches(value, constraint.patterns, case_sensitive=constraint.case_sensitive)
     if not constraint.lacking:
         return matching
     return any_of([matching, among(signature_of(table), list(constraint.lacking))])

@@ -10,6 +10,7 @@ from typing import Any
 
 from repertory.model import Metadata
 from repertory.storage.index.normalization import normalized
+from repertory.storage.index.packing import OF_PATIENT
 from repertory.storage.patterns import AFTER_ANY_DIGIT, Kind, Pattern
 
 ANY_LETTER = "*?"
@@ -51,6 +52,21 @@ def _joined(word: str, conditions: list[Condition]) -> Condition:
 def of_tag(table: str, tag: str) -> str:
     """The value of a main DICOM tag, as text; NULL where there is none."""
     return f"""trim(json_extract({table}.main_tags, '$."{tag}"'))"""
+
+
+def of_patient_tag(study: str, patient: str, tag: str) -> str:
+    """The value of a patient's tag as a study's own file has it; see ``of_patient``."""
+    path = f"""'$.{OF_PATIENT}."{tag}"'"""
+    return (
+        f"trim(CASE WHEN json_type({study}.main_tags, '$.{OF_PATIENT}') IS NULL"
+        f""" THEN json_extract({patient}.main_tags, '$."{tag}"')"""
+        f" ELSE json_extract({study}.main_tags, {path}) END)"
+    )
+
+
+def of_patient(study: str, patient: str) -> str:
+    """The patient's tags that a study keeps; those of the patient where it came before it did."""
+    return f"coalesce(json_extract({study}.main_tags, '$.{OF_PATIENT}'), {patient}.main_tags)"
 
 
 def of_metadata(table: str, number: int) -> str:

@@ -9,7 +9,7 @@ from repertory.storage.dicom.names import may_be_sequence, tag_name
 from repertory.storage.dicom.tags_json import in_form
 from repertory.storage.index.database import Database
 from repertory.storage.index.operations.finding.compiling import MODALITY, TABLES
-from repertory.storage.index.operations.finding.matching import of_metadata, of_tag
+from repertory.storage.index.operations.finding.matching import of_metadata, of_patient, of_tag
 from repertory.storage.index.packing import unpack_sequences, unpack_tags
 from repertory.storage.main_tags import lacks
 from repertory.storage.resolving import (
@@ -100,7 +100,8 @@ def _kept(
     for place in levels:
         table = TABLES[place]
         tags = [tag for tag, home in wanted.kept if home is place]
-        columns.append(f"{table}.main_tags")
+        is_above = place is Level.PATIENT and level > place
+        columns.append(of_patient(TABLES[Level.STUDY], table) if is_above else f"{table}.main_tags")
         columns.append(_SEQUENCES.format(table) if nested.intersection(tags) else "NULL")
         columns.append(_SIGNATURE.format(table) if wanted.doubtful.intersection(tags) else "NULL")
     table = TABLES[level]
