@@ -22,6 +22,7 @@ from repertory.actors.messages.instances import (
     AppendToUpload,
     BeginUpload,
     RecordInstance,
+    SopPair,
     StoreInstance,
     StoreZip,
     UploadId,
@@ -40,9 +41,7 @@ from repertory.actors.storage_tags import StorageTags
 from repertory.actors.switchboard import Switchboard
 from repertory.actors.uploads import Upload, Uploads
 from repertory.actors.zip_storing import ZipStoring
-from repertory.errors import (
-    IndexFailed,
-)
+from repertory.errors import IndexFailed, WrongInstance
 from repertory.model import (
     Attachment,
     Compression,
@@ -143,10 +142,12 @@ class StorageActor(
     @handles(StoreInstance)
     def store_instance(self, command: StoreInstance) -> Reply[StoreReceipt]:
         """Write a file, then let the index record it and answer."""
-        content = command.content
+        content, announced = command.content, command.announced
         if isinstance(content, bytes):
-            return self._crew.do(lambda: self.store_bytes(content, command.origin))
-        return self._crew.do(lambda: self.store_upload(self._uploads.take(content), command.origin))
+            return self._crew.do(lambda: self.store_bytes(content, command.origin, announced))
+        return self._crew.do(
+            lambda: self.store_upload(self._uploads.take(content), command.origin, announced)
+        )
 
     @handles(StoreZip)
     def store_zip(self, command: StoreZip) -> Reply[tuple[StoreReceipt, ...]]:
@@ -190,9 +191,12 @@ class StorageActor(
         """Forget an upload."""
         return self._crew.do(lambda: self._uploads.abandon(command.upload))
 
-    def store_bytes(self, content: bytes, origin: Origin) -> Reply[StoreReceipt]:
+    def store_bytes(
+        self, content: bytes, origin: Origin, announced: SopPair | None = None
+    ) -> Reply[StoreReceipt]:
         """Store a file that is in memory; for the crew."""
         summary = dicom.summarize(content, self._main_tags)
+        _compare(announced, summary)
         if self._filters_instances:
             keep = partial(self._keep_bytes, content, summary, origin)
             return self.admit(content, summary, origin, keep)
@@ -206,10 +210,13 @@ class StorageActor(
             summary, self._files.write(content, ContentType.DICOM, head=head), origin
         )
 
-    def store_upload(self, upload: Upload, origin: Origin) -> Reply[StoreReceipt]:
+    def store_upload(
+        self, upload: Upload, origin: Origin, announced: SopPair | None = None
+    ) -> Reply[StoreReceipt]:
         """Store a file that lies at a local path; for the crew."""
         try:
             summary = dicom.summarize(upload.path, self._main_tags)
+            _compare(announced, summary)
             if self._filters_instances:
                 keep = partial(self._keep_upload, upload, summary, origin)
                 reply = self.admit(upload.path, summary, origin, keep)
@@ -322,3 +329,13 @@ class StorageActor(
     def remove_attachment(self, command: RemoveAttachment) -> Reply[None]:
         """Remove a released file."""
         return self._crew.do(lambda: self._files.remove(command.uuid, command.content_type))
+
+
+def _compare(announced: SopPair | None, summary: Summary) -> None:
+    """Refuse what is not the instance that was announced; its class may be missing."""
+    if announced is None:
+        return
+    if summary.identity.sop_instance_uid != announced.sop_instance:
+        raise WrongInstance("The SOPInstanceUID of the file is not the one that was announced.")
+    if summary.sop_class_uid not in ("", announced.sop_class):
+        raise WrongInstance("The SOPClassUID of the file is not the one that was announced.")

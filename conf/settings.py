@@ -1,7 +1,7 @@
 """The settings of an archive: a frozen tree of sections, named as in Orthanc's configuration."""
 
+from repertory.conf.dicom import DicomSettings
 from repertory.conf.fields import (
-    application_entity_title,
     named_or_not,
     not_empty,
     not_negative,
@@ -21,7 +21,7 @@ from repertory.conf.resources import DelayedDeletionSettings, StableAgesSettings
 
 
 @section("")
-class Settings:
+class Settings(DicomSettings):
     """The whole configuration; options at the root, and a field for each section."""
 
     name: str = setting(default="MyOrthanc", meaning="The name of this archive, shown in /system.")
@@ -192,14 +192,6 @@ class Settings:
         default="trustedClientCertificates.pem",
         meaning="The PEM file with the certificates to trust.",
         path=True,
-    )
-    dicom_aet: str = setting(
-        default="ORTHANC",
-        meaning="The application entity title of the archive.",
-        check=application_entity_title,
-    )
-    dicom_port: int = setting(
-        default=4242, meaning="The TCP port of the DICOM protocol.", check=port
     )
     user_metadata: dict[str, int] = setting(
         default_factory=dict,

@@ -35,6 +35,28 @@ def faults_of(settings: Settings) -> Iterator[tuple[str, str]]:
             yield from _missing(
                 "SslTrustedClientCertificates", settings.ssl_trusted_client_certificates
             )
+    yield from _faults_of_dicom(settings)
+
+
+def _faults_of_dicom(settings: Settings) -> Iterator[tuple[str, str]]:
+    if not settings.dicom_tls_enabled:
+        return
+    for option, path in (
+        ("DicomTlsCertificate", settings.dicom_tls_certificate),
+        ("DicomTlsPrivateKey", settings.dicom_tls_private_key),
+    ):
+        if path:
+            yield from _missing(option, path)
+        else:
+            yield option, "must name a file while DicomTlsEnabled is true"
+    trusted = settings.dicom_tls_trusted_certificates
+    if trusted:
+        yield from _missing("DicomTlsTrustedCertificates", trusted)
+    elif settings.dicom_tls_remote_certificate_required:
+        yield (
+            "DicomTlsTrustedCertificates",
+            "must name a file while DicomTlsRemoteCertificateRequired is true",
+        )
 
 
 def doubts_about(settings: Settings) -> Iterator[tuple[str, str]]:

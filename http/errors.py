@@ -35,6 +35,7 @@ from repertory.errors import (
     UnknownItem,
     UnknownResource,
     Unsupported,
+    WrongInstance,
 )
 from repertory.http.answers import STANDARD_HEADERS, headers_for
 
@@ -67,6 +68,7 @@ TABLE: dict[type[RepertoryError], Row] = {
     UnknownResource: Row(404, 17, "Unknown resource"),
     UnknownItem: Row(404, 7, "Accessing an inexistent item"),
     MissingTag: Row(404, 21, "Inexistent tag"),
+    WrongInstance: Row(400, 15, "Bad file format"),
     TooLarge: Row(413, 8, "Bad request"),
     RevisionConflict: Row(
         409,

@@ -4,7 +4,7 @@ RepertoryError
 ├─ Refused             asking again will not help
 │  ├─ BadRequest, BadParameter, BadJson, NotDicom
 │  ├─ Unauthorized, Forbidden
-│  ├─ UnknownResource, UnknownItem, MissingTag
+│  ├─ UnknownResource, UnknownItem, MissingTag, WrongInstance
 │  ├─ TooLarge
 │  ├─ RevisionConflict
 │  ├─ Unsupported, BadRange
@@ -71,6 +71,10 @@ class UnknownItem(Refused):
 
 class MissingTag(Refused):
     """The DICOM file lacks a tag without which it cannot be archived."""
+
+
+class WrongInstance(Refused):
+    """The DICOM file is not the instance that was announced."""
 
 
 class TooLarge(Refused):

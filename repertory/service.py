@@ -14,6 +14,7 @@ from repertory.actors.base import RepertoryActor
 from repertory.actors.clock import Clock, SystemClock
 from repertory.actors.crew import ThreadCrew
 from repertory.actors.deletion_queue import DeletionQueueActor
+from repertory.actors.dicom.actor import DicomServerActor
 from repertory.actors.finding import FindingRules
 from repertory.actors.index import IndexActor
 from repertory.actors.index_reader import IndexReaderActor
@@ -22,6 +23,7 @@ from repertory.actors.jobs import JOBS
 from repertory.actors.jobs.actor import JobsActor
 from repertory.actors.lua.actor import LuaActor
 from repertory.actors.messages.base import Event, Question
+from repertory.actors.messages.dicom import DescribeDicomServer
 from repertory.actors.messages.system import ActorDied, CallIn
 from repertory.actors.reply import Reply
 from repertory.actors.rest_api import FrontEnd, RestApiActor
@@ -30,6 +32,7 @@ from repertory.actors.storage import StorageActor
 from repertory.actors.switchboard import Ref, Switchboard
 from repertory.actors.trash import TrashActor
 from repertory.building import (
+    dicom_options_of,
     engine_of,
     file_options_of,
     files_folder,
@@ -123,6 +126,13 @@ class Repertory:
     def port(self) -> int:
         """The TCP port of the REST API, 0 where it is not served."""
         return self._server.port if self._server is not None else 0
+
+    @property
+    def dicom_port(self) -> int:
+        """The TCP port of the DICOM protocol, 0 where it is not served."""
+        if not self.settings.dicom_server_enabled:
+            return 0
+        return self.board.ask(DescribeDicomServer()).port
 
     def start(self) -> None:
         """Start the actors, each after those it may wait for, then the REST API.
@@ -278,6 +288,7 @@ class Repertory:
             self._put_on(board, IntegrityActor, read_only=True)
             self._put_on(board, JobsActor, **jobs)
             self._start_scripts(board)
+            self._start_dicom(board)
             return  # nobody works in the background: what waits, waits for a run that may write
         self._put_on(
             board,
@@ -291,12 +302,17 @@ class Repertory:
         self._put_on(board, IntegrityActor)
         self._put_on(board, JobsActor, **jobs)
         self._start_scripts(board)
+        self._start_dicom(board)
 
     def _start_scripts(self, board: Switchboard) -> None:
         self._put_on(board, RestApiActor, make_front_end=partial(self._inner_api, board))
         if self.settings.is_scripted:
             crew = ThreadCrew(SCRIPT_THREADS, name="scripts")
             self._put_on(board, LuaActor, options=lua_options_of(self.settings), crew=crew)
+
+    def _start_dicom(self, board: Switchboard) -> None:
+        if self.settings.dicom_server_enabled:
+            self._put_on(board, DicomServerActor, options=dicom_options_of(self.settings))
 
     def _put_on(self, board: Switchboard, actor: type[RepertoryActor], **parts: Any) -> None:
         ref = actor.start(board=board, **parts)

@@ -83,12 +83,12 @@ def test_a_file_of_orthanc_loads_unchanged(tmp_path):
 
 def test_options_of_orthanc_without_effect_are_named_in_one_warning(tmp_path):
     file = tmp_path / "orthanc.json"
-    file.write_text('{"DicomServerEnabled" : true, "LimitJobs" : 3, "DicomWeb" : {"Root" : 1}}')
+    file.write_text('{"HttpVerbose" : true, "LimitJobs" : 3, "DicomWeb" : {"Root" : 1}}')
 
     assert warnings_of(file) == [
         (
             f"{file}: Repertory does not honour (yet) what is set here: "
-            "DicomServerEnabled, LimitJobs, DicomWeb."
+            "HttpVerbose, LimitJobs, DicomWeb."
         )
     ]
 

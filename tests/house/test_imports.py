@@ -14,6 +14,7 @@ WORDS = (
     "repertory.integrity",
     "repertory.jobs",
     "repertory.maintags",
+    "repertory.modalities",
     "repertory.trash",
     "repertory.version",
 )
@@ -29,7 +30,8 @@ MAY_IMPORT = {
     "repertory.integrity": ("repertory.model",),
     "repertory.jobs": ("repertory.model",),
     "repertory.trash": ("repertory.model",),
-    "repertory.conf": (),
+    "repertory.modalities": (),
+    "repertory.conf": ("repertory.modalities",),
     "repertory.storage": (
         "repertory.model",
         "repertory.items",
@@ -69,6 +71,7 @@ HOMES = {
     "pydicom": "repertory.storage",
     "apsw": "repertory.storage",
     "pykka": "repertory.actors",
+    "pynetdicom": "repertory.actors.dicom",
     "aiohttp": "repertory.http",
 }
 """A library that one folder alone may import, besides the doors."""

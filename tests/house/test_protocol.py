@@ -29,6 +29,7 @@ RANKS = {
     "IntegrityActor": 5,
     "RestApiActor": 6,
     "LuaActor": 7,
+    "DicomServerActor": 8,
 }
 
 
