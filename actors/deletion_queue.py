@@ -29,9 +29,8 @@ from repertory.actors.messages.deletion import (
 from repertory.actors.removal_pace import Pace
 from repertory.actors.reply import Reply
 from repertory.actors.switchboard import Switchboard
-from repertory.deletion import FIRST_RETRY, LAST_RETRY, Backlog, DeletionQueueState
+from repertory.deletion import FIRST_RETRY, LAST_RETRY, Backlog, DeletionQueueState, ReleasedFile
 from repertory.errors import Forbidden, RepertoryError
-from repertory.model import ReleasedFile
 
 log = structlog.get_logger(__name__)
 

@@ -8,6 +8,8 @@ import structlog
 
 from repertory.actors.base import RepertoryActor, handles
 from repertory.actors.index_deletion import IndexDeletion
+from repertory.actors.index_following import IndexFollowing
+from repertory.actors.index_housekeeping import IndexHousekeeping
 from repertory.actors.index_items import IndexItems
 from repertory.actors.index_jobs import IndexJobs
 from repertory.actors.index_stability import IndexStability
@@ -57,7 +59,16 @@ class CommitGroup(Event):
     group: int
 
 
-class IndexActor(IndexItems, IndexStability, IndexJobs, IndexDeletion, IndexTrash, RepertoryActor):
+class IndexActor(
+    IndexFollowing,
+    IndexItems,
+    IndexStability,
+    IndexJobs,
+    IndexDeletion,
+    IndexTrash,
+    IndexHousekeeping,
+    RepertoryActor,
+):
     """The sole writer of the index.
 
     Changes are committed in groups: the first begins a transaction and puts a message to commit

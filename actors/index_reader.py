@@ -1,7 +1,10 @@
 """Actors that answer queries of the index, each on a read-only connection of its own."""
 
 from repertory.actors.base import RepertoryActor, handles
-from repertory.actors.finding import Finder, FindingRules
+from repertory.actors.finding import Finder
+from repertory.actors.finding_rules import FindingRules
+from repertory.actors.index_following import IndexReaderFollowing
+from repertory.actors.index_housekeeping import IndexReaderHousekeeping
 from repertory.actors.index_jobs import IndexReaderJobs
 from repertory.actors.index_reader_deletion import IndexReaderDeletion
 from repertory.actors.index_reader_items import IndexReaderItems
@@ -43,12 +46,12 @@ from repertory.actors.messages.stability import ListUnstable
 from repertory.actors.messages.system import DescribeIndex, DescribeTotals
 from repertory.actors.reply import Reply
 from repertory.actors.switchboard import Switchboard
+from repertory.deletion import ReleasedFile
 from repertory.integrity import DamageMark, IndexedFile, Recount, WrongCounter
 from repertory.items import Unstable
 from repertory.model import (
     ChangePage,
     IndexDescription,
-    ReleasedFile,
     ResourceDescription,
     ResourceId,
     ResourceRef,
@@ -59,7 +62,13 @@ from repertory.storage.index.base import IndexEngine, IndexReader
 
 
 class IndexReaderActor(
-    IndexReaderItems, IndexReaderJobs, IndexReaderDeletion, IndexReaderTrash, RepertoryActor
+    IndexReaderFollowing,
+    IndexReaderItems,
+    IndexReaderJobs,
+    IndexReaderDeletion,
+    IndexReaderTrash,
+    IndexReaderHousekeeping,
+    RepertoryActor,
 ):
     """Answers queries of the index from the last committed state.
 

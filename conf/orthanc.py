@@ -101,9 +101,7 @@ NOT_HONOURED: Mapping[str, tuple[Any, ...]] = {
     "DeidentifyLogs": (True,),
     "DeidentifyLogsDicomVersion": ("2008", "2017c", "2021b", "2023b"),
     "Plugins": ([],),
-    "PythonScript": ("",),
     "PythonVerbose": (False,),
-    "Warnings": ({},),
 }
 """Options at the root, with the values that change nothing."""
 
@@ -156,10 +154,10 @@ def changes_nothing(section: str, name: str, value: Any) -> bool:
     known = NOT_HONOURED if not section else PARTLY_HONOURED.get(section, {})
     if value in (known.get(name) or ()):
         return True
-    if not section and name in SECTIONS:
-        # A plugin that is switched off, or has nothing to do.
-        return value == {} or (isinstance(value, dict) and value.get("Enable") is False)
-    return name == "Warnings" and isinstance(value, dict) and False not in value.values()
+    if section or name not in SECTIONS:
+        return False
+    # A plugin that is switched off, or has nothing to do.
+    return value == {} or (isinstance(value, dict) and value.get("Enable") is False)
 
 
 def is_known(section: str, name: str) -> bool:

@@ -1,5 +1,6 @@
 """The settings of an archive: a frozen tree of sections, named as in Orthanc's configuration."""
 
+from repertory.conf import orthanc_warnings
 from repertory.conf.dicom import DicomSettings
 from repertory.conf.fields import (
     named_or_not,
@@ -17,7 +18,9 @@ from repertory.conf.fields import (
     user_numbers,
     users,
 )
+from repertory.conf.housekeeper import HousekeeperSettings
 from repertory.conf.resources import DelayedDeletionSettings, StableAgesSettings, TrashSettings
+from repertory.conf.webhooks import WebhookSettings
 
 
 @section("")
@@ -274,6 +277,11 @@ class Settings(DicomSettings):
         default=False,
         meaning="Whether users may run Lua scripts of their own (/tools/execute-script).",
     )
+    warnings: dict[str, bool] = setting(
+        default_factory=dict,
+        meaning="Which warnings of searches the log leaves out: Orthanc's names, and false.",
+        check=orthanc_warnings.known,
+    )
     concurrent_jobs: int = setting(
         default=2,
         meaning="How many jobs run at a time; 0: as many as there are processors.",
@@ -303,9 +311,29 @@ class Settings(DicomSettings):
         meaning="How many pools of memory the threads of the server share; 0: as the system does.",
         check=not_negative,
     )
+    python_scripts: list[str] = setting(
+        default_factory=list,
+        meaning="Python files that are run at the start, and may ask to be told of events.",
+        path=True,
+        ours=True,
+    )
+    python_script: str = setting(
+        default="",
+        meaning="The same as PythonScripts, as Orthanc writes it: one file.",
+        path=True,
+    )
+    webhooks: dict[str, WebhookSettings] = setting(
+        default_factory=dict,
+        meaning="Who is told by HTTP of what happens in the archive: webhooks by name.",
+        ours=True,
+    )
     delayed_deletion: DelayedDeletionSettings = setting(
         default_factory=DelayedDeletionSettings,
         meaning="How files of deleted resources are removed.",
+    )
+    housekeeper: HousekeeperSettings = setting(
+        default_factory=HousekeeperSettings,
+        meaning="How the archive is put in order after its configuration has changed.",
     )
     stable_ages: StableAgesSettings = setting(
         default_factory=StableAgesSettings,
@@ -324,6 +352,12 @@ class Settings(DicomSettings):
             name: (kind, unknown) if isinstance(kind, int) else (int(kind[0]), str(kind[1]))
             for name, kind in self.user_content_type.items()
         }
+
+    @property
+    def scripts(self) -> tuple[str, ...]:
+        """The Python files to run at the start."""
+        single = (self.python_script,) if self.python_script else ()
+        return (*single, *self.python_scripts)
 
     @property
     def is_limited(self) -> bool:

@@ -2,27 +2,24 @@
 
 from pathlib import Path
 
-from repertory.actors.dicom.options import (
-    AccessRules,
-    FindLimits,
-    ServerOptions,
-    StorageRules,
-    TlsOptions,
-)
+from repertory.actors.clock import Clock
 from repertory.actors.lua.actor import LuaOptions
 from repertory.actors.lua.machine import Limits
+from repertory.actors.targets.base import Rules
+from repertory.actors.targets.webhook import WebhookTarget
 from repertory.conf.fields import shown
 from repertory.conf.settings import Settings
 from repertory.errors import BadParameter, CannotStart
+from repertory.housekeeping import Configuration
 from repertory.maintags import NAMES
-from repertory.modalities import read_modality
-from repertory.model import Compression, Level
+from repertory.model import ChangeType, Compression, Level
 from repertory.storage.dicom import tag_name
 from repertory.storage.files import FileOptions
 from repertory.storage.index.policy import Overwriting, StableAges, StorePolicy
 from repertory.storage.index.sqlite.engine import SqliteEngine
 from repertory.storage.main_tags import MainDicomTags
 from repertory.storage.resolving import resolve_tag
+from repertory.version import ORTHANC_VERSION
 
 
 def files_folder(settings: Settings) -> Path:
@@ -108,46 +105,40 @@ def lua_options_of(settings: Settings) -> LuaOptions:
     )
 
 
-def dicom_options_of(settings: Settings) -> ServerOptions:
-    """How the DICOM server behaves."""
-    always = {
-        "Echo": settings.dicom_always_allow_echo,
-        "Find": settings.dicom_always_allow_find,
-        "Store": settings.dicom_always_allow_store,
-    }
-    trusted = settings.dicom_tls_trusted_certificates
-    tls = TlsOptions(
-        certificate=Path(settings.dicom_tls_certificate),
-        private_key=Path(settings.dicom_tls_private_key),
-        trusted=Path(trusted) if trusted else None,
-        remote_required=settings.dicom_tls_remote_certificate_required,
+def housekeeping_of(settings: Settings, main_tags: MainDicomTags) -> Configuration:
+    """What the housekeeper brings the archive in line with."""
+    return Configuration(
+        orthanc_version=ORTHANC_VERSION,
+        storage_compression=settings.storage_compression,
+        signatures={level: main_tags.signature(level) for level in Level},
     )
-    return ServerOptions(
-        port=settings.dicom_port,
-        timeout=settings.dicom_scp_timeout,
-        associations=settings.dicom_maximum_associations,
-        pdu_length=settings.maximum_pdu_length,
-        read_only=settings.read_only,
-        tls=tls if settings.dicom_tls_enabled else None,
-        access=AccessRules(
-            aet=settings.dicom_aet.strip(),
-            check_called=settings.dicom_check_called_aet,
-            strict_titles=settings.strict_aet_comparison,
-            check_host=settings.dicom_check_modality_host,
-            always=frozenset(name for name, allowed in always.items() if allowed),
-            modalities={
-                name: read_modality(entry) for name, entry in settings.dicom_modalities.items()
-            },
-        ),
-        storage=StorageRules(
-            transfer_syntaxes=tuple(settings.accepted_transfer_syntaxes),
-            accepted_classes=tuple(settings.accepted_sop_classes),
-            rejected_classes=tuple(settings.rejected_sop_classes),
-            unknown_accepted=settings.unknown_sop_class_accepted,
-        ),
-        limits=FindLimits(
-            results=settings.limit_find_results, instances=settings.limit_find_instances
-        ),
+
+
+def webhooks_of(settings: Settings, clock: Clock) -> tuple[WebhookTarget, ...]:
+    """Who is told of events by HTTP.
+
+    Raises:
+        CannotStart: an address or a file of authorities cannot be used.
+    """
+    words = {change.word: change for change in ChangeType}
+    return tuple(
+        WebhookTarget(
+            name,
+            webhook.url,
+            clock=clock,
+            rules=Rules(
+                types=frozenset(words[word] for word in webhook.events),
+                main_tags=webhook.main_dicom_tags,
+                attempts=webhook.attempts,
+                first_delay=webhook.retry_delay,
+                last_delay=max(webhook.maximum_retry_delay, webhook.retry_delay),
+            ),
+            secret=webhook.secret,
+            headers=webhook.headers,
+            timeout=webhook.timeout,
+            ca_certificates=webhook.ca_certificates,
+        )
+        for name, webhook in settings.webhooks.items()
     )
 
 

@@ -2,8 +2,6 @@
 
 from dataclasses import dataclass
 
-from repertory.model import ReleasedFile
-
 FIRST_RETRY, LAST_RETRY = 1.0, 300.0
 
 
@@ -11,6 +9,16 @@ def retry_delay(attempts: int) -> float:
     """Seconds to wait after so many attempts to remove a file; growing, but not for ever."""
     # A number with a thousand digits is no delay: 2 to the 9th is more than the last one.
     return min(FIRST_RETRY * 2.0 ** min(attempts - 1, 9), LAST_RETRY)
+
+
+@dataclass(frozen=True, slots=True)
+class ReleasedFile:
+    """A file that no resource owns any more: it waits to be removed from its storage area."""
+
+    number: int
+    uuid: str
+    content_type: int
+    size: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,16 +5,9 @@ from typing import Any
 
 from repertory.actors.messages.base import Command, Event, Query, message
 from repertory.actors.messages.instances import Body
+from repertory.deletion import ReleasedFile
 from repertory.items import Revision
-from repertory.model import (
-    Attachment,
-    ContentType,
-    Level,
-    ReleasedFile,
-    ResourceId,
-    ResourceRef,
-    TagForm,
-)
+from repertory.model import Attachment, ContentType, Level, ResourceId, ResourceRef, TagForm
 
 
 @message

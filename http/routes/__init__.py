@@ -10,6 +10,7 @@ from repertory.http.routes import (
     exports,
     files,
     find,
+    housekeeper,
     instances,
     integrity,
     jobs,
@@ -25,6 +26,7 @@ from repertory.http.routes import (
     tags,
     tools,
     trash,
+    webhooks,
 )
 from repertory.http.routing import Routes
 
@@ -49,9 +51,11 @@ ALL: tuple[Routes, ...] = (
     integrity.routes,
     trash.routes,
     scripting.routes,
+    housekeeper.routes,
     archives.routes,
     stability.routes,
     jobs.routes,
     bulk.routes,
+    webhooks.routes,
 )
 """Every topic, in the order of the reference."""

@@ -10,6 +10,7 @@ from repertory.storage.dicom.layout import read_layout
 from repertory.storage.dicom.names import ENTRIES, parse_tag
 from repertory.storage.dicom.sources import Memory
 from repertory.storage.dicom.tags import tags
+from repertory.storage.dicom.tags_json import EVERY_TAG
 from repertory.storage.dicom.values import TEXT
 from repertory.version import VERSION
 
@@ -74,7 +75,7 @@ def read_identifier(data: bytes, transfer_syntax: str) -> dict[str, Any]:
         NotDicom: it cannot be read.
     """
     head = file_head(sop_class="", sop_instance="", transfer_syntax=transfer_syntax)
-    return dict(tags(head + data, TagForm.SHORT))
+    return dict(tags(head + data, TagForm.SHORT, EVERY_TAG))
 
 
 def write_identifier(

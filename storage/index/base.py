@@ -6,9 +6,9 @@ threads; both belong to the thread that opened them.
 """
 
 from collections.abc import Collection, Sequence
-from typing import Any, Protocol
+from typing import Protocol
 
-from repertory.items import ExportPage, MetadataValue, Revision, Unstable
+from repertory.items import ExportPage, MetadataValue, Outdated, Revision, Unstable
 from repertory.model import (
     Attachment,
     ChangePage,
@@ -27,16 +27,26 @@ from repertory.model import (
     Totals,
 )
 from repertory.storage.index.base_deletion import DeletionQueueReader, DeletionQueueWriter
+from repertory.storage.index.base_following import FollowingReader, FollowingWriter
+from repertory.storage.index.base_housekeeping import HousekeepingReader, HousekeepingWriter
 from repertory.storage.index.base_integrity import IntegrityReader, IntegrityWriter
 from repertory.storage.index.base_jobs import JobsReader, JobsWriter
 from repertory.storage.index.base_stability import StabilityWriter
 from repertory.storage.index.base_trash import TrashReader, TrashWriter
 from repertory.storage.index.operations.trashing import Keeping
 from repertory.storage.index.policy import StorePolicy
-from repertory.storage.searching import Candidate, Search, Wanted
+from repertory.storage.searching import Candidate, Requested, Search, Wanted
 
 
-class IndexReader(IntegrityReader, JobsReader, DeletionQueueReader, TrashReader, Protocol):
+class IndexReader(
+    FollowingReader,
+    IntegrityReader,
+    JobsReader,
+    DeletionQueueReader,
+    TrashReader,
+    HousekeepingReader,
+    Protocol,
+):
     """Answers questions about the last committed state. Each call sees one consistent state.
 
     Raises (all methods):
@@ -137,6 +147,9 @@ class IndexReader(IntegrityReader, JobsReader, DeletionQueueReader, TrashReader,
     def describe_unstable(self, level: Level, id_: ResourceId) -> Unstable | None:
         """One of them; ``None`` where it is gone, stable, or an instance."""
 
+    def list_outdated(self) -> tuple[Outdated, ...]:
+        """The lists of main DICOM tags that resources have and new ones do not get any more."""
+
     def describe_totals(self) -> Totals:
         """Sizes and numbers of the whole archive."""
 
@@ -152,8 +165,8 @@ class IndexReader(IntegrityReader, JobsReader, DeletionQueueReader, TrashReader,
 
     def describe_found(
         self, search: Search, wanted: Wanted
-    ) -> tuple[tuple[ResourceDescription, dict[str, Any]], ...]:
-        """The same, described, each with the wanted tags that the index knows."""
+    ) -> tuple[tuple[ResourceDescription, Requested], ...]:
+        """The same, described, each with the wanted tags that the index knows, and should."""
 
     def count_found(self, search: Search) -> int:
         """How many resources a search finds, whatever its limit."""
@@ -171,7 +184,14 @@ class IndexReader(IntegrityReader, JobsReader, DeletionQueueReader, TrashReader,
 
 
 class IndexWriter(
-    IntegrityWriter, StabilityWriter, JobsWriter, DeletionQueueWriter, TrashWriter, Protocol
+    FollowingWriter,
+    IntegrityWriter,
+    StabilityWriter,
+    JobsWriter,
+    DeletionQueueWriter,
+    TrashWriter,
+    HousekeepingWriter,
+    Protocol,
 ):
     """Changes the index. The caller groups changes: ``begin``, any number of them, ``commit``.
 

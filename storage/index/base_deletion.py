@@ -3,8 +3,7 @@
 from collections.abc import Sequence
 from typing import Protocol
 
-from repertory.deletion import Backlog, FailedRemoval
-from repertory.model import ReleasedFile
+from repertory.deletion import Backlog, FailedRemoval, ReleasedFile
 
 
 class DeletionQueueReader(Protocol):

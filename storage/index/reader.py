@@ -2,10 +2,9 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from types import TracebackType
-from typing import Any
 
 from repertory.integrity import Damage, DamageMark, IndexedFile, Recount, WrongCounter
-from repertory.items import ExportPage, MetadataValue, Revision, Unstable
+from repertory.items import ExportPage, MetadataValue, Outdated, Revision, Unstable
 from repertory.model import (
     Attachment,
     ChangePage,
@@ -19,6 +18,7 @@ from repertory.model import (
     Totals,
 )
 from repertory.storage.index.database import Database
+from repertory.storage.index.housekeeping import ReadsHousekeeping
 from repertory.storage.index.jobs import DatabaseJobsReader
 from repertory.storage.index.operations import (
     annotating,
@@ -31,14 +31,16 @@ from repertory.storage.index.operations import (
     listing,
     protecting,
     recounting,
+    signing,
     stability,
     statistics,
 )
 from repertory.storage.index.operations.finding import finding, selecting
 from repertory.storage.index.packing import unpack_id
 from repertory.storage.index.reader_deletion import DeletionQueueReading
+from repertory.storage.index.reader_following import ReaderFollowing
 from repertory.storage.index.reader_trash import TrashReading
-from repertory.storage.searching import Candidate, Search, Wanted
+from repertory.storage.searching import Candidate, Requested, Search, Wanted
 
 
 class _OneState:
@@ -60,7 +62,13 @@ class _OneState:
         self._db.rollback()
 
 
-class DatabaseReader(DatabaseJobsReader, DeletionQueueReading, TrashReading):
+class DatabaseReader(
+    ReaderFollowing,
+    DatabaseJobsReader,
+    DeletionQueueReading,
+    TrashReading,
+    ReadsHousekeeping,
+):
     """An ``IndexReader``.
 
     ``engine`` is the name that the index goes by; ``identifier`` overrides the one it keeps.
@@ -176,6 +184,10 @@ class DatabaseReader(DatabaseJobsReader, DeletionQueueReading, TrashReading):
         with self._state as db:
             return statistics.describe_totals(db)
 
+    def list_outdated(self) -> tuple[Outdated, ...]:
+        """The lists of main DICOM tags that new resources do not get any more."""
+        return signing.list_outdated(self._db)
+
     def describe_index(self) -> IndexDescription:
         """The engine, its schema, and the totals."""
         with self._state as db:
@@ -185,7 +197,7 @@ class DatabaseReader(DatabaseJobsReader, DeletionQueueReading, TrashReading):
                 schema_version=db.schema_version(),
                 identifier=self._identifier or kept[0],
                 totals=statistics.describe_totals(db),
-                signatures=self._signatures,
+                signatures=dict(self._signatures),
             )
 
     def list_metadata(self, level: Level, id_: ResourceId) -> dict[int, str]:
@@ -247,7 +259,7 @@ class DatabaseReader(DatabaseJobsReader, DeletionQueueReading, TrashReading):
 
     def describe_found(
         self, search: Search, wanted: Wanted
-    ) -> tuple[tuple[ResourceDescription, dict[str, Any]], ...]:
+    ) -> tuple[tuple[ResourceDescription, Requested], ...]:
         """The same, described, with the wanted tags that the index knows."""
         with self._state as db:
             return finding.describe_found(db, search, wanted, self._tag_names)

@@ -3,8 +3,7 @@
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
 
-from repertory.deletion import Backlog, FailedRemoval
-from repertory.model import ReleasedFile
+from repertory.deletion import Backlog, FailedRemoval, ReleasedFile
 from repertory.storage.index.database import Database
 from repertory.storage.index.operations import releasing
 

@@ -21,6 +21,7 @@ from repertory.model import (
     Summary,
 )
 from repertory.storage.index.database import Database
+from repertory.storage.index.housekeeping import WritesHousekeeping
 from repertory.storage.index.jobs import DatabaseJobsWriter
 from repertory.storage.index.operations import (
     annotating,
@@ -35,6 +36,7 @@ from repertory.storage.index.operations import (
     recompressing,
     reconstructing,
     recounting,
+    signing,
     stability,
 )
 from repertory.storage.index.operations.group import Group
@@ -42,6 +44,7 @@ from repertory.storage.index.operations.recording import Recorder
 from repertory.storage.index.operations.trashing import Keeping
 from repertory.storage.index.policy import StorePolicy
 from repertory.storage.index.writer_deletion import DeletionQueueWriting
+from repertory.storage.index.writer_following import WriterFollowing
 from repertory.storage.index.writer_trash import TrashWriting
 
 log = structlog.get_logger(__name__)
@@ -49,7 +52,13 @@ log = structlog.get_logger(__name__)
 T = TypeVar("T")
 
 
-class DatabaseWriter(DatabaseJobsWriter, DeletionQueueWriting, TrashWriting):
+class DatabaseWriter(
+    WriterFollowing,
+    DatabaseJobsWriter,
+    DeletionQueueWriting,
+    TrashWriting,
+    WritesHousekeeping,
+):
     """An ``IndexWriter``.
 
     Operations refuse before their first write, so that a refusal needs no savepoint; an error
@@ -59,6 +68,7 @@ class DatabaseWriter(DatabaseJobsWriter, DeletionQueueWriting, TrashWriting):
 
     def __init__(self, db: Database, *, signatures: Mapping[Level, str]) -> None:
         self._db = db
+        signing.count_signatures(db, signatures)
         self._group = Group(db)
         self._signatures = signatures
         self._recorder = Recorder(db, self._group, signatures)

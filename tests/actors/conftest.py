@@ -4,6 +4,7 @@ import pytest
 
 from repertory.actors.crew import InlineCrew
 from repertory.actors.deletion_queue import DeletionQueueActor
+from repertory.actors.finding_rules import FindingRules
 from repertory.actors.index import IndexActor
 from repertory.actors.index_reader import IndexReaderActor
 from repertory.actors.jobs import JOBS
@@ -11,6 +12,7 @@ from repertory.actors.jobs.actor import JobsActor
 from repertory.actors.stability_monitor import StabilityMonitorActor
 from repertory.actors.storage import StorageActor
 from repertory.actors.trash import TrashActor
+from repertory.model import Level
 from repertory.storage.areas import FilesystemArea
 from repertory.storage.files import FileOptions
 from repertory.storage.index.policy import StorePolicy
@@ -28,6 +30,8 @@ class Archive:
         self.options = FileOptions()
         self.log_exports = False
         self.store_dicom = True
+        self.main_tags = MAIN_DICOM_TAGS
+        self.finding = {}
         self.jobs = {"types": JOBS}
         self.retention = 0.0
         self.stage = None
@@ -37,7 +41,11 @@ class Archive:
         if self.stage is not None:
             self.stage.close()
         self.stage = stage or Stage()
-        engine = SqliteEngine(self.folder / "index")
+        engine = SqliteEngine(
+            self.folder / "index",
+            signatures={level: self.main_tags.signature(level) for level in Level},
+        )
+        finding = FindingRules(main_tags=self.main_tags, **self.finding)
         self.area = FilesystemArea(self.folder / "files", synchronize=False)
         cast = [
             (
@@ -49,13 +57,13 @@ class Archive:
                     "retention": self.retention,
                 },
             ),
-            (IndexReaderActor, {"engine": engine}),
+            (IndexReaderActor, {"engine": engine, "finding": finding}),
             (
                 StorageActor,
                 {
                     "area": self.area,
                     "crew": InlineCrew(),
-                    "main_tags": MAIN_DICOM_TAGS,
+                    "main_tags": self.main_tags,
                     "options": self.options,
                     "store_dicom": self.store_dicom,
                 },

@@ -27,9 +27,9 @@ from repertory.actors.messages.deletion import (
 from repertory.actors.messages.instances import StoreInstance
 from repertory.actors.messages.resources import DeleteResource
 from repertory.actors.reply import Reply
-from repertory.deletion import Backlog, FailedRemoval, retry_delay
+from repertory.deletion import Backlog, FailedRemoval, ReleasedFile, retry_delay
 from repertory.errors import Forbidden, IndexBusy, IndexFailed, StorageFailed
-from repertory.model import Level, ReleasedFile
+from repertory.model import Level
 from repertory.testing import Stage
 from repertory.testing.files import make_study
 

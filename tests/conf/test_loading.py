@@ -104,6 +104,27 @@ def test_options_without_effect_that_ask_for_what_is_done_anyway_are_passed_over
     assert warnings_of(file) == []
 
 
+def test_warnings_of_orthanc_are_switched_off_by_their_names(tmp_path):
+    write(tmp_path, a='{"Warnings" : {"W002_InconsistentDicomTagsInDb" : false}}')
+
+    assert load_settings(tmp_path).warnings == {"W002_InconsistentDicomTagsInDb": False}
+    assert warnings_of(tmp_path) == []
+
+
+@pytest.mark.parametrize(
+    ("written", "reason"),
+    [
+        ('{"W009_Nonsense" : false}', "Warnings must not have W009_Nonsense"),
+        ('{"W001_TagsBeingReadFromStorage" : 1}', "Warnings"),
+        ("[]", "Warnings"),
+    ],
+)
+def test_what_is_no_warning_of_orthanc_is_a_problem(tmp_path, written, reason):
+    write(tmp_path, a=f'{{"Warnings" : {written}}}')
+
+    assert reason in problems_of(tmp_path)[0]
+
+
 def test_a_part_of_a_section_without_effect_is_named_with_its_section(tmp_path):
     write(tmp_path, a='{"DelayedDeletion" : {"Path" : "x.db"}}')
 

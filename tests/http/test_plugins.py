@@ -10,8 +10,8 @@ from repertory.actors.messages.deletion import (
 )
 from repertory.actors.messages.system import DescribeIndex
 from repertory.conf.resources import DelayedDeletionSettings
-from repertory.deletion import Backlog, DeletionQueueState, FailedRemoval
-from repertory.model import IndexDescription, ReleasedFile
+from repertory.deletion import Backlog, DeletionQueueState, FailedRemoval, ReleasedFile
+from repertory.model import IndexDescription
 
 STATUS = ("/plugins/delayed-deletion/status", "/delayed-deletion/status")
 

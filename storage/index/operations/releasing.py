@@ -2,8 +2,7 @@
 
 from collections.abc import Sequence
 
-from repertory.deletion import LAST_RETRY, Backlog, FailedRemoval, retry_delay
-from repertory.model import ReleasedFile
+from repertory.deletion import LAST_RETRY, Backlog, FailedRemoval, ReleasedFile, retry_delay
 from repertory.storage.index.database import Database, Row
 from repertory.storage.index.operations.group import COUNT_RELEASED, Group
 from repertory.storage.index.packing import LARGEST, pack_uuid_or_none, unpack_uuid

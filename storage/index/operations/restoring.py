@@ -16,6 +16,7 @@ from repertory.storage.index.operations import trashing
 from repertory.storage.index.operations.group import COUNT_RELEASED, INSERT_RELEASED, Group
 from repertory.storage.index.operations.recounting import correct_tallies
 from repertory.storage.index.operations.recycling import Recycler
+from repertory.storage.index.operations.signing import count_restored
 from repertory.storage.index.packing import (
     ATTACHMENT_COLUMNS,
     pack_metadata,
@@ -166,6 +167,7 @@ class _Restoring:
         self._places[it.number] = it.number
         self._back.append(it)
         self._db.execute(INSERT_RESOURCE, (*it.columns[:3], parent, *it.columns[4:]))
+        count_restored(self._db, it.level, unpack_entries(it.columns[-1]))
         if it.level is not Level.INSTANCE:
             last_update, activity, unstable_at, stable_age, unprotected_at = it.tally
             since = None if unstable_at is None else self._now

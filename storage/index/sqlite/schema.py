@@ -11,7 +11,7 @@ from repertory.storage.index.packing import unpack_id
 APPLICATION_ID = 0x52505459
 """What marks a SQLite file as ours: "RPTY"."""
 
-VERSION = 5
+VERSION = 8
 """The version of ``schema.sql``.
 
 1: the first.
@@ -19,6 +19,10 @@ VERSION = 5
 3: jobs.
 4: the deletion queue knows when, how often and why not, and how many.
 5: what was deleted can be restored.
+6: counts the resources that were recorded with other main DICOM tags, and finds attachments that
+are no DICOM file.
+7: studies that housekeeping sets aside.
+8: targets of events, what is kept for them, and dead letters.
 """
 
 HOME = Path(__file__).parent

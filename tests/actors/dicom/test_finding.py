@@ -111,6 +111,14 @@ def test_keys_match_as_the_standard_has_it(filled, keys, expected):
     assert values(answers, "StudyInstanceUID") == expected
 
 
+def test_a_list_of_many_uids_is_heeded_to_its_end(filled):
+    uids = [f"2.25.{number}{'7' * 30}" for number in range(100)]
+
+    _, answers = query(filled, "STUDY", StudyInstanceUID=[*uids, "1.3"])
+
+    assert values(answers, "StudyInstanceUID") == ["1.3"]
+
+
 def test_what_is_below_one_parent_alone_is_found(filled):
     _, answers = query(filled, "SERIES", StudyInstanceUID="1.1", SeriesInstanceUID="")
 

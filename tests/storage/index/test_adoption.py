@@ -9,6 +9,7 @@ import apsw
 import pytest
 
 from repertory.errors import CannotStart
+from repertory.items import Outdated
 from repertory.model import ChangeType, Level, ResourceId, Totals
 from repertory.storage.index.adoption import WORKSHOP, adopt
 from repertory.storage.index.sqlite.engine import SqliteEngine
@@ -167,6 +168,29 @@ def test_resources_keep_their_identifiers_tags_and_parents(read):
     assert study.metadata == {7: "20240102T030406"}
 
 
+def test_sequences_among_the_main_tags_are_kept(folder, read):
+    sequences = {"0040,0275": {"Name": "X", "Type": "Sequence", "Value": [{}]}}
+    written = json.dumps({"Sequences": sequences, "Version": 1})
+    change(folder, f"INSERT INTO Metadata VALUES (2, 16, '{written}', 0)")
+
+    series = read().describe_resource(Level.SERIES, SERIES)
+
+    assert series.main_sequences == sequences
+    assert series.metadata[16] == written
+
+
+def test_resources_without_a_list_of_main_tags_are_counted_at_the_first_start(folder):
+    take_over(folder)
+    engine = SqliteEngine(folder, signatures=dict.fromkeys(Level, "new"))
+    engine.open()
+    writer, reader = engine.writer(), engine.reader()
+    outdated = reader.list_outdated()
+    for part in (reader, writer, engine):
+        part.close()
+
+    assert outdated == tuple(Outdated(level, "", 1) for level in Level)
+
+
 def test_an_instance_keeps_metadata_labels_and_its_compressed_file(read):
     instance = read().describe_resource(Level.INSTANCE, INSTANCE)
 
@@ -178,6 +202,15 @@ def test_an_instance_keeps_metadata_labels_and_its_compressed_file(read):
     assert instance.attachment.uncompressed_size == 60
     assert instance.attachment.uncompressed_md5 == hashlib.md5(b"plain").hexdigest()
     assert instance.attachment.revision == 1
+
+
+def test_what_plugins_kept_is_taken_over_and_that_an_orthanc_was_here(folder, read):
+    change(folder, "INSERT INTO GlobalProperties VALUES (1025, '{\"Version\": 1}'), (3, 'own')")
+    index = read()
+
+    kept = index.describe_kept_state(1025)
+    assert (kept.text, kept.is_adopted) == ('{"Version": 1}', True)
+    assert index.describe_kept_state(3).text == ""
 
 
 def test_revisions_of_metadata_are_kept(folder):

@@ -2,8 +2,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from repertory.deletion import LAST_RETRY, retry_delay
-from repertory.model import Level, ReleasedFile
+from repertory.deletion import LAST_RETRY, ReleasedFile, retry_delay
+from repertory.model import Level
 
 NOON = 1_800_000_000.0
 

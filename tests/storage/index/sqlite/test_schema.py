@@ -83,6 +83,28 @@ def test_migrations_lead_from_one_version_to_the_next(tmp_path):
     assert connection.pragma("user_version") == 3
 
 
+def test_what_the_first_versions_recorded_lacks_sequences():
+    connection = apsw.Connection(":memory:")
+    schema.migrate(connection, 0, 3, schema.MIGRATIONS)
+    for level, metadata in (
+        (3, '{"3":["",0],"15":["0040,0254;0040,0275;0054,0081",2]}'),
+        (4, '{"15":["0008,0018;0040,0275",0]}'),
+        (3, '{"1024":["0040,0254;0040,0275",0]}'),
+    ):
+        connection.execute(
+            "INSERT INTO resources (public_id, level, main_tags, metadata)"
+            " VALUES (randomblob(20), ?, '{}', ?)",
+            (level, metadata),
+        )
+    schema.migrate(connection, 3, schema.VERSION, schema.MIGRATIONS)
+
+    assert [row[0] for row in connection.execute("SELECT metadata FROM resources ORDER BY id")] == [
+        '{"3":["",0],"15":["0040,0254;0054,0081",2]}',
+        '{"15":["0008,0018;0040,0275",0]}',
+        '{"1024":["0040,0254;0040,0275",0]}',
+    ]
+
+
 def test_a_migration_that_fails_leaves_the_index_as_it_was(tmp_path, monkeypatch):
     connection = fresh()
     before = described(connection)
