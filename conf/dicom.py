@@ -72,6 +72,12 @@ class DicomSettings:
     dicom_always_allow_find: bool = setting(
         default=False, meaning="Whether whoever is not in DicomModalities may search."
     )
+    dicom_always_allow_get: bool = setting(
+        default=False, meaning="Whether whoever is not in DicomModalities may retrieve by C-GET."
+    )
+    dicom_always_allow_move: bool = setting(
+        default=False, meaning="Whether whoever is not in DicomModalities may retrieve by C-MOVE."
+    )
     dicom_modalities: dict[str, Any] = setting(
         default_factory=dict,
         meaning='Others who speak DICOM, by name: ["AET", "host", 104], or an object with AET,'
@@ -81,6 +87,11 @@ class DicomSettings:
     dicom_scp_timeout: int = setting(
         default=30,
         meaning="Seconds that another may stay silent within an association; 0: for ever.",
+        check=not_negative,
+    )
+    dicom_scu_timeout: int = setting(
+        default=10,
+        meaning="Seconds that others may take to answer us; 0: for ever.",
         check=not_negative,
     )
     dicom_maximum_associations: int = setting(

@@ -21,6 +21,7 @@ from repertory.errors import (
     JobCancelled,
     LimitReached,
     MissingTag,
+    NetworkFailed,
     NoReplyInTime,
     NotDicom,
     NotPredicate,
@@ -89,6 +90,7 @@ TABLE: dict[type[RepertoryError], Row] = {
     ShuttingDown: _UNAVAILABLE,
     # Not 503, which orthanc_api_client takes for "nothing was done" and retries, uploads too.
     NoReplyInTime: Row(504, 16, "Timeout"),
+    NetworkFailed: Row(500, 9, "Error in the network protocol"),
     ScriptFailed: Row(500, 2031, "Cannot execute a Lua command"),
     NotPredicate: Row(
         500, 2034, "The Lua function is not a predicate (only true/false outputs allowed)"

@@ -35,7 +35,7 @@ from repertory.building import (
     store_policy_of,
     webhooks_of,
 )
-from repertory.building_dicom import dicom_options_of
+from repertory.building_dicom import dicom_options_of, modalities_of
 from repertory.conf.settings import Settings
 from repertory.scripting import Scripts
 from repertory.storage.areas import FilesystemArea
@@ -153,4 +153,6 @@ class Casting:
 
     def _start_dicom(self, board: Switchboard) -> None:
         if self.settings.dicom_server_enabled:
-            self._put_on(board, DicomServerActor, options=dicom_options_of(self.settings))
+            book = modalities_of(self.settings)
+            options = dicom_options_of(self.settings, book)
+            self._put_on(board, DicomServerActor, options=options)

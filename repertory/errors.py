@@ -15,6 +15,7 @@ RepertoryError
 │  ├─ IndexFailed, StorageFailed
 │  ├─ IndexBusy, ShuttingDown     nothing was done: a retry is safe
 │  ├─ NoReplyInTime               perhaps done
+│  ├─ NetworkFailed               another computer did not do its part
 │  ├─ ScriptFailed                a script of the archive's administrator
 │  │  └─ NotPredicate
 │  └─ JobCancelled                somebody wanted it so
@@ -131,6 +132,10 @@ class ShuttingDown(Failed):
 
 class NoReplyInTime(Failed):
     """No answer came in time; what was asked may have been done."""
+
+
+class NetworkFailed(Failed):
+    """The other side of a connection did not do its part."""
 
 
 class ScriptFailed(Failed):

@@ -43,6 +43,10 @@ class Guard:
             return service.value in self._rules.always
         return any(it.allows(service) for it in self._known(caller))
 
+    def same(self, one: str, other: str) -> bool:
+        """Whether two titles are the same (``StrictAetComparison``)."""
+        return self._same(one, other)
+
     def _titled(self, caller: Caller) -> list[Modality]:
         return [it for it in self._rules.modalities.values() if self._same(it.aet, caller.title)]
 

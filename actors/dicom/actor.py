@@ -9,6 +9,7 @@ from repertory.actors.messages.dicom import DescribeDicomServer, DicomServerDesc
 from repertory.actors.switchboard import Switchboard
 
 if TYPE_CHECKING:
+    from repertory.actors.dicom.client import Caller
     from repertory.actors.dicom.listener import Listener
 
 
@@ -24,24 +25,32 @@ class DicomServerActor(RepertoryActor):
         super().__init__(board=board)
         self._options = options
         self._listener: Listener | None = None
+        self._caller: Caller | None = None
 
     def open(self) -> None:
         """Listen."""
         # Who never speaks DICOM need not load what speaks it.
+        from repertory.actors.dicom.client import Caller  # noqa: PLC0415
         from repertory.actors.dicom.finding import Finding  # noqa: PLC0415
         from repertory.actors.dicom.listener import Listener  # noqa: PLC0415
         from repertory.actors.dicom.negotiation import Negotiator  # noqa: PLC0415
+        from repertory.actors.dicom.retrieving import Retrieving  # noqa: PLC0415
         from repertory.actors.dicom.services import Services  # noqa: PLC0415
 
         options = self._options
-        guard = Guard(options.access)
-        finding = Finding(self.board, aet=options.access.aet, limits=options.limits)
-        services = Services(self.board, guard, finding)
+        access = options.access
+        guard = Guard(access)
+        finding = Finding(self.board, aet=access.aet, limits=options.limits)
+        self._caller = Caller(options.calls)
+        retrieving = Retrieving(self.board, self._caller, access.modalities, guard.same)
+        services = Services(self.board, guard, finding, retrieving)
         negotiator = Negotiator(options.storage, stores=not options.read_only)
         self._listener = Listener(options, guard, negotiator, services.serve)
 
     def close(self) -> None:
         """Take no more associations, and end those that are there."""
+        if self._caller is not None:
+            self._caller.close()
         if self._listener is not None:
             self._listener.close()
 

@@ -106,7 +106,10 @@ class Listener:
         else:
             request = association.requestor.primitive
             proposed = request.presentation_context_definition_list if request else []
-            association.acceptor.supported_contexts = self._negotiator.supported(proposed)
+            roles = association.requestor.role_selection
+            association.acceptor.supported_contexts = self._negotiator.supported(
+                proposed, [str(uid) for uid, role in roles.items() if role.scp_role]
+            )
 
 
 def caller_of(association: Association) -> Caller:

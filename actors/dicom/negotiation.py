@@ -1,6 +1,6 @@
 """Which presentation contexts are accepted (PS3.8 7.1.1.13)."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from fnmatch import fnmatchcase
 
 from pynetdicom import build_context
@@ -19,8 +19,13 @@ PATIENT_ROOT_FIND = "1.2.840.10008.5.1.4.1.2.1.1"
 STUDY_ROOT_FIND = "1.2.840.10008.5.1.4.1.2.2.1"
 PATIENT_STUDY_ONLY_FIND = "1.2.840.10008.5.1.4.1.2.3.1"  # retired; PS3.4-2004 C.6.3
 
-PLAIN = frozenset(
-    {VERIFICATION, PATIENT_ROOT_FIND, STUDY_ROOT_FIND, PATIENT_STUDY_ONLY_FIND},
+MOVES = frozenset(f"1.2.840.10008.5.1.4.1.2.{root}.2" for root in (1, 2, 3))
+GETS = frozenset(f"1.2.840.10008.5.1.4.1.2.{root}.3" for root in (1, 2, 3))
+
+PLAIN = (
+    frozenset({VERIFICATION, PATIENT_ROOT_FIND, STUDY_ROOT_FIND, PATIENT_STUDY_ONLY_FIND})
+    | MOVES
+    | GETS
 )
 """SOP classes whose messages hold no instances: the two usual transfer syntaxes suffice."""
 
@@ -32,15 +37,20 @@ class Negotiator:
         self._rules = rules
         self._stores = stores
 
-    def supported(self, proposed: Iterable[PresentationContext]) -> list[PresentationContext]:
-        """What is supported of the proposed contexts, the proposer's first choice first."""
+    def supported(
+        self, proposed: Iterable[PresentationContext], receivers: Collection[str] = ()
+    ) -> list[PresentationContext]:
+        """What is supported of the proposed contexts, the proposer's first choice first.
+
+        ``receivers`` are SOP classes of which the proposer wants to be sent instances by C-GET.
+        """
         found: dict[str, dict[str, None]] = {}
         for context in proposed:
             abstract = str(context.abstract_syntax)
             wanted = [str(it) for it in context.transfer_syntax]
             if abstract in PLAIN:
                 taken = [it for it in wanted if it in (EXPLICIT, IMPLICIT)]
-            elif self.stores(abstract):
+            elif self.stores(abstract) or abstract in receivers:
                 taken = [it for it in wanted if self._takes(it)]
             else:
                 continue
@@ -51,7 +61,8 @@ class Negotiator:
             context = build_context(abstract, list(syntaxes) or [_NEVER_PROPOSED])
             if abstract not in PLAIN:
                 # Who retrieves by C-GET is sent instances where otherwise it sends them.
-                context.scu_role = context.scp_role = True
+                context.scu_role = self.stores(abstract)
+                context.scp_role = True
             contexts.append(context)
         return contexts
 

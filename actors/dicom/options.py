@@ -48,6 +48,16 @@ class FindLimits:
 
 
 @dataclass(frozen=True, slots=True)
+class ClientOptions:
+    """How we call others. ``timeout`` 0 is for ever."""
+
+    aet: str = "ORTHANC"
+    timeout: float = 10.0
+    pdu_length: int = 16384
+    tls: TlsOptions | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class ServerOptions:
     """The DICOM server. ``timeout`` 0 is for ever, ``port`` 0 one that is free."""
 
@@ -61,3 +71,4 @@ class ServerOptions:
     access: AccessRules = AccessRules()
     storage: StorageRules = StorageRules()
     limits: FindLimits = FindLimits()
+    calls: ClientOptions = ClientOptions()

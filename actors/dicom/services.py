@@ -1,17 +1,19 @@
 """What the archive answers within an association: C-ECHO, C-STORE, C-FIND (PS3.7 section 9)."""
 
+from collections.abc import Callable
 from io import BytesIO
 from typing import Any
 
 import structlog
 from pynetdicom.association import Association
-from pynetdicom.dimse_primitives import C_ECHO, C_FIND, C_STORE
+from pynetdicom.dimse_primitives import C_ECHO, C_FIND, C_GET, C_MOVE, C_STORE
 from pynetdicom.presentation import PresentationContext
 
 from repertory.actors.dicom import statuses
 from repertory.actors.dicom.access import Caller, Guard
 from repertory.actors.dicom.finding import Finding
 from repertory.actors.dicom.listener import caller_of
+from repertory.actors.dicom.retrieving import Retrieving
 from repertory.actors.messages.instances import SopPair, StoreInstance
 from repertory.actors.switchboard import Switchboard
 from repertory.errors import RepertoryError
@@ -31,16 +33,26 @@ class Services:
     Those threads are no actors: they may wait for whoever answers.
     """
 
-    def __init__(self, board: Switchboard, guard: Guard, finding: Finding) -> None:
+    def __init__(
+        self, board: Switchboard, guard: Guard, finding: Finding, retrieving: Retrieving
+    ) -> None:
         self._board = board
         self._guard = guard
         self._finding = finding
+        self._retrieving = retrieving
+        self._answers: dict[type[Any], Callable[[Exchange], None]] = {
+            C_ECHO: self._echo,
+            C_STORE: self._store,
+            C_FIND: self._find,
+            C_MOVE: self._move,
+            C_GET: self._get,
+        }
 
     def serve(self, association: Association, request: Any, context_id: int) -> None:
         """Answer one message; what goes wrong ends the association, and nothing else."""
         context = _context(association, context_id)
         answering: Any = association
-        answer = {C_ECHO: self._echo, C_STORE: self._store, C_FIND: self._find}.get(type(request))
+        answer = self._answers.get(type(request))
         caller = caller_of(association)
         if context is None or answer is None or not request.is_valid_request:
             log.warning("message_refused", aet=caller.title, message_type=type(request).__name__)
@@ -68,7 +80,8 @@ class Services:
         if not self._guard.allows(exchange.caller, Service.STORE):
             exchange.answer(response, statuses.NOT_AUTHORIZED)
             return
-        if str(request.AffectedSOPClassUID) != exchange.context.abstract_syntax:
+        named = str(request.AffectedSOPClassUID)
+        if named != exchange.context.abstract_syntax or not exchange.context.as_scp:
             exchange.answer(response, statuses.SOP_CLASS_NOT_SUPPORTED)
             return
         try:
@@ -133,6 +146,20 @@ class Services:
                 return
             exchange.answer(C_FIND(), status, identifier=answer)
         exchange.answer(C_FIND(), final)
+
+    def _move(self, exchange: "Exchange") -> None:
+        """C-MOVE (PS3.7 9.1.4)."""
+        if self._guard.allows(exchange.caller, Service.MOVE):
+            self._retrieving.move(exchange)
+        else:
+            exchange.answer(C_MOVE(), statuses.NOT_AUTHORIZED)
+
+    def _get(self, exchange: "Exchange") -> None:
+        """C-GET (PS3.7 9.1.3)."""
+        if self._guard.allows(exchange.caller, Service.GET):
+            self._retrieving.get(exchange)
+        else:
+            exchange.answer(C_GET(), statuses.NOT_AUTHORIZED)
 
 
 class Exchange:

@@ -8,7 +8,7 @@ from repertory.testing.files import make_dicom
 from repertory.testing.orthanc import free_port
 from repertory.testing.server import until
 
-TOOLS = ("echoscu", "findscu", "storescu")
+TOOLS = ("echoscu", "findscu", "getscu", "movescu", "storescu")
 
 pytestmark = pytest.mark.skipif(
     not all(map(shutil.which, TOOLS)), reason="DCMTK's tools are not installed"
@@ -56,6 +56,25 @@ def test_what_dcmtk_sends_is_found_over_rest_and_by_dcmtk(served, tmp_path):
     assert text.count("Find Response:") == 1
     instance = server.get("/instances").json[0]
     assert server.get(f"/instances/{instance}/metadata/Origin").text == "DicomProtocol"
+
+
+def test_what_is_stored_is_moved_and_got_by_dcmtk(serve, tmp_path):
+    port, own = free_port(), free_port()
+    modality = {"AET": "READER", "Host": "127.0.0.1", "Port": own}
+    server = serve(DicomServerEnabled=True, DicomPort=port, DicomModalities={"reader": modality})
+    for number in range(5):
+        server.post("/instances", make_dicom(study="1.1", instance=f"1.1.{number}", number=number))
+    key = ("-k", "QueryRetrieveLevel=STUDY", "-k", "StudyInstanceUID=1.1")
+    moved, got = tmp_path / "moved", tmp_path / "got"
+    moved.mkdir()
+    got.mkdir()
+
+    words = ("-S", "-aet", "READER", "127.0.0.1", port, *key)
+    assert run("movescu", "-aem", "READER", "+P", own, "-od", moved, *words)[0] == 0
+    assert run("getscu", "-od", got, *words)[0] == 0
+
+    assert len(list(moved.iterdir())) == 5
+    assert len(list(got.iterdir())) == 5
 
 
 def test_what_was_acknowledged_survives_a_kill(served, tmp_path):
