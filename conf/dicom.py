@@ -94,6 +94,17 @@ class DicomSettings:
         meaning="Seconds that others may take to answer us; 0: for ever.",
         check=not_negative,
     )
+    query_retrieve_size: int = setting(
+        default=100,
+        meaning="How many queries of other modalities are kept with their answers.",
+        check=positive,
+    )
+    dicom_scu_threads: int = setting(
+        default=4,
+        meaning="How many others may be called at a time.",
+        check=positive,
+        ours=True,
+    )
     dicom_maximum_associations: int = setting(
         default=50,
         meaning="How many associations may be open at a time; more are turned away.",

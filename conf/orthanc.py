@@ -76,7 +76,6 @@ NOT_HONOURED: Mapping[str, tuple[Any, ...]] = {
     "DicomThreadsCount": (4,),
     "DicomTlsCiphersAccepted": ([],),
     "DicomTlsMinimumProtocolVersion": (0,),
-    "QueryRetrieveSize": (100,),
     "RejectedSopClasses": ([],),
     "StorageCommitmentReportsSize": (100,),
     "SynchronousCMove": (True,),

@@ -10,6 +10,8 @@ from repertory.actors.crew import ThreadCrew
 from repertory.actors.deletion_queue import DeletionQueueActor
 from repertory.actors.delivery import DeliveryActor
 from repertory.actors.dicom.actor import DicomServerActor
+from repertory.actors.dicom.book import ModalityBook
+from repertory.actors.dicom.client_actor import DicomClientActor
 from repertory.actors.finding_rules import FindingRules
 from repertory.actors.housekeeper import HousekeeperActor
 from repertory.actors.index import IndexActor
@@ -35,7 +37,7 @@ from repertory.building import (
     store_policy_of,
     webhooks_of,
 )
-from repertory.building_dicom import dicom_options_of, modalities_of
+from repertory.building_dicom import calls_of, dicom_options_of, modalities_of
 from repertory.conf.settings import Settings
 from repertory.scripting import Scripts
 from repertory.storage.areas import FilesystemArea
@@ -50,6 +52,7 @@ class Casting:
     """A part of ``Repertory``: starts its actors, each after those that it may wait for."""
 
     settings: Settings
+    _book: ModalityBook
     _subscriptions: Subscriptions
     _scripts: Scripts
     _targets: tuple[Target, ...]
@@ -104,6 +107,15 @@ class Casting:
             makers=ThreadCrew(settings.archive_threads, name="archiver"),
             compressors=ThreadCrew(settings.archive_threads, name="compressor"),
         )
+        self._book = modalities_of(settings)
+        self._put_on(
+            board,
+            DicomClientActor,
+            book=self._book,
+            options=calls_of(settings),
+            crew=ThreadCrew(settings.dicom_scu_threads, name="dicom-client"),
+            kept_queries=settings.query_retrieve_size,
+        )
         jobs = {
             "types": JOBS,
             "concurrent": settings.concurrent_jobs or os.cpu_count() or 1,
@@ -153,6 +165,5 @@ class Casting:
 
     def _start_dicom(self, board: Switchboard) -> None:
         if self.settings.dicom_server_enabled:
-            book = modalities_of(self.settings)
-            options = dicom_options_of(self.settings, book)
+            options = dicom_options_of(self.settings, self._book)
             self._put_on(board, DicomServerActor, options=options)

@@ -2,7 +2,11 @@
 
 from repertory.actors.jobs.base import Job
 from repertory.actors.jobs.bulk_delete import BulkDelete
+from repertory.actors.jobs.modality_move import ModalityMove
+from repertory.actors.jobs.modality_store import ModalityStore
 from repertory.actors.jobs.reconstruct import Reconstruct
 
-JOBS: dict[str, type[Job]] = {kind.type: kind for kind in (BulkDelete, Reconstruct)}
+JOBS: dict[str, type[Job]] = {
+    kind.type: kind for kind in (BulkDelete, Reconstruct, ModalityMove, ModalityStore)
+}
 """Every type of job, by its name."""

@@ -68,14 +68,16 @@ def data_set_of(content: bytes) -> bytes:
     return content[read_layout(Memory(content)).start :]
 
 
-def read_identifier(data: bytes, transfer_syntax: str) -> dict[str, Any]:
+def read_identifier(
+    data: bytes, transfer_syntax: str, form: TagForm = TagForm.SHORT
+) -> dict[str, Any]:
     """The identifier of a query, from the data set that came.
 
     Raises:
         NotDicom: it cannot be read.
     """
     head = file_head(sop_class="", sop_instance="", transfer_syntax=transfer_syntax)
-    return dict(tags(head + data, TagForm.SHORT, EVERY_TAG))
+    return dict(tags(head + data, form, EVERY_TAG))
 
 
 def write_identifier(

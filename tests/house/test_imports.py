@@ -52,6 +52,7 @@ MAY_IMPORT = {
         "repertory.events",
         "repertory.integrity",
         "repertory.jobs",
+        "repertory.modalities",
         "repertory.trash",
     ),
     "repertory.actors": (

@@ -31,6 +31,7 @@ RANKS = {
     "SubscriberActor": 7,
     "RestApiActor": 6,
     "LuaActor": 7,
+    "DicomClientActor": 4,
     "DicomServerActor": 8,
 }
 
