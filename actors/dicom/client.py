@@ -2,7 +2,7 @@
 
 import socket
 import ssl
-import time
+import threading
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -131,8 +131,9 @@ def _pause(association: Association) -> None:
     """Let the association's own thread stand still, or it would take the answers."""
     pausing: Any = association
     pausing._reactor_checkpoint.clear()  # noqa: SLF001 - as pynetdicom's own requests do
+    pause = threading.Event()  # pynetdicom tells nobody when it has come so far
     while not pausing._is_paused:  # noqa: SLF001
-        time.sleep(_PAUSE)
+        pause.wait(_PAUSE)
 
 
 def _end(association: Association) -> None:

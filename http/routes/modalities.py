@@ -152,7 +152,8 @@ async def send_to_modality(request: web.Request) -> web.Response:
         "Permissive": fields.get("Permissive", default=False),
         "ParentResources": list(wanted),
     }
-    if len(await ask(request, DescribeMany(ids=wanted))) < len(wanted):
+    found = await ask(request, DescribeMany(ids=wanted))
+    if len(found) < len(wanted):
         raise UnknownResource
     instances = await ask(request, DescribeMany(ids=wanted, at=Level.INSTANCE))
     parameters["Instances"] = [it.id for it in instances]

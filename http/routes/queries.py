@@ -46,7 +46,8 @@ def _answer_of(request: web.Request, query: KeptQuery) -> Mapping[str, Any]:
 @routes.get("/queries")
 async def list_queries(request: web.Request) -> web.Response:
     """List the queries that are kept; the oldest are forgotten first (QueryRetrieveSize)."""
-    return answer(list(await ask(request, ListQueries())))
+    names = await ask(request, ListQueries())
+    return answer(list(names))
 
 
 @routes.get("/queries/{id}")

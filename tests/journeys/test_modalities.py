@@ -64,15 +64,11 @@ def put(server, count):
     return ids
 
 
-def test_another_archive_answers_an_echo(pair):
-    assert pair.ours.post("/modalities/other/echo", "").json == {}
-    assert pair.ours.post("/modalities/other/echo", '{"Timeout": 5}').json == {}
-
-
-def test_a_study_is_sent_queried_and_moved_back(pair):
+def test_another_archive_is_called_sent_to_queried_and_moves_back(pair):
     put(pair.ours, 3)
     (study,) = pair.ours.get("/studies").json
 
+    assert pair.ours.post("/modalities/other/echo", "").json == {}
     sent = pair.ours.post("/modalities/other/store", study)
     assert sent.status == 200
     assert (sent.json["InstancesCount"], sent.json["FailedInstancesCount"]) == (3, 0)
@@ -90,42 +86,30 @@ def test_a_study_is_sent_queried_and_moved_back(pair):
     assert pair.ours.get(f"{query['Path']}/modality").text == "other"
 
     assert pair.ours.post(f"{query['Path']}/answers/0/retrieve", "OURS").status == 200
-    assert len(pair.ours.get("/instances").json) == 3
-    (instance, *_) = pair.ours.get("/instances").json
-    assert pair.ours.get(f"/instances/{instance}/metadata/RemoteAET").text == "OTHER"
+    instances = pair.ours.get("/instances").json
+    assert len(instances) == 3
+    assert pair.ours.get(f"/instances/{instances[0]}/metadata/RemoteAET").text == "OTHER"
 
-
-def test_a_job_sends_while_nobody_waits(pair):
-    ids = put(pair.ours, 2)
-    body = json.dumps({"Resources": ids, "Asynchronous": True})
-
+    body = json.dumps({"Resources": instances, "Asynchronous": True})
     job = pair.ours.post("/modalities/other/store", body).json
-
     assert until(lambda: pair.ours.get(job["Path"]).json["State"] == "Success")
     assert pair.ours.get(job["Path"]).json["Type"] == "DicomModalityStore"
-    assert pair.count_other() == 2
 
 
-def test_an_archive_is_sent_to_by_the_other(pair):
-    content = make_dicom(seed=7)
-    instance = pair.ask_other("POST", "/instances", content)["ID"]
+def test_another_archive_calls_sends_queries_and_retrieves(pair):
+    instance = pair.ask_other("POST", "/instances", make_dicom(patient_id="SENT"))["ID"]
 
     assert pair.ask_other("POST", "/modalities/ours/echo", b"") == {}
     pair.ask_other("POST", "/modalities/ours/store", instance.encode())
-
     assert pair.ours.get("/instances").json == [instance]
 
-
-def test_the_other_queries_and_retrieves(pair):
     put(pair.ours, 2)
     query = pair.ask_other(
         "POST", "/modalities/ours/query", b'{"Level": "Study", "Query": {"PatientID": "TEST"}}'
     )
     assert pair.ask_other("GET", f"{query['Path']}/answers") == ["0"]
-
     pair.ask_other("POST", f"{query['Path']}/answers/0/retrieve", b"OTHER")
-
-    assert pair.count_other() == 2
+    assert pair.count_other() == 3
 
 
 @pytest.mark.parametrize(
