@@ -1,5 +1,6 @@
 """The storage area: its one owner, and the crew that reads and writes for it."""
 
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -54,7 +55,7 @@ from repertory.model import (
 )
 from repertory.storage import dicom
 from repertory.storage.areas.base import StorageArea
-from repertory.storage.files import FileOptions, Files
+from repertory.storage.files import FileOptions, Files, new_uuid
 from repertory.storage.identifiers import resource_ids
 from repertory.storage.main_tags import MainDicomTags
 
@@ -96,6 +97,7 @@ class StorageActor(
         options: FileOptions = FileOptions(),  # noqa: B008 - frozen
         store_dicom: bool = True,
         unpacking_limit: int = 8 << 30,
+        new_name: Callable[[], str] = new_uuid,
     ) -> None:
         """Take what the actor works with.
 
@@ -107,15 +109,16 @@ class StorageActor(
         options: in which form files are kept, and how they are checked.
         store_dicom: whether to keep DICOM files, or only what the index says of them.
         unpacking_limit: how many bytes the files of one ZIP archive may have together.
+        new_name: gives each new file its UUID.
         """
         super().__init__(board=board)
         self._area = area
-        self._files = Files(area, options)
+        self._files = Files(area, options, new_name=new_name)
         self._crew = crew
         self._main_tags = main_tags
         self._store_dicom = store_dicom
         self._unpacking_limit = unpacking_limit
-        self._uploads = Uploads(area, self.clock.monotonic)
+        self._uploads = Uploads(area, self.clock.monotonic, new_name=new_name)
         self._looks_after_uploads = False
         self._mending = Mending(board=board, area=area, crew=crew, take_back=self.take_back)
 
@@ -273,7 +276,8 @@ class StorageActor(
 
         def remove(reply: Reply[Any]) -> None:
             if reply.error is not None and not isinstance(reply.error, IndexFailed):
-                self._crew.do(lambda: self._files.remove(attachment.uuid, attachment.content_type))
+                uuid, content_type = attachment.uuid, attachment.content_type
+                self._crew.tidy(lambda: self._files.remove(uuid, content_type))
 
         reply.on_done(remove)
 

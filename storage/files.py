@@ -2,7 +2,7 @@
 
 import hashlib
 import uuid as uuids
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
@@ -22,6 +22,11 @@ log = structlog.get_logger(__name__)
 
 IN_MEMORY = 8 << 20
 """Files up to this size are rewritten in memory, larger ones by way of the disk."""
+
+
+def new_uuid() -> str:
+    """A name for a new file."""
+    return str(uuids.uuid4())
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,9 +59,12 @@ class Files:
         StorageFailed: the area refused it for another reason.
     """
 
-    def __init__(self, area: StorageArea, options: FileOptions) -> None:
+    def __init__(
+        self, area: StorageArea, options: FileOptions, *, new_name: Callable[[], str] = new_uuid
+    ) -> None:
         self.options = options
         self._area = area
+        self._new_name = new_name
         self._cache = FileCache(options.cache_size)
         self._streams = OpenStreams()
 
@@ -68,7 +76,7 @@ class Files:
         form = self.options.compression
         if form is not Compression.NONE:
             return self._write(reader_of(content), size, md5, content_type, form=form, head=head)
-        new = _attachment(content_type, size, md5)
+        new = _attachment(content_type, size, md5, self._new_name())
         self._area.create(new.uuid, content_type, content)
         return new
 
@@ -120,7 +128,7 @@ class Files:
     def _write(
         self, read: Read, size: int, md5: str, content_type: int, *, form: Compression, head: int
     ) -> Attachment:
-        uuid = str(uuids.uuid4())
+        uuid = self._new_name()
         pieces = compressed(read, size, form, level=self.options.level, head=head)
         if size <= IN_MEMORY:
             content = b"".join(pieces)
@@ -290,9 +298,9 @@ class Files:
         return _md5(content) if self.options.keep_md5 else ""
 
 
-def _attachment(content_type: int, size: int, md5: str, uuid: str = "") -> Attachment:
+def _attachment(content_type: int, size: int, md5: str, uuid: str) -> Attachment:
     return Attachment(
-        uuid=uuid or str(uuids.uuid4()),
+        uuid=uuid,
         content_type=content_type,
         uncompressed_size=size,
         uncompressed_md5=md5,

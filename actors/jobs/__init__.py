@@ -1,5 +1,6 @@
 """The types of job: a module for each."""
 
+from repertory.actors.jobs.archive import MakeArchive, MakeMedia
 from repertory.actors.jobs.base import Job
 from repertory.actors.jobs.bulk_delete import BulkDelete
 from repertory.actors.jobs.modality_move import ModalityMove
@@ -7,6 +8,7 @@ from repertory.actors.jobs.modality_store import ModalityStore
 from repertory.actors.jobs.reconstruct import Reconstruct
 
 JOBS: dict[str, type[Job]] = {
-    kind.type: kind for kind in (BulkDelete, Reconstruct, ModalityMove, ModalityStore)
+    kind.type: kind
+    for kind in (BulkDelete, MakeArchive, MakeMedia, ModalityMove, ModalityStore, Reconstruct)
 }
 """Every type of job, by its name."""
