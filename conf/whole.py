@@ -108,10 +108,11 @@ def _doubts_about_files(settings: Settings) -> Iterator[tuple[str, str]]:
         yield "ReadOnly", "is true: nothing is recycled."
     if settings.housekeeper.enable:
         yield from _doubts_about_housekeeping(settings)
-    if settings.stable_ages.called_aet or settings.stable_ages.remote_aet:
+    titles = settings.stable_ages.called_aet or settings.stable_ages.remote_aet
+    if titles and settings.dicom_server_enabled is False:
         yield (
             "StableAges",
-            "names application entity titles: what comes over HTTP has none.",
+            "names application entity titles: without the DICOM server, nothing comes with one.",
         )
     deletion = settings.delayed_deletion
     if deletion.throttle_delay_ms and not deletion.enable:

@@ -118,6 +118,9 @@ class _Entity(ApplicationEntity):
     def _create_socket(self, *parts: Any) -> AssociationSocket:
         reader = super()._create_socket(*parts)
         self.connection = reader.socket
+        if self.connection is not None:
+            # A message is two PDUs: without this the second waits for the first's receipt.
+            self.connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         return reader
 
 

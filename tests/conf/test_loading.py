@@ -248,7 +248,9 @@ def test_stable_ages_that_make_no_sense_are_refused(tmp_path, text, problem):
 
 def test_stable_ages_are_read_by_modality_and_by_title(tmp_path):
     write(
-        tmp_path, a='{"StableAges" : {"Modality" : {"ct" : 30}, "RemoteAet" : {"a" : 5, "A" : 6}}}'
+        tmp_path,
+        a='{"DicomServerEnabled" : false,'
+        ' "StableAges" : {"Modality" : {"ct" : 30}, "RemoteAet" : {"a" : 5, "A" : 6}}}',
     )
     loaded = read_settings(tmp_path)
 
