@@ -67,6 +67,8 @@ class Services:
             association.abort(block=False)
         finally:
             answering._is_paused = False  # noqa: SLF001
+            # Whoever waited for our answer was not silent.
+            association.dul._idle_timer.restart()  # noqa: SLF001
 
     def _echo(self, exchange: "Exchange") -> None:
         """C-ECHO (PS3.7 9.1.5)."""

@@ -1,3 +1,5 @@
+import threading
+
 import pytest
 from pydicom.dataset import Dataset
 
@@ -249,6 +251,20 @@ def test_instances_have_a_limit_of_their_own(server, filled, open_to_all):
     server.start(access=open_to_all, limits=FindLimits(results=1, instances=4))
 
     assert len(query(server, "IMAGE", SOPInstanceUID="")[1]) == 4
+
+
+def test_who_waits_long_for_an_answer_is_not_taken_for_silent(server, open_to_all):
+    server.start(access=open_to_all, timeout=0.4)
+    server.stage.understudy(
+        DescribeFound, answer=lambda _: () if not threading.Event().wait(0.8) else None
+    )
+    association = server.peer(STUDY_ROOT)
+    asked = Dataset()
+    asked.QueryRetrieveLevel = "STUDY"
+    asked.StudyInstanceUID = ""
+
+    for _ in range(2):
+        assert [it.Status for it, _ in association.send_c_find(asked, STUDY_ROOT)] == [0x0000]
 
 
 def test_strangers_may_not_search(server):
