@@ -16,6 +16,7 @@ from repertory.actors.messages.attachments import (
     RecompressAttachment,
     RecordRecompression,
     RemoveAttachment,
+    RemoveAttachments,
 )
 from repertory.actors.messages.base import Event, message
 from repertory.actors.messages.instances import (
@@ -335,6 +336,12 @@ class StorageActor(
     def remove_attachment(self, command: RemoveAttachment) -> Reply[None]:
         """Remove a released file."""
         return self._crew.do(lambda: self._files.remove(command.uuid, command.content_type))
+
+    @handles(RemoveAttachments)
+    def remove_attachments(self, command: RemoveAttachments) -> Reply[None]:
+        """Remove released files as one piece of work."""
+        files = [(file.uuid, file.content_type) for file in command.files]
+        return self._crew.do(lambda: self._files.remove_many(files))
 
 
 def _compare(announced: SopPair | None, summary: Summary) -> None:

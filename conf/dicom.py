@@ -10,6 +10,7 @@ from repertory.conf.fields import (
     section,
     setting,
 )
+from repertory.conf.storing import StoringSettings
 from repertory.modalities import read_modality
 
 SMALLEST_PDU, LARGEST_PDU = 4096, 131_072
@@ -35,8 +36,8 @@ def modalities(value: dict[str, Any]) -> str | None:
 
 
 @section("")
-class DicomSettings:
-    """How the archive speaks DICOM with others: the options at the root that are about it."""
+class DicomSettings(StoringSettings):
+    """A part of ``Settings``, apart from it for length only: how DICOM is spoken with others."""
 
     dicom_server_enabled: bool | None = setting(
         default=None,

@@ -138,6 +138,11 @@ SECTIONS: frozenset[str] = frozenset(
 PARTLY_HONOURED: Mapping[str, Mapping[str, tuple[Any, ...]]] = {
     # The queue is part of the index here.
     "DelayedDeletion": {"Path": ()},
+    # Large files always go in parts; the SDK of Amazon is not here.
+    "AwsS3Storage": {
+        "EnableAwsSdkLogs": (False,),
+        "UseTransferManager": (True, False),
+    },
 }
 """Options within the sections that Repertory has, with the values that change nothing."""
 

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from pathlib import Path
 
+from repertory.conf import stores
 from repertory.conf.settings import Settings
 from repertory.conf.webhooks import NAME, WebhookSettings
 
@@ -37,6 +38,7 @@ def faults_of(settings: Settings) -> Iterator[tuple[str, str]]:
             yield from _missing(
                 "SslTrustedClientCertificates", settings.ssl_trusted_client_certificates
             )
+    yield from stores.faults_of(settings)
     yield from _faults_of_dicom(settings)
 
 
@@ -114,6 +116,7 @@ def _doubts_about_files(settings: Settings) -> Iterator[tuple[str, str]]:
             "StableAges",
             "names application entity titles: without the DICOM server, nothing comes with one.",
         )
+    yield from stores.doubts_about(settings)
     deletion = settings.delayed_deletion
     if deletion.throttle_delay_ms and not deletion.enable:
         yield "DelayedDeletion.ThrottleDelayMs", "has no effect while Enable is false."

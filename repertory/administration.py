@@ -21,6 +21,8 @@ from repertory.building import (
     files_folder,
     index_folder,
     main_tags_of,
+    object_area_of,
+    with_encryption,
 )
 from repertory.conf.settings import Settings
 from repertory.errors import CannotStart
@@ -28,6 +30,7 @@ from repertory.storage.areas import FilesystemArea
 from repertory.storage.areas.filesystem import STAGING
 from repertory.storage.index.packing import pack_uuid_or_none
 from repertory.storage.index.sqlite.engine import FILE_NAME
+from repertory.stores import threads_of
 
 GOOD, BAD, NOT_DONE, INTERRUPTED = 0, 1, 2, 130
 """What a command ends with: nothing is wrong, something is, it could not tell, Ctrl-C."""
@@ -81,20 +84,22 @@ class OfflineArchive:
             )
         main_tags = main_tags_of(settings)
         engine = engine_of(settings, main_tags)
-        area = UntouchedArea(files_folder(settings))
-        area.open()
+        local = UntouchedArea(files_folder(settings))
+        local.open()
+        objects = object_area_of(settings, untouched=True)
+        area = objects or with_encryption(local, settings.storage_encryption)
         try:
             self._put_on(IndexActor, engine=engine)
             self._put_on(IndexReaderActor, engine=engine)
             # What a power cut put back is not lost: a start of the server would do this, too.
-            staged = area.staged()
+            staged = local.staged() if objects is None else ()
             known = self.board.ask(FindAttachments(uuids=staged)) if staged else frozenset()
             for uuid in known:
                 area.finish(uuid)
             self._put_on(
                 StorageActor,
                 area=area,
-                crew=ThreadCrew(settings.storage_threads, name="storage"),
+                crew=ThreadCrew(threads_of(settings), name="storage"),
                 main_tags=main_tags,
                 options=file_options_of(settings),
             )

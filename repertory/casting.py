@@ -27,9 +27,9 @@ from repertory.actors.switchboard import Switchboard
 from repertory.actors.targets.base import Target
 from repertory.actors.trash import TrashActor
 from repertory.building import (
+    area_of,
     engine_of,
     file_options_of,
-    files_folder,
     housekeeping_of,
     index_folder,
     lua_options_of,
@@ -40,8 +40,8 @@ from repertory.building import (
 from repertory.building_dicom import calls_of, dicom_options_of, modalities_of
 from repertory.conf.settings import Settings
 from repertory.scripting import Scripts
-from repertory.storage.areas import FilesystemArea
 from repertory.storage.backup.hold import HOLD_NAME, RemovalHold
+from repertory.stores import removals_together, threads_of
 from repertory.subscribing import Subscriptions
 
 SCRIPT_THREADS = 4
@@ -75,7 +75,7 @@ class Casting:
             storage_access=settings.storage_access_on_find,
             warnings=settings.warnings,
         )
-        area = FilesystemArea(files_folder(settings), synchronize=settings.sync_storage_area)
+        area = area_of(settings)
 
         self._put_on(
             board,
@@ -95,7 +95,7 @@ class Casting:
             board,
             StorageActor,
             area=area,
-            crew=ThreadCrew(settings.storage_threads, name="storage"),
+            crew=ThreadCrew(threads_of(settings), name="storage"),
             main_tags=main_tags,
             options=file_options_of(settings),
             store_dicom=settings.store_dicom,
@@ -137,6 +137,7 @@ class Casting:
             throttle=settings.delayed_deletion.throttle_delay_ms / 1000,
             hold=RemovalHold(index_folder(settings) / HOLD_NAME),
             at_once=not settings.delayed_deletion.enable,
+            together=removals_together(settings),
         )
         self._put_on(board, TrashActor)
         self._put_on(board, StabilityMonitorActor, shortest_age=policy.stable_ages.shortest)

@@ -8,14 +8,19 @@ from typing import TextIO
 
 from repertory.conf.loading import read_settings
 from repertory.errors import CannotStart
+from repertory.stores import bucket_of
 
 
 @dataclass(frozen=True, slots=True)
 class Folders:
-    """Where an archive keeps its files and its index."""
+    """Where an archive keeps its files and its index.
+
+    ``elsewhere`` is the object store that holds the files, "" where they lie in ``storage``.
+    """
 
     storage: Path
     index: Path
+    elsewhere: str = ""
 
 
 def find_folders(configuration: Sequence[Path]) -> Folders:
@@ -29,7 +34,9 @@ def find_folders(configuration: Sequence[Path]) -> Folders:
         raise CannotStart(f"the configuration cannot be used: {loaded.problems[0]}")
     settings = loaded.settings
     storage = Path(settings.storage_directory)
-    return Folders(storage, Path(settings.index_directory or storage))
+    named = bucket_of(settings)
+    elsewhere = "" if named is None else named[0].place
+    return Folders(storage, Path(settings.index_directory or storage), elsewhere)
 
 
 class StepDisplay:

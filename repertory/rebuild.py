@@ -31,6 +31,7 @@ from repertory.storage.index.packing import pack_uuid, unpack_uuid
 from repertory.storage.index.sqlite.engine import FILE_NAME, LOCK_NAME, SqliteEngine
 from repertory.storage.index.sqlite.lock import FolderLock
 from repertory.storage.index.writer import DatabaseWriter
+from repertory.stores import bucket_of
 
 WORK_FOLDER = ".rebuilding"
 GROUP = 500
@@ -80,6 +81,17 @@ class Rebuild:
         Raises:
             CannotStart: a server runs on these folders, or they are not there.
         """
+        named = bucket_of(self._settings)
+        if named is not None:
+            raise CannotStart(
+                f"The files lie in {named[0].place}: an index is made from a folder alone. Copy"
+                " them into a folder, or restore the index from a backup."
+            )
+        if self._settings.storage_encryption is not None:
+            raise CannotStart(
+                "The files are encrypted: 'repertory recover --key' decrypts them one by one;"
+                " restore the index from a backup."
+            )
         self._area.open()
         self._folder.mkdir(parents=True, exist_ok=True)
         lock = FolderLock(self._folder / LOCK_NAME)

@@ -2,7 +2,7 @@
 
 import hashlib
 import uuid as uuids
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
@@ -176,6 +176,13 @@ class Files:
         self._cache.remove(uuid)
         self._streams.remove(uuid)
         self._area.remove(uuid, content_type)
+
+    def remove_many(self, files: Sequence[tuple[str, int]]) -> None:
+        """Remove files, each a name and a content type."""
+        for uuid, _ in files:
+            self._cache.remove(uuid)
+            self._streams.remove(uuid)
+        self._area.remove_many(files)
 
     # Reading
 
