@@ -24,6 +24,7 @@ from repertory.actors.messages.instances import (
     AppendToUpload,
     BeginUpload,
     RecordInstance,
+    SopPair,
     StoreInstance,
     StoreZip,
     UploadId,
@@ -44,9 +45,7 @@ from repertory.actors.storage_transcoding import StorageTranscoding
 from repertory.actors.switchboard import Switchboard
 from repertory.actors.uploads import Upload, Uploads
 from repertory.actors.zip_storing import ZipStoring
-from repertory.errors import (
-    IndexFailed,
-)
+from repertory.errors import IndexFailed, WrongInstance
 from repertory.model import (
     Attachment,
     Compression,
@@ -155,10 +154,12 @@ class StorageActor(
     @handles(StoreInstance)
     def store_instance(self, command: StoreInstance) -> Reply[StoreReceipt]:
         """Write a file, then let the index record it and answer."""
-        content = command.content
+        content, announced = command.content, command.announced
         if isinstance(content, bytes):
-            return self._crew.do(lambda: self.store_bytes(content, command.origin))
-        return self._crew.do(lambda: self.store_upload(self._uploads.take(content), command.origin))
+            return self._crew.do(lambda: self.store_bytes(content, command.origin, announced))
+        return self._crew.do(
+            lambda: self.store_upload(self._uploads.take(content), command.origin, announced)
+        )
 
     @handles(StoreZip)
     def store_zip(self, command: StoreZip) -> Reply[tuple[StoreReceipt, ...]]:
@@ -202,9 +203,12 @@ class StorageActor(
         """Forget an upload."""
         return self._crew.do(lambda: self._uploads.abandon(command.upload))
 
-    def store_bytes(self, content: bytes, origin: Origin) -> Reply[StoreReceipt]:
+    def store_bytes(
+        self, content: bytes, origin: Origin, announced: SopPair | None = None
+    ) -> Reply[StoreReceipt]:
         """Store a file that is in memory; for the crew."""
         summary = dicom.summarize(content, self._main_tags)
+        _compare(announced, summary)
         if self._filters_instances:
             keep = partial(self._keep_bytes, content, summary, origin)
             return self.admit(content, summary, origin, keep)
@@ -223,10 +227,13 @@ class StorageActor(
             summary, self._files.write(content, ContentType.DICOM, head=head), origin
         )
 
-    def store_upload(self, upload: Upload, origin: Origin) -> Reply[StoreReceipt]:
+    def store_upload(
+        self, upload: Upload, origin: Origin, announced: SopPair | None = None
+    ) -> Reply[StoreReceipt]:
         """Store a file that lies at a local path; for the crew."""
         try:
             summary = dicom.summarize(upload.path, self._main_tags)
+            _compare(announced, summary)
             if self._filters_instances:
                 keep = partial(self._keep_upload, upload, summary, origin)
                 reply = self.admit(upload.path, summary, origin, keep)
@@ -351,3 +358,13 @@ class StorageActor(
         """Remove released files as one piece of work."""
         files = [(file.uuid, file.content_type) for file in command.files]
         return self._crew.do(lambda: self._files.remove_many(files))
+
+
+def _compare(announced: SopPair | None, summary: Summary) -> None:
+    """Refuse what is not the instance that was announced; its class may be missing."""
+    if announced is None:
+        return
+    if summary.identity.sop_instance_uid != announced.sop_instance:
+        raise WrongInstance("The SOPInstanceUID of the file is not the one that was announced.")
+    if summary.sop_class_uid not in ("", announced.sop_class):
+        raise WrongInstance("The SOPClassUID of the file is not the one that was announced.")

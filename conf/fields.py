@@ -132,7 +132,7 @@ def shown(settings: Any) -> dict[str, Any]:
 def _shown_section(value: Any) -> Any:
     if isinstance(value, dict):  # sections by name
         return {name: shown(section) for name, section in value.items()}
-    return shown(value)
+    return None if value is None else shown(value)
 
 
 def not_negative(value: float) -> str | None:

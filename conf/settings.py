@@ -2,9 +2,9 @@
 
 from repertory.conf import orthanc_warnings
 from repertory.conf.derived import Derived
+from repertory.conf.dicom import DicomSettings
 from repertory.conf.encryption import StorageEncryptionSettings
 from repertory.conf.fields import (
-    application_entity_title,
     not_negative,
     one_of,
     one_to,
@@ -25,13 +25,12 @@ from repertory.conf.object_storage import (
     GoogleCloudStorageSettings,
 )
 from repertory.conf.resources import DelayedDeletionSettings, StableAgesSettings, TrashSettings
-from repertory.conf.storing import StoringSettings
 from repertory.conf.transcoding import transfer_syntax_or_empty
 from repertory.conf.webhooks import WebhookSettings
 
 
 @section("")
-class Settings(StoringSettings, Derived):
+class Settings(DicomSettings, Derived):
     """The whole configuration; options at the root, and a field for each section."""
 
     http_server_enabled: bool = setting(default=True, meaning="Whether the REST API is served.")
@@ -91,14 +90,6 @@ class Settings(StoringSettings, Derived):
         default="trustedClientCertificates.pem",
         meaning="The PEM file with the certificates to trust.",
         path=True,
-    )
-    dicom_aet: str = setting(
-        default="ORTHANC",
-        meaning="The application entity title of the archive.",
-        check=application_entity_title,
-    )
-    dicom_port: int = setting(
-        default=4242, meaning="The TCP port of the DICOM protocol.", check=port
     )
     user_metadata: dict[str, int] = setting(
         default_factory=dict,

@@ -39,6 +39,28 @@ def faults_of(settings: Settings) -> Iterator[tuple[str, str]]:
                 "SslTrustedClientCertificates", settings.ssl_trusted_client_certificates
             )
     yield from stores.faults_of(settings)
+    yield from _faults_of_dicom(settings)
+
+
+def _faults_of_dicom(settings: Settings) -> Iterator[tuple[str, str]]:
+    if not settings.dicom_tls_enabled:
+        return
+    for option, path in (
+        ("DicomTlsCertificate", settings.dicom_tls_certificate),
+        ("DicomTlsPrivateKey", settings.dicom_tls_private_key),
+    ):
+        if path:
+            yield from _missing(option, path)
+        else:
+            yield option, "must name a file while DicomTlsEnabled is true"
+    trusted = settings.dicom_tls_trusted_certificates
+    if trusted:
+        yield from _missing("DicomTlsTrustedCertificates", trusted)
+    elif settings.dicom_tls_remote_certificate_required:
+        yield (
+            "DicomTlsTrustedCertificates",
+            "must name a file while DicomTlsRemoteCertificateRequired is true",
+        )
 
 
 def doubts_about(settings: Settings) -> Iterator[tuple[str, str]]:
@@ -88,10 +110,11 @@ def _doubts_about_files(settings: Settings) -> Iterator[tuple[str, str]]:
         yield "ReadOnly", "is true: nothing is recycled."
     if settings.housekeeper.enable:
         yield from _doubts_about_housekeeping(settings)
-    if settings.stable_ages.called_aet or settings.stable_ages.remote_aet:
+    titles = settings.stable_ages.called_aet or settings.stable_ages.remote_aet
+    if titles and settings.dicom_server_enabled is False:
         yield (
             "StableAges",
-            "names application entity titles: what comes over HTTP has none.",
+            "names application entity titles: without the DICOM server, nothing comes with one.",
         )
     yield from stores.doubts_about(settings)
     deletion = settings.delayed_deletion

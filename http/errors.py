@@ -21,6 +21,7 @@ from repertory.errors import (
     JobCancelled,
     LimitReached,
     MissingTag,
+    NetworkFailed,
     NoReplyInTime,
     NotDicom,
     NotPredicate,
@@ -37,6 +38,7 @@ from repertory.errors import (
     UnknownItem,
     UnknownResource,
     Unsupported,
+    WrongInstance,
 )
 from repertory.http.answers import STANDARD_HEADERS, headers_for
 
@@ -69,6 +71,7 @@ TABLE: dict[type[RepertoryError], Row] = {
     UnknownResource: Row(404, 17, "Unknown resource"),
     UnknownItem: Row(404, 7, "Accessing an inexistent item"),
     MissingTag: Row(404, 21, "Inexistent tag"),
+    WrongInstance: Row(400, 15, "Bad file format"),
     TooLarge: Row(413, 8, "Bad request"),
     RevisionConflict: Row(
         409,
@@ -90,6 +93,7 @@ TABLE: dict[type[RepertoryError], Row] = {
     ShuttingDown: _UNAVAILABLE,
     # Not 503, which orthanc_api_client takes for "nothing was done" and retries, uploads too.
     NoReplyInTime: Row(504, 16, "Timeout"),
+    NetworkFailed: Row(500, 9, "Error in the network protocol"),
     ScriptFailed: Row(500, 2031, "Cannot execute a Lua command"),
     NotPredicate: Row(
         500, 2034, "The Lua function is not a predicate (only true/false outputs allowed)"

@@ -10,6 +10,9 @@ _CHANGE_NOTHING = frozenset(
         "/tools/count-resources",
         "/tools/bulk-content",
         "/integrity/check",
+        "/tools/dicom-echo",
+        "/modalities/{id}/echo",
+        "/modalities/{id}/query",
         # They are about the process, not about what it keeps.
         "/tools/reset",
         "/tools/shutdown",

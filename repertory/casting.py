@@ -9,6 +9,9 @@ from repertory.actors.base import RepertoryActor
 from repertory.actors.crew import ThreadCrew
 from repertory.actors.deletion_queue import DeletionQueueActor
 from repertory.actors.delivery import DeliveryActor
+from repertory.actors.dicom.actor import DicomServerActor
+from repertory.actors.dicom.book import ModalityBook
+from repertory.actors.dicom.client_actor import DicomClientActor
 from repertory.actors.finding_rules import FindingRules
 from repertory.actors.housekeeper import HousekeeperActor
 from repertory.actors.index import IndexActor
@@ -36,6 +39,7 @@ from repertory.building import (
     store_policy_of,
     webhooks_of,
 )
+from repertory.building_dicom import calls_of, dicom_options_of, modalities_of
 from repertory.conf.settings import Settings
 from repertory.scripting import Scripts
 from repertory.storage.backup.hold import HOLD_NAME, RemovalHold
@@ -50,6 +54,7 @@ class Casting:
     """A part of ``Repertory``: starts its actors, each after those that it may wait for."""
 
     settings: Settings
+    _book: ModalityBook
     _subscriptions: Subscriptions
     _scripts: Scripts
     _targets: tuple[Target, ...]
@@ -111,6 +116,15 @@ class Casting:
             makers=ThreadCrew(settings.archive_threads, name="archiver"),
             compressors=ThreadCrew(settings.archive_threads, name="compressor"),
         )
+        self._book = modalities_of(settings)
+        self._put_on(
+            board,
+            DicomClientActor,
+            book=self._book,
+            options=calls_of(settings),
+            crew=ThreadCrew(settings.dicom_scu_threads, name="dicom-client"),
+            kept_queries=settings.query_retrieve_size,
+        )
         jobs = {
             "types": JOBS,
             "concurrent": settings.concurrent_jobs or os.cpu_count() or 1,
@@ -124,6 +138,7 @@ class Casting:
             self._put_on(board, JobsActor, **jobs)
             self._put_on(board, DeliveryActor, read_only=True)
             self._start_scripts(board)
+            self._start_dicom(board)
             return  # nobody works in the background: what waits, waits for a run that may write
         self._put_on(
             board,
@@ -150,9 +165,15 @@ class Casting:
         self._start_scripts(board)
         self._scripts.load()
         self._subscriptions.start(board)
+        self._start_dicom(board)
 
     def _start_scripts(self, board: Switchboard) -> None:
         self._put_on(board, RestApiActor, make_front_end=partial(self._inner_api, board))
         if self.settings.is_scripted:
             crew = ThreadCrew(SCRIPT_THREADS, name="scripts")
             self._put_on(board, LuaActor, options=lua_options_of(self.settings), crew=crew)
+
+    def _start_dicom(self, board: Switchboard) -> None:
+        if self.settings.dicom_server_enabled:
+            options = dicom_options_of(self.settings, self._book)
+            self._put_on(board, DicomServerActor, options=options)

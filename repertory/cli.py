@@ -197,6 +197,9 @@ def _make_archive(settings: Settings, *, keeps_jobs: bool = True) -> Archive:
 
     if not keeps_jobs:
         settings = replace(settings, save_jobs=False)
+    if settings.dicom_server_enabled is None:
+        # Who runs a server expects modalities to reach it; who embeds an archive says so.
+        settings = replace(settings, dicom_server_enabled=True)
     return Repertory(settings, log_levels=logs)
 
 

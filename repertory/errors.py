@@ -4,7 +4,7 @@ RepertoryError
 ├─ Refused             asking again will not help
 │  ├─ BadRequest, BadParameter, BadJson, NotDicom
 │  ├─ Unauthorized, Forbidden
-│  ├─ UnknownResource, UnknownItem, MissingTag
+│  ├─ UnknownResource, UnknownItem, MissingTag, WrongInstance
 │  ├─ TooLarge
 │  ├─ RevisionConflict
 │  ├─ Unsupported, BadRange
@@ -16,6 +16,7 @@ RepertoryError
 │  │  └─ StorageUnavailable       nothing was recorded: a retry is safe
 │  ├─ IndexBusy, ShuttingDown     nothing was done: a retry is safe
 │  ├─ NoReplyInTime               perhaps done
+│  ├─ NetworkFailed               another computer did not do its part
 │  ├─ ScriptFailed                a script of the archive's administrator
 │  │  └─ NotPredicate
 │  ├─ TranscodingFailed           a codec crashed, or took too long
@@ -73,6 +74,10 @@ class UnknownItem(Refused):
 
 class MissingTag(Refused):
     """The DICOM file lacks a tag without which it cannot be archived."""
+
+
+class WrongInstance(Refused):
+    """The DICOM file is not the instance that was announced."""
 
 
 class TooLarge(Refused):
@@ -133,6 +138,10 @@ class ShuttingDown(Failed):
 
 class NoReplyInTime(Failed):
     """No answer came in time; what was asked may have been done."""
+
+
+class NetworkFailed(Failed):
+    """The other side of a connection did not do its part."""
 
 
 class ScriptFailed(Failed):

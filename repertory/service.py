@@ -10,6 +10,7 @@ import structlog
 from repertory.actors.base import RepertoryActor
 from repertory.actors.clock import Clock, SystemClock
 from repertory.actors.messages.base import Event, Question
+from repertory.actors.messages.dicom import DescribeDicomServer
 from repertory.actors.messages.system import ActorDied, CallIn
 from repertory.actors.reply import Reply
 from repertory.actors.rest_api import FrontEnd
@@ -104,6 +105,13 @@ class Repertory(Casting):
     def port(self) -> int:
         """The TCP port of the REST API, 0 where it is not served."""
         return self._server.port if self._server is not None else 0
+
+    @property
+    def dicom_port(self) -> int:
+        """The TCP port of the DICOM protocol, 0 where it is not served."""
+        if not self.settings.dicom_server_enabled:
+            return 0
+        return self.board.ask(DescribeDicomServer()).port
 
     def start(self) -> None:
         """Start the actors, each after those it may wait for, then the REST API.

@@ -3,9 +3,12 @@
 from repertory.actors.jobs.archive import MakeArchive, MakeMedia
 from repertory.actors.jobs.base import Job
 from repertory.actors.jobs.bulk_delete import BulkDelete
+from repertory.actors.jobs.modality_move import ModalityMove
+from repertory.actors.jobs.modality_store import ModalityStore
 from repertory.actors.jobs.reconstruct import Reconstruct
 
 JOBS: dict[str, type[Job]] = {
-    kind.type: kind for kind in (BulkDelete, MakeArchive, MakeMedia, Reconstruct)
+    kind.type: kind
+    for kind in (BulkDelete, MakeArchive, MakeMedia, ModalityMove, ModalityStore, Reconstruct)
 }
 """Every type of job, by its name."""

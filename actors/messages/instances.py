@@ -19,17 +19,27 @@ Body = bytes | UploadId
 
 
 @message
+class SopPair:
+    """What an instance is said to be: its SOP class and its own identifier."""
+
+    sop_class: str
+    sop_instance: str
+
+
+@message
 class StoreInstance(Command[StoreReceipt]):
-    """Archive one DICOM file.
+    """Archive one DICOM file, if it is what was ``announced``, where anything was.
 
     Raises:
         NotDicom: the content cannot be read as DICOM.
         MissingTag: it lacks StudyInstanceUID, SeriesInstanceUID or SOPInstanceUID.
+        WrongInstance: it is not the instance that was announced.
         ArchiveFull: there is no room.
     """
 
     content: Body
     origin: Origin = Origin()
+    announced: SopPair | None = None
 
 
 @message

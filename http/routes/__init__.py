@@ -16,8 +16,10 @@ from repertory.http.routes import (
     jobs,
     labels,
     metadata,
+    modalities,
     plugins,
     protection,
+    queries,
     reconstruction,
     resources,
     scripting,
@@ -56,6 +58,8 @@ ALL: tuple[Routes, ...] = (
     stability.routes,
     jobs.routes,
     bulk.routes,
+    modalities.routes,
+    queries.routes,
     webhooks.routes,
 )
 """Every topic, in the order of the reference."""

@@ -98,6 +98,7 @@ class ServerProcess:
         self.log_file = folder / "log"
         self.options: dict[str, Any] = {
             "HttpPort": 0,
+            "DicomServerEnabled": False,
             "StorageDirectory": str(self.storage),
             "AuthenticationEnabled": False,
             **options,

@@ -15,6 +15,17 @@ MAXIMUM_TAG_LENGTH: Final = 256
 ALWAYS_SHORT: Final = MAXIMUM_TAG_LENGTH // 4
 
 
+class _EveryTag(frozenset[str]):
+    """All tags there are."""
+
+    def __contains__(self, _tag: object) -> bool:
+        return True
+
+
+EVERY_TAG: Final = _EveryTag()
+"""For ``ignore_length``: no value is too long."""
+
+
 def tags_simplified(full: Mapping[str, Any]) -> Json:
     """Tags by their names, from the full form; what has no text is null.
 
@@ -64,7 +75,9 @@ class Writer:
         self._binary = binary
         self._full = form is TagForm.FULL
         self._by_name = form is TagForm.SIMPLIFIED
-        self._ignore = {tag.lower().replace("-", ",") for tag in ignore_length}
+        self._ignore: Collection[str] = EVERY_TAG
+        if ignore_length is not EVERY_TAG:
+            self._ignore = {tag.lower().replace("-", ",") for tag in ignore_length}
 
     def text(self, out: Json, entry: Entry, text: str | None, creator: str = "") -> None:
         """Write an element that is no sequence; ``None`` where it has no text."""

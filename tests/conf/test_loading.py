@@ -83,12 +83,12 @@ def test_a_file_of_orthanc_loads_unchanged(tmp_path):
 
 def test_options_of_orthanc_without_effect_are_named_in_one_warning(tmp_path):
     file = tmp_path / "orthanc.json"
-    file.write_text('{"DicomServerEnabled" : true, "LimitJobs" : 3, "DicomWeb" : {"Root" : 1}}')
+    file.write_text('{"HttpVerbose" : true, "LimitJobs" : 3, "DicomWeb" : {"Root" : 1}}')
 
     assert warnings_of(file) == [
         (
             f"{file}: Repertory does not honour (yet) what is set here: "
-            "DicomServerEnabled, LimitJobs, DicomWeb."
+            "HttpVerbose, LimitJobs, DicomWeb."
         )
     ]
 
@@ -248,7 +248,9 @@ def test_stable_ages_that_make_no_sense_are_refused(tmp_path, text, problem):
 
 def test_stable_ages_are_read_by_modality_and_by_title(tmp_path):
     write(
-        tmp_path, a='{"StableAges" : {"Modality" : {"ct" : 30}, "RemoteAet" : {"a" : 5, "A" : 6}}}'
+        tmp_path,
+        a='{"DicomServerEnabled" : false,'
+        ' "StableAges" : {"Modality" : {"ct" : 30}, "RemoteAet" : {"a" : 5, "A" : 6}}}',
     )
     loaded = read_settings(tmp_path)
 

@@ -16,6 +16,7 @@ WORDS = (
     "repertory.integrity",
     "repertory.jobs",
     "repertory.maintags",
+    "repertory.modalities",
     "repertory.trash",
     "repertory.version",
 )
@@ -33,7 +34,8 @@ MAY_IMPORT = {
     "repertory.housekeeping": ("repertory.model",),
     "repertory.jobs": ("repertory.model",),
     "repertory.trash": ("repertory.model",),
-    "repertory.conf": (),
+    "repertory.modalities": (),
+    "repertory.conf": ("repertory.modalities",),
     "repertory.storage": (
         "repertory.model",
         "repertory.items",
@@ -50,6 +52,7 @@ MAY_IMPORT = {
         "repertory.events",
         "repertory.integrity",
         "repertory.jobs",
+        "repertory.modalities",
         "repertory.trash",
     ),
     "repertory.actors": (
@@ -75,6 +78,7 @@ HOMES = {
     "pydicom": "repertory.storage",
     "apsw": "repertory.storage",
     "pykka": "repertory.actors",
+    "pynetdicom": "repertory.actors.dicom",
     "aiohttp": "repertory.http",
     "obstore": "repertory.storage",
     "cryptography": "repertory.storage",

@@ -32,6 +32,8 @@ RANKS = {
     "SubscriberActor": 7,
     "RestApiActor": 6,
     "LuaActor": 7,
+    "DicomClientActor": 4,
+    "DicomServerActor": 8,
 }
 
 

@@ -1,0 +1,246 @@
+"""Asking others by DICOM, as an actor: the threads of its crew wait for them, not its mailbox."""
+
+import uuid
+from typing import TYPE_CHECKING, Any
+
+from repertory.actors.base import RepertoryActor, handles
+from repertory.actors.crew import Crew
+from repertory.actors.dicom.book import ModalityBook
+from repertory.actors.dicom.options import ClientOptions
+from repertory.actors.messages.exports import RecordExport
+from repertory.actors.messages.modalities import (
+    DeleteModality,
+    DeleteQuery,
+    DescribeModality,
+    DescribeQuery,
+    EchoModality,
+    KeptQuery,
+    ListModalities,
+    ListQueries,
+    MoveResource,
+    QueryModality,
+    SendInstances,
+    SetModality,
+    Target,
+    UnsentInstance,
+)
+from repertory.actors.reply import Reply
+from repertory.actors.switchboard import Switchboard
+from repertory.errors import UnknownItem, UnknownResource
+from repertory.modalities import Modality
+from repertory.model import Level, ResourceRef, TagForm
+from repertory.storage.dicom.tags_json import in_form
+from repertory.storage.dicom.wire import EXPLICIT, read_identifier, write_identifier
+
+if TYPE_CHECKING:
+    from repertory.actors.dicom.client import Caller
+
+
+class DicomClientActor(RepertoryActor):
+    """Keeps the modalities, calls them, and keeps what they answered."""
+
+    rank = 4
+
+    def __init__(
+        self,
+        *,
+        board: Switchboard,
+        book: ModalityBook,
+        options: ClientOptions,
+        crew: Crew,
+        kept_queries: int = 100,
+    ) -> None:
+        """Take what the actor works with.
+
+        Args:
+        board: the switchboard.
+        book: the modalities, which the DICOM server looks into as well.
+        options: how others are called.
+        crew: who waits for them; it is closed with the actor.
+        kept_queries: how many queries are kept; the oldest go first.
+        """
+        super().__init__(board=board)
+        self._book = book
+        self._options = options
+        self._crew = crew
+        self._most = kept_queries
+        self._queries: dict[str, KeptQuery] = {}
+        self._made: Caller | None = None
+
+    def close(self) -> None:
+        """Break off what is open, and wait for the crew."""
+        if self._made is not None:
+            self._made.close()
+        self._crew.close()
+
+    @property
+    def _caller(self) -> "Caller":
+        if self._made is None:
+            # Who never calls need not load what speaks DICOM.
+            from repertory.actors.dicom.client import Caller  # noqa: PLC0415
+
+            self._made = Caller(self._options)
+        return self._made
+
+    # Who they are
+
+    @handles(ListModalities)
+    def list_modalities(self, _query: ListModalities) -> dict[str, Modality]:
+        """All of them."""
+        return dict(self._book)
+
+    @handles(DescribeModality)
+    def describe_modality(self, query: DescribeModality) -> Modality:
+        """One of them."""
+        return self._modality(query.name)
+
+    @handles(SetModality)
+    def set_modality(self, command: SetModality) -> None:
+        """Enter or change one."""
+        self._book.put(command.name, command.modality)
+
+    @handles(DeleteModality)
+    def delete_modality(self, command: DeleteModality) -> None:
+        """Forget one."""
+        self._modality(command.name)
+        self._book.remove(command.name)
+
+    def _modality(self, target: Target) -> Modality:
+        if isinstance(target, Modality):
+            return target
+        if target not in self._book:
+            raise UnknownItem("There is no modality of this name.")
+        return self._book[target]
+
+    # What is asked of them
+
+    @handles(EchoModality)
+    def echo_modality(self, command: EchoModality) -> Reply[None]:
+        """C-ECHO."""
+        from repertory.actors.dicom import calling  # noqa: PLC0415 - see above
+
+        modality, caller = self._modality(command.target), self._caller
+        return self._crew.do(
+            lambda: calling.echo(
+                caller, modality, local_aet=command.local_aet, timeout=command.timeout
+            )
+        )
+
+    @handles(SendInstances)
+    def send_instances(self, command: SendInstances) -> Reply[tuple[UnsentInstance, ...]]:
+        """C-STORE; what was sent is recorded."""
+        from repertory.actors.dicom import calling  # noqa: PLC0415 - see above
+
+        modality, caller = self._modality(command.target), self._caller
+
+        def send() -> tuple[UnsentInstance, ...]:
+            unsent = calling.send(
+                caller,
+                self.board,
+                modality,
+                command.instances,
+                local_aet=command.local_aet,
+                timeout=command.timeout,
+                originator=command.originator,
+            )
+            failed = {it.id for it in unsent}
+            sent = [it for it in command.instances if it not in failed]
+            if sent and isinstance(command.target, str):
+                self.board.ask(
+                    RecordExport(
+                        resources=tuple(ResourceRef(Level.INSTANCE, it) for it in sent),
+                        remote=command.target,
+                    )
+                )
+            return unsent
+
+        return self._crew.do(send)
+
+    @handles(MoveResource)
+    def move_resource(self, command: MoveResource) -> Reply[None]:
+        """C-MOVE."""
+        from repertory.actors.dicom import calling  # noqa: PLC0415 - see above
+
+        modality, caller = self._modality(command.target), self._caller
+        identifier = calling.identifier_of(command.level, command.keys)
+        return self._crew.do(
+            lambda: calling.move(
+                caller,
+                modality,
+                command.level,
+                identifier,
+                destination=command.destination or command.local_aet or self._options.aet,
+                local_aet=command.local_aet,
+                timeout=command.timeout,
+            )
+        )
+
+    @handles(QueryModality)
+    def query_modality(self, command: QueryModality) -> Reply[str]:
+        """C-FIND; the answers are kept."""
+        from repertory.actors.dicom import calling  # noqa: PLC0415 - see above
+
+        modality, caller = self._modality(command.modality), self._caller
+        identifier = calling.identifier_of(command.level, command.keys)
+        asked = read_identifier(write_identifier(identifier, EXPLICIT), EXPLICIT, TagForm.FULL)
+
+        def find() -> str:
+            answers = calling.find(
+                caller,
+                modality,
+                command.level,
+                identifier,
+                local_aet=command.local_aet,
+                timeout=command.timeout,
+            )
+            kept = KeptQuery(
+                modality=command.modality,
+                level=command.level,
+                keys=command.keys,
+                query=asked,
+                answers=answers,
+                local_aet=command.local_aet,
+            )
+            return self._keep(kept)
+
+        return self._crew.do(find)
+
+    def _keep(self, query: KeptQuery) -> str:
+        name = str(uuid.uuid4())
+        self._queries[name] = query
+        for oldest in [*self._queries][: -self._most]:
+            self._queries.pop(oldest, None)
+        return name
+
+    # What they answered
+
+    @handles(ListQueries)
+    def list_queries(self, _query: ListQueries) -> tuple[str, ...]:
+        """The names of the queries."""
+        return tuple(self._queries)
+
+    @handles(DescribeQuery)
+    def describe_query(self, query: DescribeQuery) -> KeptQuery:
+        """One query, in a form."""
+        kept = self._kept(query.id)
+        shown: Any = lambda full: in_form(full, query.form)  # noqa: E731
+        return KeptQuery(
+            modality=kept.modality,
+            level=kept.level,
+            keys=kept.keys,
+            query=shown(kept.query),
+            answers=tuple(map(shown, kept.answers)),
+            local_aet=kept.local_aet,
+        )
+
+    @handles(DeleteQuery)
+    def delete_query(self, command: DeleteQuery) -> None:
+        """Forget one."""
+        self._kept(command.id)
+        self._queries.pop(command.id, None)
+
+    def _kept(self, name: str) -> KeptQuery:
+        kept = self._queries.get(name)
+        if kept is None:
+            raise UnknownResource("There is no such query.")
+        return kept

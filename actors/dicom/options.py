@@ -1,0 +1,74 @@
+"""How the archive behaves towards others who speak DICOM."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from repertory.modalities import Modality
+
+
+@dataclass(frozen=True, slots=True)
+class TlsOptions:
+    """Our certificate and key, and whom we trust; all in PEM files."""
+
+    certificate: Path
+    private_key: Path
+    trusted: Path | None = None
+    remote_required: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class AccessRules:
+    """Who may connect, and what those may do who are not among the modalities."""
+
+    aet: str = "ORTHANC"
+    check_called: bool = False
+    strict_titles: bool = False
+    check_host: bool = False
+    always: frozenset[str] = frozenset({"Echo", "Store"})
+    modalities: Mapping[str, Modality] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class StorageRules:
+    """Which instances are taken: wildcards for transfer syntaxes and SOP classes."""
+
+    transfer_syntaxes: tuple[str, ...] = ("1.2.840.10008.1.*",)
+    accepted_classes: tuple[str, ...] = ()
+    rejected_classes: tuple[str, ...] = ()
+    unknown_accepted: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class FindLimits:
+    """How much one search finds at most, of instances and of what is above them; 0: no limit."""
+
+    results: int = 0
+    instances: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class ClientOptions:
+    """How we call others. ``timeout`` 0 is for ever."""
+
+    aet: str = "ORTHANC"
+    timeout: float = 10.0
+    pdu_length: int = 16384
+    tls: TlsOptions | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ServerOptions:
+    """The DICOM server. ``timeout`` 0 is for ever, ``port`` 0 one that is free."""
+
+    address: str = ""
+    port: int = 4242
+    timeout: float = 30.0
+    associations: int = 50
+    pdu_length: int = 16384
+    read_only: bool = False
+    tls: TlsOptions | None = None
+    access: AccessRules = AccessRules()
+    storage: StorageRules = StorageRules()
+    limits: FindLimits = FindLimits()
+    calls: ClientOptions = ClientOptions()

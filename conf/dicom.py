@@ -1,0 +1,151 @@
+"""The options of the DICOM protocol; they are at the root of the configuration, as in Orthanc."""
+
+from typing import Any
+
+from repertory.conf.fields import (
+    application_entity_title,
+    not_negative,
+    port,
+    positive,
+    section,
+    setting,
+)
+from repertory.conf.storing import StoringSettings
+from repertory.modalities import read_modality
+
+SMALLEST_PDU, LARGEST_PDU = 4096, 131_072
+
+
+def pdu_length(value: int) -> str | None:
+    """A length of PDUs that DCMTK, and so Orthanc, takes too."""
+    if SMALLEST_PDU <= value <= LARGEST_PDU:
+        return None
+    return f"must be between {SMALLEST_PDU} and {LARGEST_PDU}"
+
+
+def modalities(value: dict[str, Any]) -> str | None:
+    """Other application entities, each written as Orthanc writes them: a list or an object."""
+    for name, entry in value.items():
+        if not name.strip():
+            return "must not have an empty name"
+        try:
+            read_modality(entry)
+        except ValueError as error:
+            return f"must hold what {name} is: {str(error)[0].lower()}{str(error)[1:-1]}"
+    return None
+
+
+@section("")
+class DicomSettings(StoringSettings):
+    """A part of ``Settings``, apart from it for length only: how DICOM is spoken with others."""
+
+    dicom_server_enabled: bool | None = setting(
+        default=None,
+        meaning="Whether modalities and workstations may connect by the DICOM protocol; not set:"
+        " when the archive is a server of its own, not where a program embeds it.",
+    )
+    dicom_aet: str = setting(
+        default="ORTHANC",
+        meaning="The application entity title of the archive.",
+        check=application_entity_title,
+    )
+    dicom_port: int = setting(
+        default=4242,
+        meaning="The TCP port of the DICOM protocol; 0: one that is free.",
+        check=port,
+    )
+    dicom_check_called_aet: bool = setting(
+        default=False, meaning="Whether those are turned away who call another title than ours."
+    )
+    strict_aet_comparison: bool = setting(
+        default=False, meaning="Whether the case of application entity titles is heeded."
+    )
+    dicom_check_modality_host: bool = setting(
+        default=False,
+        meaning="Whether a modality must connect from the host that DicomModalities has for it.",
+    )
+    dicom_always_allow_echo: bool = setting(
+        default=True, meaning="Whether C-ECHO is answered to whoever is not in DicomModalities."
+    )
+    dicom_always_allow_store: bool = setting(
+        default=True, meaning="Whether whoever is not in DicomModalities may send instances."
+    )
+    dicom_always_allow_find: bool = setting(
+        default=False, meaning="Whether whoever is not in DicomModalities may search."
+    )
+    dicom_always_allow_get: bool = setting(
+        default=False, meaning="Whether whoever is not in DicomModalities may retrieve by C-GET."
+    )
+    dicom_always_allow_move: bool = setting(
+        default=False, meaning="Whether whoever is not in DicomModalities may retrieve by C-MOVE."
+    )
+    dicom_modalities: dict[str, Any] = setting(
+        default_factory=dict,
+        meaning='Others who speak DICOM, by name: ["AET", "host", 104], or an object with AET,'
+        " Host, Port, and what they may do: AllowEcho, AllowFind, AllowStore and their like.",
+        check=modalities,
+    )
+    dicom_scp_timeout: int = setting(
+        default=30,
+        meaning="Seconds that another may stay silent within an association; 0: for ever.",
+        check=not_negative,
+    )
+    dicom_scu_timeout: int = setting(
+        default=10,
+        meaning="Seconds that others may take to answer us; 0: for ever.",
+        check=not_negative,
+    )
+    query_retrieve_size: int = setting(
+        default=100,
+        meaning="How many queries of other modalities are kept with their answers.",
+        check=positive,
+    )
+    dicom_scu_threads: int = setting(
+        default=4,
+        meaning="How many others may be called at a time.",
+        check=positive,
+        ours=True,
+    )
+    dicom_maximum_associations: int = setting(
+        default=50,
+        meaning="How many associations may be open at a time; more are turned away.",
+        check=positive,
+        ours=True,
+    )
+    maximum_pdu_length: int = setting(
+        default=16384,
+        meaning="Bytes that a message of the DICOM protocol may have at most.",
+        check=pdu_length,
+    )
+    accepted_transfer_syntaxes: list[str] = setting(
+        default_factory=lambda: ["1.2.840.10008.1.*"],
+        meaning="The transfer syntaxes in which instances are taken; * and ? stand for letters.",
+    )
+    accepted_sop_classes: list[str] = setting(
+        default_factory=list,
+        meaning="The SOP classes of which instances are taken, likewise; empty: all of storage.",
+    )
+    rejected_sop_classes: list[str] = setting(
+        default_factory=list,
+        meaning="SOP classes of which none are taken, likewise.",
+        name="RejectSopClasses",
+    )
+    unknown_sop_class_accepted: bool = setting(
+        default=False,
+        meaning="Whether instances are taken of SOP classes that the standard does not know.",
+    )
+    dicom_tls_enabled: bool = setting(
+        default=False, meaning="Whether the DICOM protocol is spoken over TLS."
+    )
+    dicom_tls_certificate: str = setting(
+        default="", meaning="The PEM file with our certificate.", path=True
+    )
+    dicom_tls_private_key: str = setting(
+        default="", meaning="The PEM file with its private key.", path=True
+    )
+    dicom_tls_trusted_certificates: str = setting(
+        default="", meaning="The PEM file with the certificates to trust.", path=True
+    )
+    dicom_tls_remote_certificate_required: bool = setting(
+        default=True, meaning="Whether those who connect must show a certificate that is trusted."
+    )

@@ -1,0 +1,115 @@
+import os
+import shutil
+import subprocess
+
+import pytest
+
+from repertory.testing.files import make_dicom
+from repertory.testing.orthanc import free_port
+from repertory.testing.server import until
+
+TOOLS = ("echoscu", "findscu", "getscu", "movescu", "storescu")
+
+pytestmark = pytest.mark.skipif(
+    not all(map(shutil.which, TOOLS)), reason="DCMTK's tools are not installed"
+)
+
+
+def run(*words):
+    """One of DCMTK's tools; its exit code, and all that it says."""
+    done = subprocess.run(
+        [str(word) for word in words],
+        env={**os.environ, "TCP_NODELAY": "1"},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    return done.returncode, done.stdout + done.stderr
+
+
+@pytest.fixture
+def served(serve):
+    port = free_port()
+    modality = {"AET": "FINDSCU", "Host": "127.0.0.1", "Port": 104}
+    server = serve(
+        DicomServerEnabled=True, DicomPort=port, DicomModalities={"workstation": modality}
+    )
+    return server, ("127.0.0.1", port)
+
+
+def test_what_dcmtk_sends_is_found_over_rest_and_by_dcmtk(served, tmp_path):
+    server, address = served
+    files = []
+    for number in range(5):
+        files.append(tmp_path / f"{number}.dcm")
+        files[-1].write_bytes(make_dicom(patient_id=f"P{number}", seed=number))
+
+    assert run("echoscu", *address)[0] == 0
+    assert run("storescu", *address, *files)[0] == 0
+
+    assert len(server.get("/instances").json) == 5
+    code, text = run(
+        "findscu", "-S", *address, "-k", "QueryRetrieveLevel=STUDY", "-k", "PatientID=P3"
+    )
+    assert code == 0
+    assert text.count("Find Response:") == 1
+    instance = server.get("/instances").json[0]
+    assert server.get(f"/instances/{instance}/metadata/Origin").text == "DicomProtocol"
+
+
+def test_what_is_stored_is_moved_and_got_by_dcmtk(serve, tmp_path):
+    port, own = free_port(), free_port()
+    modality = {"AET": "READER", "Host": "127.0.0.1", "Port": own}
+    server = serve(DicomServerEnabled=True, DicomPort=port, DicomModalities={"reader": modality})
+    for number in range(5):
+        server.post("/instances", make_dicom(study="1.1", instance=f"1.1.{number}", number=number))
+    key = ("-k", "QueryRetrieveLevel=STUDY", "-k", "StudyInstanceUID=1.1")
+    moved, got = tmp_path / "moved", tmp_path / "got"
+    moved.mkdir()
+    got.mkdir()
+
+    words = ("-S", "-aet", "READER", "127.0.0.1", port, *key)
+    assert run("movescu", "-aem", "READER", "+P", own, "-od", moved, *words)[0] == 0
+    assert run("getscu", "-od", got, *words)[0] == 0
+
+    assert len(list(moved.iterdir())) == 5
+    assert len(list(got.iterdir())) == 5
+
+
+def test_what_was_acknowledged_survives_a_kill(served, tmp_path):
+    server, address = served
+    file = tmp_path / "one.dcm"
+    file.write_bytes(make_dicom(seed=1))
+
+    assert run("storescu", *address, file)[0] == 0
+    server.kill()
+    server.start()
+
+    (instance,) = server.get("/instances").json
+    assert server.get(f"/instances/{instance}/file").content[128:132] == b"DICM"
+
+
+def test_a_server_stops_while_somebody_sends(served, tmp_path):
+    server, address = served
+    for number in range(300):
+        (tmp_path / f"{number}.dcm").write_bytes(make_dicom(seed=number))
+    sender = subprocess.Popen(
+        ["storescu", *map(str, address), *map(str, tmp_path.glob("*.dcm"))],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        until(lambda: len(server.get("/instances").json) > 3)
+        assert server.stop() == 0
+    finally:
+        sender.wait(60)
+    assert server.staged() == set()
+
+
+def test_the_port_of_another_program_is_told(serve):
+    server = serve(DicomServerEnabled=True, DicomPort=free_port())
+    port = server.options["DicomPort"]
+
+    with pytest.raises(RuntimeError):
+        serve(DicomServerEnabled=True, DicomPort=port)
