@@ -136,7 +136,11 @@ class DeletionQueueActor(RepertoryActor):
 
     def _remove(self, file: ReleasedFile) -> None:
         try:
-            self.board.ask(RemoveAttachment(uuid=file.uuid, content_type=file.content_type))
+            self.board.ask(
+                RemoveAttachment(
+                    uuid=file.uuid, content_type=file.content_type, location=file.location
+                )
+            )
         except RepertoryError as error:
             log.warning("removal_failed", uuid=file.uuid, error=type(error).__name__)
             self._failed.add(file.number)

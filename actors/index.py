@@ -8,6 +8,7 @@ import structlog
 from repertory.actors.base import RepertoryActor, handles
 from repertory.actors.index_items import IndexItems
 from repertory.actors.index_jobs import IndexJobs
+from repertory.actors.index_places import IndexPlaces
 from repertory.actors.index_stability import IndexStability
 from repertory.actors.messages.attachments import (
     AttachmentsReleased,
@@ -54,7 +55,7 @@ class CommitGroup(Event):
     group: int
 
 
-class IndexActor(IndexItems, IndexStability, IndexJobs, RepertoryActor):
+class IndexActor(IndexItems, IndexStability, IndexJobs, IndexPlaces, RepertoryActor):
     """The sole writer of the index.
 
     Changes are committed in groups: the first begins a transaction and puts a message to commit
@@ -101,6 +102,8 @@ class IndexActor(IndexItems, IndexStability, IndexJobs, RepertoryActor):
         self.begin_timeline()
         if not self._read_only:
             self.limit_periods()
+            if count := self.release_unfinished_copies():
+                log.info("copies_released", count=count)
             if self._policy.is_limited:
                 self._recycle()
 

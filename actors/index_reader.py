@@ -3,6 +3,7 @@
 from repertory.actors.base import RepertoryActor, handles
 from repertory.actors.finding import Finder, FindingRules
 from repertory.actors.index_jobs import IndexReaderJobs
+from repertory.actors.index_places import IndexReaderPlaces
 from repertory.actors.index_reader_items import IndexReaderItems
 from repertory.actors.messages.attachments import (
     AttachmentDescription,
@@ -56,7 +57,7 @@ from repertory.model import (
 from repertory.storage.index.base import IndexEngine, IndexReader
 
 
-class IndexReaderActor(IndexReaderItems, IndexReaderJobs, RepertoryActor):
+class IndexReaderActor(IndexReaderItems, IndexReaderJobs, IndexReaderPlaces, RepertoryActor):
     """Answers queries of the index from the last committed state.
 
     Several of these hold the same part, so that a query waits neither for the writer nor for a

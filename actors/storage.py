@@ -1,5 +1,6 @@
 """The storage area: its one owner, and the crew that reads and writes for it."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import structlog
@@ -33,6 +34,7 @@ from repertory.actors.reconstructing import Reconstructing
 from repertory.actors.reply import Reply
 from repertory.actors.storage_integrity import StorageIntegrity
 from repertory.actors.storage_items import StorageItems
+from repertory.actors.storage_places import StoragePlaces
 from repertory.actors.storage_reading import StorageReading, head_length
 from repertory.actors.storage_tags import StorageTags
 from repertory.actors.switchboard import Switchboard
@@ -52,7 +54,7 @@ from repertory.model import (
 )
 from repertory.storage import dicom
 from repertory.storage.areas.base import StorageArea
-from repertory.storage.files import FileOptions, Files
+from repertory.storage.files import NO_AREAS, FileOptions, Files
 from repertory.storage.identifiers import resource_ids
 from repertory.storage.main_tags import MainDicomTags
 
@@ -67,7 +69,9 @@ class UploadsDue(Event):
     """Some upload may have been forgotten; the storage tells it to itself."""
 
 
-class StorageActor(StorageReading, StorageItems, StorageTags, StorageIntegrity, RepertoryActor):
+class StorageActor(
+    StorageReading, StorageItems, StorageTags, StorageIntegrity, StoragePlaces, RepertoryActor
+):
     """Owns one storage area: every file in it is written, read and removed by this actor's crew.
 
     The actor itself only hands out work, so its mailbox never waits for a disk. Files are written
@@ -86,6 +90,8 @@ class StorageActor(StorageReading, StorageItems, StorageTags, StorageIntegrity, 
         options: FileOptions = FileOptions(),  # noqa: B008 - frozen
         store_dicom: bool = True,
         unpacking_limit: int = 8 << 30,
+        location: int = 0,
+        others: Mapping[int, StorageArea] = NO_AREAS,
     ) -> None:
         """Take what the actor works with.
 
@@ -97,17 +103,21 @@ class StorageActor(StorageReading, StorageItems, StorageTags, StorageIntegrity, 
         options: in which form files are kept, and how they are checked.
         store_dicom: whether to keep DICOM files, or only what the index says of them.
         unpacking_limit: how many bytes the files of one ZIP archive may have together.
+        location: the number of the storage area.
+        others: the areas of the other storage actors by their numbers, if there are any.
         """
         super().__init__(board=board)
         self._area = area
-        self._files = Files(area, options)
+        self._files = Files(area, options, location=location, others=others)
         self._crew = crew
         self._main_tags = main_tags
         self._store_dicom = store_dicom
         self._unpacking_limit = unpacking_limit
         self._uploads = Uploads(area, self.clock.monotonic)
         self._looks_after_uploads = False
-        self._mending = Mending(board=board, area=area, crew=crew, take_back=self.take_back)
+        self._mending = Mending(
+            board=board, files=self._files, crew=crew, take_back=self.take_back
+        )
 
     def open(self) -> None:
         """Make the area ready, and settle what the last run was writing when it ended."""
@@ -236,7 +246,8 @@ class StorageActor(StorageReading, StorageItems, StorageTags, StorageIntegrity, 
 
         def remove(reply: Reply[Any]) -> None:
             if reply.error is not None and not isinstance(reply.error, IndexFailed):
-                self._crew.do(lambda: self._files.remove(attachment.uuid, attachment.content_type))
+                it = attachment
+                self._crew.do(lambda: self._files.remove(it.uuid, it.content_type, it.location))
 
         reply.on_done(remove)
 
@@ -293,4 +304,5 @@ class StorageActor(StorageReading, StorageItems, StorageTags, StorageIntegrity, 
     @handles(RemoveAttachment)
     def remove_attachment(self, command: RemoveAttachment) -> Reply[None]:
         """Remove a released file."""
-        return self._crew.do(lambda: self._files.remove(command.uuid, command.content_type))
+        it = command
+        return self._crew.do(lambda: self._files.remove(it.uuid, it.content_type, it.location))

@@ -2,15 +2,16 @@
 
 import hashlib
 import uuid as uuids
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
+from types import MappingProxyType
 
 import structlog
 
-from repertory.errors import ArchiveFull, FileCorrupted, StorageFailed
+from repertory.errors import ArchiveFull, FileCorrupted, FileLost, StorageFailed
 from repertory.model import Attachment, Compression
 from repertory.storage.areas.base import StorageArea
 from repertory.storage.areas.filesystem import NO_ROOM
@@ -22,6 +23,8 @@ log = structlog.get_logger(__name__)
 
 IN_MEMORY = 8 << 20
 """Files up to this size are rewritten in memory, larger ones by way of the disk."""
+
+NO_AREAS: Mapping[int, StorageArea] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +45,9 @@ class FileOptions:
 
 
 class Files:
-    """The files of one storage area. Its methods may be called from several threads at once.
+    """The files of an archive: new ones go to one storage area, the others may lie in others.
+
+    Its methods may be called from several threads at once.
 
     Raises (all methods that read):
         FileLost: there is no such file.
@@ -54,9 +59,19 @@ class Files:
         StorageFailed: the area refused it for another reason.
     """
 
-    def __init__(self, area: StorageArea, options: FileOptions) -> None:
+    def __init__(
+        self,
+        area: StorageArea,
+        options: FileOptions,
+        *,
+        location: int = 0,
+        others: Mapping[int, StorageArea] = NO_AREAS,
+    ) -> None:
+        """Take the storage area, its number, and the other ones of the archive by theirs."""
         self.options = options
         self._area = area
+        self._location = location
+        self._others = others
         self._cache = FileCache(options.cache_size)
         self._streams = OpenStreams()
 
@@ -68,7 +83,7 @@ class Files:
         form = self.options.compression
         if form is not Compression.NONE:
             return self._write(reader_of(content), size, md5, content_type, form=form, head=head)
-        new = _attachment(content_type, size, md5)
+        new = self._attachment(content_type, size, md5)
         self._area.create(new.uuid, content_type, content)
         return new
 
@@ -83,7 +98,7 @@ class Files:
         form = self.options.compression
         if form is Compression.NONE:
             # Under the same name: what is staged can then be told by the index's word for it.
-            new = _attachment(content_type, size, md5, path.name)
+            new = self._attachment(content_type, size, md5, path.name)
             self._area.adopt(new.uuid, content_type, path)
             return new
         try:
@@ -114,20 +129,38 @@ class Files:
             # Whatever compresses it asks for its bytes in order.
             return stream.read(length)
 
-        new = self._write(read, size, md5, attachment.content_type, form=form, head=head)
+        new = self._write(
+            read,
+            size,
+            md5,
+            attachment.content_type,
+            form=form,
+            head=head,
+            location=attachment.location,
+        )
         return replace(new, revision=attachment.revision + 1)
 
     def _write(
-        self, read: Read, size: int, md5: str, content_type: int, *, form: Compression, head: int
+        self,
+        read: Read,
+        size: int,
+        md5: str,
+        content_type: int,
+        *,
+        form: Compression,
+        head: int,
+        location: int | None = None,
     ) -> Attachment:
         uuid = str(uuids.uuid4())
+        location = self._location if location is None else location
+        area = self.area_at(location)
         pieces = compressed(read, size, form, level=self.options.level, head=head)
         if size <= IN_MEMORY:
             content = b"".join(pieces)
-            self._area.create(uuid, content_type, content)
+            area.create(uuid, content_type, content)
             stored, stored_md5 = len(content), self._sum(content)
         else:
-            stored, stored_md5 = self._stage(uuid, content_type, pieces)
+            stored, stored_md5 = self._stage(area, uuid, content_type, pieces)
         return Attachment(
             uuid=uuid,
             content_type=content_type,
@@ -136,11 +169,14 @@ class Files:
             compressed_size=stored,
             compressed_md5=md5 if form is Compression.NONE else stored_md5,
             compression=form,
+            location=location,
         )
 
-    def _stage(self, uuid: str, content_type: int, pieces: Iterator[bytes]) -> tuple[int, str]:
+    def _stage(
+        self, area: StorageArea, uuid: str, content_type: int, pieces: Iterator[bytes]
+    ) -> tuple[int, str]:
         """Write the stored form beside the files, and take it in when it is whole."""
-        path = self._area.staging_path(uuid)
+        path = area.staging_path(uuid)
         size = 0
         digest = hashlib.md5(usedforsecurity=False)
         try:
@@ -152,7 +188,7 @@ class Files:
                     size += len(piece)
                     if self.options.keep_md5:
                         digest.update(piece)
-            self._area.adopt(uuid, content_type, path)
+            area.adopt(uuid, content_type, path)
         except BaseException as error:
             with suppress(OSError):  # what stays is cleared away at the next start
                 path.unlink(missing_ok=True)
@@ -163,11 +199,35 @@ class Files:
             raise StorageFailed("A file could not be written.") from error
         return size, digest.hexdigest() if self.options.keep_md5 else ""
 
-    def remove(self, uuid: str, content_type: int) -> None:
+    def remove(self, uuid: str, content_type: int, location: int | None = None) -> None:
         """Remove a file; one that is not there is removed already."""
         self._cache.remove(uuid)
         self._streams.remove(uuid)
-        self._area.remove(uuid, content_type)
+        area = self._area if location is None else self.area_at(location)
+        area.remove(uuid, content_type)
+
+    # Where files lie
+
+    def area_at(self, location: int) -> StorageArea:
+        """The storage area of a number; ``StorageFailed`` where the archive has none such."""
+        if location == self._location:
+            return self._area
+        area = self._others.get(location)
+        if area is None:
+            raise StorageFailed("The file lies in a storage that is not configured.")
+        return area
+
+    def find_elsewhere(self, attachment: Attachment) -> Attachment | None:
+        """The attachment as it is in another storage area than it should be, if it is there."""
+        for location in (self._location, *self._others):
+            if location != attachment.location:
+                try:
+                    size = self.area_at(location).size(attachment.uuid, attachment.content_type)
+                except (FileLost, StorageFailed):
+                    continue
+                if size == attachment.compressed_size:
+                    return replace(attachment, location=location)
+        return None
 
     # Reading
 
@@ -241,12 +301,14 @@ class Files:
         self._check_size(attachment)
 
     def _check_size(self, attachment: Attachment) -> None:
-        stored = self._area.size(attachment.uuid, attachment.content_type)
+        area = self.area_at(attachment.location)
+        stored = area.size(attachment.uuid, attachment.content_type)
         if stored != attachment.compressed_size:
             raise FileCorrupted("A stored file has not the length that it had.")
 
     def _read_plain(self, attachment: Attachment, start: int, length: int) -> bytes:
-        content = self._area.read(attachment.uuid, attachment.content_type, start, length)
+        area = self.area_at(attachment.location)
+        content = area.read(attachment.uuid, attachment.content_type, start, length)
         if len(content) < length:
             raise FileCorrupted("A stored file is shorter than it was when it was stored.")
         return content
@@ -276,7 +338,8 @@ class Files:
         return Stream(decompressed(read, stored, form, size, begin), size, md5, begin[1])
 
     def _reader(self, attachment: Attachment) -> Read:
-        return partial(self._area.read, attachment.uuid, attachment.content_type)
+        area = self.area_at(attachment.location)
+        return partial(area.read, attachment.uuid, attachment.content_type)
 
     def _md5_of(self, attachment: Attachment) -> str:
         digest = hashlib.md5(usedforsecurity=False)
@@ -289,16 +352,16 @@ class Files:
     def _sum(self, content: bytes) -> str:
         return _md5(content) if self.options.keep_md5 else ""
 
-
-def _attachment(content_type: int, size: int, md5: str, uuid: str = "") -> Attachment:
-    return Attachment(
-        uuid=uuid or str(uuids.uuid4()),
-        content_type=content_type,
-        uncompressed_size=size,
-        uncompressed_md5=md5,
-        compressed_size=size,
-        compressed_md5=md5,
-    )
+    def _attachment(self, content_type: int, size: int, md5: str, uuid: str = "") -> Attachment:
+        return Attachment(
+            uuid=uuid or str(uuids.uuid4()),
+            content_type=content_type,
+            uncompressed_size=size,
+            uncompressed_md5=md5,
+            compressed_size=size,
+            compressed_md5=md5,
+            location=self._location,
+        )
 
 
 def _md5(content: bytes) -> str:

@@ -2,7 +2,8 @@
 
 from repertory.actors.jobs.base import Job
 from repertory.actors.jobs.bulk_delete import BulkDelete
+from repertory.actors.jobs.move_storage import MoveStorage
 from repertory.actors.jobs.reconstruct import Reconstruct
 
-JOBS: dict[str, type[Job]] = {kind.type: kind for kind in (BulkDelete, Reconstruct)}
+JOBS: dict[str, type[Job]] = {kind.type: kind for kind in (BulkDelete, MoveStorage, Reconstruct)}
 """Every type of job, by its name."""

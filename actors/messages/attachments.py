@@ -167,6 +167,7 @@ class RemoveAttachment(Command[None]):
 
     uuid: str
     content_type: int
+    location: int = 0
 
 
 @message

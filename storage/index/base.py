@@ -29,12 +29,13 @@ from repertory.model import (
 )
 from repertory.storage.index.base_integrity import IntegrityReader, IntegrityWriter
 from repertory.storage.index.base_jobs import JobsReader, JobsWriter
+from repertory.storage.index.base_places import PlacesReader, PlacesWriter
 from repertory.storage.index.base_stability import StabilityWriter
 from repertory.storage.index.policy import StorePolicy
 from repertory.storage.searching import Candidate, Search, Wanted
 
 
-class IndexReader(IntegrityReader, JobsReader, Protocol):
+class IndexReader(IntegrityReader, JobsReader, PlacesReader, Protocol):
     """Answers questions about the last committed state. Each call sees one consistent state.
 
     Raises (all methods):
@@ -174,7 +175,7 @@ class IndexReader(IntegrityReader, JobsReader, Protocol):
         """
 
 
-class IndexWriter(IntegrityWriter, StabilityWriter, JobsWriter, Protocol):
+class IndexWriter(IntegrityWriter, StabilityWriter, JobsWriter, PlacesWriter, Protocol):
     """Changes the index. The caller groups changes: ``begin``, any number of them, ``commit``.
 
     A change that is refused has left no trace, and the changes before it in the group stand.

@@ -38,6 +38,7 @@ from repertory.storage.index.operations import (
 )
 from repertory.storage.index.operations.finding import finding, selecting
 from repertory.storage.index.packing import unpack_id
+from repertory.storage.index.places import DatabasePlacesReader
 from repertory.storage.searching import Candidate, Search, Wanted
 
 
@@ -60,7 +61,7 @@ class _OneState:
         self._db.rollback()
 
 
-class DatabaseReader(DatabaseJobsReader):
+class DatabaseReader(DatabaseJobsReader, DatabasePlacesReader):
     """An ``IndexReader``.
 
     ``engine`` is the name that the index goes by; ``identifier`` overrides the one it keeps.

@@ -40,6 +40,7 @@ from repertory.storage.index.operations import (
 )
 from repertory.storage.index.operations.group import Group
 from repertory.storage.index.operations.recording import Recorder
+from repertory.storage.index.places import DatabasePlacesWriter
 from repertory.storage.index.policy import StorePolicy
 
 log = structlog.get_logger(__name__)
@@ -47,7 +48,7 @@ log = structlog.get_logger(__name__)
 T = TypeVar("T")
 
 
-class DatabaseWriter(DatabaseJobsWriter):
+class DatabaseWriter(DatabaseJobsWriter, DatabasePlacesWriter):
     """An ``IndexWriter``.
 
     Operations refuse before their first write, so that a refusal needs no savepoint; an error

@@ -13,6 +13,7 @@ WORDS = (
     "repertory.integrity",
     "repertory.jobs",
     "repertory.maintags",
+    "repertory.places",
     "repertory.version",
 )
 EVERYTHING = ("repertory",)
@@ -25,6 +26,7 @@ MAY_IMPORT = {
     "repertory.criteria": ("repertory.model",),
     "repertory.integrity": ("repertory.model",),
     "repertory.jobs": ("repertory.model",),
+    "repertory.places": ("repertory.model",),
     "repertory.conf": (),
     "repertory.storage": (
         "repertory.model",
@@ -39,6 +41,7 @@ MAY_IMPORT = {
         "repertory.criteria",
         "repertory.integrity",
         "repertory.jobs",
+        "repertory.places",
     ),
     "repertory.actors": (
         "repertory.storage",

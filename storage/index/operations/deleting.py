@@ -26,9 +26,12 @@ SUM_SIZES = (
     " FROM attachments WHERE "
 )
 RELEASE = (
-    "INSERT INTO released (uuid, content_type, size)"
-    " SELECT uuid, content_type, compressed_size FROM attachments WHERE {}"
+    "INSERT INTO released (uuid, content_type, size, location)"
+    " SELECT uuid, content_type, compressed_size, location FROM attachments WHERE {}"
     " ORDER BY resource, content_type"
+)
+COUNT_PLACES = (
+    "SELECT location, COUNT(*), SUM(compressed_size) FROM attachments WHERE {} GROUP BY location"
 )
 REDUCE_TALLY = (
     "UPDATE tallies SET studies = studies - ?, series = series - ?, instances = instances - ?,"
@@ -83,6 +86,8 @@ def _delete_tree(db: Database, group: Group, top: int, ancestors: list[int], now
     counts = [levels.count(level) for level in Level]
     of_doomed, value = db.among("resource", numbers)
     sizes = db.one(SUM_SIZES + of_doomed, (value,)) or (0, 0, 0, 0)
+    for location, files, size in db.all(COUNT_PLACES.format(of_doomed), (value,)):
+        group.count_files(location, -files, -size)
     db.execute(RELEASE.format(of_doomed), (value,))
     for table in ("attachments", "labels", "changes", "tallies"):
         db.execute(f"DELETE FROM {table} WHERE {of_doomed}", (value,))  # noqa: S608

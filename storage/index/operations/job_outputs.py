@@ -15,11 +15,11 @@ LIST = f"SELECT {ATTACHMENT_COLUMNS} FROM job_outputs"  # noqa: S608 - a constan
 FIND = "SELECT uuid FROM job_outputs WHERE job = ? AND key = ?"
 INSERT = (
     f"INSERT INTO job_outputs (job, key, media_type, filename, {ATTACHMENT_COLUMNS})"  # noqa: S608
-    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 )
 RELEASE = (
-    "INSERT INTO released (uuid, content_type, size)"
-    " SELECT uuid, content_type, compressed_size FROM job_outputs WHERE {}"
+    "INSERT INTO released (uuid, content_type, size, location)"
+    " SELECT uuid, content_type, compressed_size, location FROM job_outputs WHERE {}"
 )
 DELETE = "DELETE FROM job_outputs WHERE {}"
 

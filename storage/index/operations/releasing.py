@@ -13,12 +13,12 @@ _AT_ONCE = 500
 def list_released(db: Database, limit: int) -> tuple[ReleasedFile, ...]:
     """The first ``limit`` of them, first released first; 0 is no limit."""
     rows = db.all(
-        "SELECT number, uuid, content_type, size FROM released ORDER BY number LIMIT ?",
+        "SELECT number, uuid, content_type, size, location FROM released ORDER BY number LIMIT ?",
         (min(limit, LARGEST) if limit > 0 else LARGEST,),
     )
     return tuple(
-        ReleasedFile(number=number, uuid=unpack_uuid(uuid), content_type=content_type, size=size)
-        for number, uuid, content_type, size in rows
+        ReleasedFile(number, unpack_uuid(uuid), content_type, size, location)
+        for number, uuid, content_type, size, location in rows
     )
 
 

@@ -11,12 +11,13 @@ from repertory.storage.index.packing import unpack_id
 APPLICATION_ID = 0x52505459
 """What marks a SQLite file as ours: "RPTY"."""
 
-VERSION = 3
+VERSION = 4
 """The version of ``schema.sql``.
 
 1: the first.
 2: how long each resource has to be quiet.
 3: jobs.
+4: in which storage each file lies.
 """
 
 HOME = Path(__file__).parent

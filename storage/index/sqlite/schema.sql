@@ -1,4 +1,4 @@
--- The index, schema version 3. Sizes are in bytes; times are seconds since the epoch, UTC.
+-- The index, schema version 4. Sizes are in bytes; times are seconds since the epoch, UTC.
 -- Numbers of resources, changes and released files are never given twice.
 
 -- A row for each patient, study, series and instance; `id` grows with arrival. Instances are
@@ -74,7 +74,8 @@ CREATE TABLE tallies (
 CREATE INDEX tallies_by_due ON tallies (unstable_at + stable_age, activity)
     WHERE unstable_at IS NOT NULL;
 
--- The files of resources. `uuid` has 16 bytes, MD5 sums too (NULL where none is kept).
+-- The files of resources. `uuid` has 16 bytes, MD5 sums too (NULL where none is kept). `location`
+-- is the storage where a file lies, by its number in `places`.
 CREATE TABLE attachments (
     resource INTEGER NOT NULL,
     content_type INTEGER NOT NULL,
@@ -85,6 +86,7 @@ CREATE TABLE attachments (
     compressed_md5 BLOB,
     compression INTEGER NOT NULL,
     revision INTEGER NOT NULL,
+    location INTEGER NOT NULL DEFAULT 0,
     PRIMARY KEY (resource, content_type)
 ) STRICT, WITHOUT ROWID;
 
@@ -134,7 +136,8 @@ CREATE TABLE released (
     number INTEGER PRIMARY KEY AUTOINCREMENT,
     uuid BLOB NOT NULL,
     content_type INTEGER NOT NULL,
-    size INTEGER NOT NULL
+    size INTEGER NOT NULL,
+    location INTEGER NOT NULL DEFAULT 0
 ) STRICT;
 
 -- The whole archive in one row: what there is, and the last numbers given. `last_change` is the
@@ -226,5 +229,27 @@ CREATE TABLE job_outputs (
     compressed_md5 BLOB,
     compression INTEGER NOT NULL,
     revision INTEGER NOT NULL,
+    location INTEGER NOT NULL DEFAULT 0,
     PRIMARY KEY (job, key)
+) STRICT, WITHOUT ROWID;
+
+-- The storages that files lie in, and how many files and bytes of resources each holds: kept, not
+-- counted. Their numbers and names stay, whatever the configuration says later.
+CREATE TABLE places (
+    number INTEGER PRIMARY KEY,
+    name TEXT NOT NULL,
+    files INTEGER NOT NULL DEFAULT 0,
+    size INTEGER NOT NULL DEFAULT 0
+) STRICT;
+
+CREATE UNIQUE INDEX places_by_name ON places (name);
+INSERT INTO places (number, name) VALUES (0, 'file-system'), (1, 'object-storage');
+
+-- Copies that are being made of files, to be moved to another storage. A row goes when its copy has
+-- taken the place of the file; what is here at a start was cut short, and is released.
+CREATE TABLE copies (
+    uuid BLOB PRIMARY KEY,
+    content_type INTEGER NOT NULL,
+    size INTEGER NOT NULL,
+    location INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
