@@ -36,6 +36,7 @@ from repertory.actors.messages.integrity import (
     SurveyFiles,
 )
 from repertory.actors.messages.job_outputs import ListJobOutputs
+from repertory.actors.messages.trash import ListTrashedFiles
 from repertory.errors import StorageFailed
 from repertory.integrity import (
     Damage,
@@ -217,20 +218,13 @@ class Check:
     def _confirm_orphans(self) -> Steps:
         """Leave out of the orphans what the index knows by now, and what is gone by now."""
         self._begin("Orphans", len(self._orphans))
-        after = _FROM_THE_START
-        while self._orphans:
-            page: tuple[IndexedFile, ...] = yield ListFiles(
-                after=after, first=0, last=FOLDERS, limit=PAGE
-            )
-            for file in page:
-                self._orphans.pop(file.uuid, None)
-            if len(page) < PAGE:
-                break
-            after = page[-1][:2]
-        if not self._orphans:
-            return
-        for file in (*(yield ListReleased(limit=0)), *(yield ListJobOutputs())):
-            self._orphans.pop(pack_uuid(file.uuid), None)
+        # In this order: whatever goes into the trash, comes back or is released meanwhile is seen
+        # where it was, or where it is.
+        yield from self._leave_out_trash()
+        yield from self._leave_out_owned()
+        yield from self._leave_out_trash()
+        yield from self._leave_out_outputs()
+        yield from self._leave_out_released()
         for batch in _some(tuple(self._orphans), BATCH):
             files = tuple(
                 IndexedFile(0, 0, uuid, self._orphans[uuid], None, self._locations[uuid])
@@ -241,6 +235,43 @@ class Check:
                 if found.size is None:
                     del self._orphans[uuid]
             self.done += len(batch)
+
+    def _leave_out_owned(self) -> Steps:
+        after = _FROM_THE_START
+        while self._orphans:
+            page: tuple[IndexedFile, ...] = yield ListFiles(
+                after=after, first=0, last=FOLDERS, limit=PAGE
+            )
+            for file in page:
+                self._orphans.pop(file.uuid, None)
+            if len(page) < PAGE:
+                break
+            after = page[-1][:2]
+
+    def _leave_out_trash(self) -> Steps:
+        after = (0, 0, 0)
+        while self._orphans:
+            page = yield ListTrashedFiles(after=after, limit=PAGE)
+            for file in page:
+                self._orphans.pop(file[3], None)
+            if len(page) < PAGE:
+                break
+            after = page[-1][:3]
+
+    def _leave_out_released(self) -> Steps:
+        after = 0
+        while self._orphans:
+            page = yield ListReleased(limit=PAGE, after=after)
+            for file in page:
+                self._orphans.pop(pack_uuid(file.uuid), None)
+            if len(page) < PAGE:
+                break
+            after = page[-1].number
+
+    def _leave_out_outputs(self) -> Steps:
+        if self._orphans:
+            for file in (yield ListJobOutputs()):
+                self._orphans.pop(pack_uuid(file.uuid), None)
 
     def _examine_marked(self) -> Steps:
         """Look again at what was marked before: it may be well, or damaged in an unseen way."""

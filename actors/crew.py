@@ -24,6 +24,9 @@ class Crew(Protocol):
     def close(self) -> None:
         """Finish what was begun or waits, and take no more."""
 
+    def leave(self) -> None:
+        """Take no more, and wait for nothing: what was begun may end with the process."""
+
 
 class ThreadCrew:
     """A crew of ``size`` threads with one queue."""
@@ -58,12 +61,16 @@ class ThreadCrew:
 
     def close(self) -> None:
         """Finish what waits, then end the threads."""
+        self.leave()
+        for thread in self._threads:
+            thread.join()
+
+    def leave(self) -> None:
+        """Let the threads end once nothing waits."""
         with self._lock:
             self._closed = True
             for _ in self._threads:
                 self._queue.put(None)
-        for thread in self._threads:
-            thread.join()
 
     def _run(self) -> None:
         while (perform := self._queue.get()) is not None:
@@ -84,4 +91,7 @@ class InlineCrew:
         return reply
 
     def close(self) -> None:
+        """Nothing waits."""
+
+    def leave(self) -> None:
         """Nothing waits."""

@@ -1,6 +1,7 @@
 """Removes the files of deleted resources, at its own pace."""
 
 from collections import deque
+from functools import partial
 from typing import Protocol
 
 import structlog
@@ -15,16 +16,27 @@ from repertory.actors.messages.attachments import (
     RemoveReleased,
 )
 from repertory.actors.messages.base import Event, message
+from repertory.actors.messages.deletion import (
+    DescribeBacklog,
+    DescribeDeletionQueue,
+    FlushReleased,
+    ListFailedRemovals,
+    PauseRemovals,
+    RecordFailedRemovals,
+    RecordPause,
+    ResumeRemovals,
+)
+from repertory.actors.removal_pace import Pace
 from repertory.actors.reply import Reply
 from repertory.actors.switchboard import Switchboard
-from repertory.errors import RepertoryError
-from repertory.model import ReleasedFile
+from repertory.deletion import FIRST_RETRY, LAST_RETRY, Backlog, DeletionQueueState, ReleasedFile
+from repertory.errors import Forbidden, RepertoryError
 
 log = structlog.get_logger(__name__)
 
 _BATCH = 100
-_FIRST_RETRY, _LAST_RETRY = 1.0, 300.0
 _HOLD_PAUSE = 2.0
+_FAILURES_TOLD = 100
 
 
 class Hold(Protocol):
@@ -40,23 +52,47 @@ class RemovalDue(Event):
 
 
 @message
+class RemovalEnded(Event):
+    """The storage removed a file, or could not; the queue tells it to itself."""
+
+    file: ReleasedFile
+    error: BaseException | None
+
+
+@message
+class PauseRecorded(Event):
+    """The index remembers that removals pause, or go on; the queue tells it to itself."""
+
+    is_paused: bool
+
+
+@message
 class RetryDue(Event):
     """What could not be removed may be tried again; the queue tells it to itself."""
 
 
 class DeletionQueueActor(RepertoryActor):
-    """Removes released files, first released first, one for each message to itself.
+    """Removes released files, first released first, one after the other.
 
     The index holds the queue. A file leaves it after it is gone from the storage area, so a crash
     makes the next start remove some files twice, which does no harm, and none never. A file that
-    cannot be removed stays in the queue and is tried again after a growing delay. While somebody
-    copies the files of the archive, all stay.
+    cannot be removed stays in the queue, holds up none behind it, and is tried again after a
+    growing delay. While somebody copies the files of the archive, all stay.
+
+    ``_cursor`` is the number of the last file that this run has looked at: what lies behind it and
+    is still there has failed. A flush puts it back to the beginning.
     """
 
     rank = 4
 
     def __init__(
-        self, *, board: Switchboard, throttle: float = 0.0, hold: Hold | None = None
+        self,
+        *,
+        board: Switchboard,
+        throttle: float = 0.0,
+        hold: Hold | None = None,
+        at_once: bool = False,
+        read_only: bool = False,
     ) -> None:
         """Take what the actor works with.
 
@@ -64,26 +100,41 @@ class DeletionQueueActor(RepertoryActor):
         board: the switchboard.
         throttle: seconds between two files (``ThrottleDelayMs``).
         hold: who may want that nothing is removed.
+        at_once: whether requests wait for their files to go: then nothing pauses the removal.
+        read_only: whether to remove nothing at all, and only tell what waits.
         """
         super().__init__(board=board)
-        self._throttle = throttle
+        self._throttle = 0.0 if at_once else throttle
         self._hold = hold
+        self._at_once = at_once
+        self._read_only = read_only
         self._is_held = False
-        self._working = False
+        self._is_paused = False
+        self._cursor = 0
+        self._flush_to = 0
+        self._alarm: Appointment | None = None
+        self._is_told = False
+        self._under_way: ReleasedFile | None = None
         self._batch: deque[ReleasedFile] = deque()
         self._gone: list[int] = []
-        self._failed: set[int] = set()
-        self._retry = _FIRST_RETRY
+        self._failed: list[tuple[int, str]] = []
         self._retry_alarm: Appointment | None = None
-        self._waiting: list[Reply[None]] = []
+        self._waiting: list[tuple[int, Reply[None]]] = []
+        self._pace = Pace()
 
     def open(self) -> None:
         """Go on where the last run stopped."""
+        self._is_paused = not self._at_once and self.board.ask(DescribeBacklog()).is_paused
         self._work()
 
     def close(self) -> None:
-        """Take what is gone off the queue."""
-        self._forget()
+        """Take what is gone off the queue; whoever waits is not kept waiting."""
+        try:
+            self._settle()
+        except RepertoryError as error:
+            # What is gone is only removed again by the next run, which does no harm.
+            log.warning("removal_postponed", error=type(error).__name__)
+        self._answer()
 
     @handles(AttachmentsReleased)
     def attachments_released(self, _event: AttachmentsReleased) -> None:
@@ -92,66 +143,164 @@ class DeletionQueueActor(RepertoryActor):
 
     @handles(RemoveReleased)
     def remove_released(self, _command: RemoveReleased) -> Reply[None]:
-        """Answer when the queue holds nothing but what cannot be removed."""
+        """Answer when everything that waits now was tried."""
         reply: Reply[None] = Reply()
-        self._waiting.append(reply)
-        if self._is_held:
+        self._waiting.append((self.board.ask(DescribeBacklog()).last, reply))
+        if self._is_stopped or self._is_held:
+            self._answer()
+        self._hurry()
+        return reply
+
+    @handles(FlushReleased)
+    def flush_released(self, _command: FlushReleased) -> None:
+        """Begin anew, and go on without a pause to what is now the end."""
+        self._flush_to = self.board.ask(DescribeBacklog()).last
+        self._settle()
+        self._batch.clear()
+        self._cursor = 0
+        self._hurry()
+
+    @handles(PauseRemovals)
+    def pause_removals(self, _command: PauseRemovals) -> Reply[None]:
+        """Stop after the file under way."""
+        return self._pause(is_paused=True)
+
+    @handles(ResumeRemovals)
+    def resume_removals(self, _command: ResumeRemovals) -> Reply[None]:
+        """Go on."""
+        return self._pause(is_paused=False)
+
+    @handles(PauseRecorded)
+    def pause_recorded(self, event: PauseRecorded) -> None:
+        """Stop, or go on; what was listed stays listed."""
+        self._is_paused = event.is_paused
+        if self._is_stopped:
             self._answer()
         self._work()
-        return reply
+
+    @handles(DescribeDeletionQueue)
+    def describe_deletion_queue(self, _query: DescribeDeletionQueue) -> Reply[DeletionQueueState]:
+        """What waits; the index counts it."""
+        # What is gone but not forgotten yet counts no more.
+        self._settle()
+        return self.board.ask_soon(DescribeBacklog(failures=_FAILURES_TOLD)).then(self._state)
 
     @handles(RetryDue)
     def retry_due(self, _event: RetryDue) -> None:
         """Try again what failed."""
         self._retry_alarm = None
-        self._failed.clear()
         self._work()
 
     @handles(RemovalDue)
     def removal_due(self, _event: RemovalDue) -> None:
-        """Remove one file, or look what there is to remove."""
-        self._working = False
+        """Have one file removed, or look what there is to remove."""
+        self._is_told, self._alarm = False, None
+        if self._under_way is not None or (self._is_stopped and self._batch):
+            return
         try:
-            if not self._batch:
-                self._forget()
-                files = self.board.ask(ListReleased(limit=_BATCH + len(self._failed)))
-                # Only now, with the list read: a backup that begins later reads an index that
-                # lists none of these files any more.
-                if files and self._must_wait():
-                    self._work(after=_HOLD_PAUSE)
-                    return
-                self._batch.extend(file for file in files if file.number not in self._failed)
-            if not self._batch:
-                self._rest()
-                return
-            self._remove(self._batch.popleft())
-            if self._throttle:
-                self._forget()
-        except RepertoryError as error:
+            if self._batch or self._fill():
+                self._begin(self._batch.popleft())
+        except Exception as error:  # noqa: BLE001 - whatever it is, the queue goes on
             # The index cannot be asked just now: nothing is lost, the queue is in it.
             log.warning("removal_postponed", error=type(error).__name__)
-            self._work(after=_FIRST_RETRY)
-            return
-        self._work(after=self._throttle)
+            self._work(after=FIRST_RETRY)
 
-    def _remove(self, file: ReleasedFile) -> None:
-        try:
-            self.board.ask(
-                RemoveAttachment(
-                    uuid=file.uuid, content_type=file.content_type, location=file.location
-                )
-            )
-        except RepertoryError as error:
-            log.warning("removal_failed", uuid=file.uuid, error=type(error).__name__)
-            self._failed.add(file.number)
+    @handles(RemovalEnded)
+    def removal_ended(self, event: RemovalEnded) -> None:
+        """Note what became of a file, and go on to the next."""
+        self._under_way = None
+        number, uuid, error = event.file.number, event.file.uuid, event.error
+        if error is None:
+            log.debug("attachment_removed", uuid=uuid)
+            self._gone.append(number)
+            self._pace.note(self.clock.monotonic())
         else:
-            log.debug("attachment_removed", uuid=file.uuid)
-            self._gone.append(file.number)
+            log.warning("removal_failed", uuid=uuid, error=type(error).__name__)
+            self._failed.append((number, _reason(error)))
+        if self._throttle:
+            try:
+                self._settle()
+            except RepertoryError as failure:
+                log.warning("removal_postponed", error=type(failure).__name__)
+        self._work(after=0.0 if self._is_hurried else self._throttle)
+
+    @property
+    def _is_hurried(self) -> bool:
+        return self._flush_to > 0 or bool(self._waiting)
+
+    @property
+    def _is_stopped(self) -> bool:
+        """Whether nothing is to be removed, unless it is flushed."""
+        return self._read_only or (self._is_paused and not self._flush_to)
+
+    def _fill(self) -> bool:
+        """Find out which files are next; whether there are any that may go."""
+        self._settle()
+        self._answer(up_to=self._cursor)
+        if self._cursor >= self._flush_to:
+            self._flush_to = 0
+        if self._is_stopped:
+            self._answer()
+            return False
+        retries = self.board.ask(
+            ListFailedRemovals(up_to=self._cursor, limit=_BATCH, due=self.clock.now())
+        )
+        fresh = self.board.ask(ListReleased(limit=_BATCH, after=self._cursor))
+        if self._is_paused:
+            fresh = tuple(file for file in fresh if file.number <= self._flush_to)
+        if not retries and not fresh:
+            self._rest()
+            return False
+        # Only now, with the list read: a backup that begins later reads an index that
+        # lists none of these files any more.
+        if self._must_wait():
+            self._work(after=_HOLD_PAUSE)
+            return False
+        self._batch.extend(failure.file for failure in retries)
+        self._batch.extend(fresh)
+        if fresh:
+            self._cursor = fresh[-1].number
+        return True
+
+    def _begin(self, file: ReleasedFile) -> None:
+        """Have a file removed; the mailbox stays open meanwhile."""
+        self._under_way = file
+        removal = RemoveAttachment(
+            uuid=file.uuid, content_type=file.content_type, location=file.location
+        )
+        self.board.ask_soon(removal).on_done(partial(self._tell_end, file))
+
+    def _tell_end(self, file: ReleasedFile, reply: Reply[None]) -> None:
+        self.board.tell(self.actor_ref, RemovalEnded(file=file, error=reply.error))
 
     def _work(self, after: float = 0.0) -> None:
-        if not self._working:
-            self._working = True
-            self.tell_self(RemovalDue(), after=after)
+        """Look after the next file then, if nobody does before."""
+        if self._is_told or self._under_way is not None or self._alarm is not None:
+            return
+        if after > 0:
+            self._alarm = self.clock.call_after(after, self._tell_due)
+        else:
+            self._is_told = True
+            self.tell_self(RemovalDue())
+
+    def _tell_due(self) -> None:
+        self.board.tell(self.actor_ref, RemovalDue())
+
+    def _hurry(self) -> None:
+        """Look after the next file now, whatever pause was being made."""
+        if self._alarm is not None:
+            self._alarm.cancel()
+            self._alarm = None
+        self._work()
+
+    def _pause(self, *, is_paused: bool) -> Reply[None]:
+        if self._at_once:
+            raise Forbidden("Removals cannot pause: requests wait for them.")
+
+        def note(_: None) -> None:
+            self.board.tell(self.actor_ref, PauseRecorded(is_paused=is_paused))
+
+        return self.board.ask_soon(RecordPause(is_paused=is_paused)).then(note)
 
     def _must_wait(self) -> bool:
         """Whether somebody copies files; whoever waits for the removal is not kept waiting."""
@@ -164,21 +313,51 @@ class DeletionQueueActor(RepertoryActor):
             log.info("removals_resumed")
         return self._is_held
 
-    def _answer(self) -> None:
-        for reply in self._waiting:
+    def _answer(self, up_to: float = float("inf")) -> None:
+        """Answer whoever waits for files up to a number."""
+        answered = [reply for last, reply in self._waiting if last <= up_to]
+        self._waiting = [(last, reply) for last, reply in self._waiting if last > up_to]
+        for reply in answered:
             reply.set(None)
-        self._waiting.clear()
 
     def _rest(self) -> None:
+        """Everything was tried: wait for the bell, or for what failed to be due."""
         self._answer()
-        if not self._failed:
-            self._retry = _FIRST_RETRY
-        elif self._retry_alarm is None:
-            self._retry_alarm = self.tell_self(RetryDue(), after=self._retry)
-            self._retry = min(self._retry * 2, _LAST_RETRY)
+        self._flush_to = 0
+        if self._retry_alarm is not None:
+            self._retry_alarm.cancel()
+        for failure in self.board.ask(ListFailedRemovals(up_to=self._cursor, limit=1)):
+            delay = min(max(failure.due - self.clock.now(), FIRST_RETRY), LAST_RETRY)
+            self._retry_alarm = self.tell_self(RetryDue(), after=delay)
 
-    def _forget(self) -> None:
+    def _settle(self) -> None:
+        """Tell the index what is gone, and what could not go."""
         if self._gone:
-            self.board.ask(ForgetReleased(numbers=tuple(self._gone)))
-            log.info("attachments_removed", count=len(self._gone))
+            gone = tuple(self._gone)
+            self.board.ask(ForgetReleased(numbers=gone))
+            log.info("attachments_removed", count=len(gone))
             self._gone.clear()
+        if self._failed:
+            self.board.ask(RecordFailedRemovals(failures=tuple(self._failed)))
+            self._failed.clear()
+
+    def _state(self, backlog: Backlog) -> DeletionQueueState:
+        rate = self._pace.rate(self.clock.monotonic())
+        left = backlog.files - backlog.failed
+        remaining = 0.0 if not left else None
+        if left and rate and not self._is_stopped and not self._is_held:
+            remaining = left / rate
+        oldest = backlog.oldest
+        return DeletionQueueState(
+            backlog=backlog,
+            is_paused=self._is_paused,
+            is_held=self._is_held,
+            age=None if oldest is None else max(self.clock.now() - oldest, 0.0),
+            rate=rate,
+            remaining=remaining,
+        )
+
+
+def _reason(error: BaseException) -> str:
+    """Why a file could not be removed; only our own errors are known to name no path."""
+    return str(error) if isinstance(error, RepertoryError) else "The storage failed."

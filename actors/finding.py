@@ -1,11 +1,13 @@
 """Searching, as far as the index goes, and on into the files where it does not suffice."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any, TypeVar
 
 import structlog
 
+from repertory.actors.doubting import Doubts
+from repertory.actors.finding_rules import FindingRules
 from repertory.actors.messages.attachments import AttachmentDescription
 from repertory.actors.messages.finding import (
     CountResources,
@@ -15,33 +17,22 @@ from repertory.actors.messages.finding import (
     FileToSift,
     FindResources,
     FoundResource,
+    InstanceFile,
     Sifted,
     SiftFiles,
 )
 from repertory.actors.reply import Reply
 from repertory.actors.switchboard import Switchboard
+from repertory.conf.orthanc_warnings import READ_FROM_STORAGE
+from repertory.criteria import Criteria
 from repertory.errors import BadRequest
-from repertory.model import Level, Metadata, ResourceDescription, ResourceId, TagForm
+from repertory.model import Attachment, ResourceDescription, ResourceId
 from repertory.storage.dicom import tag_name
 from repertory.storage.index.base import IndexReader
-from repertory.storage.main_tags import MAIN_DICOM_TAGS, MainDicomTags
 from repertory.storage.resolving import Resolver
-from repertory.storage.searching import Candidate, Search, Wanted
+from repertory.storage.searching import Candidate, Search, TagConstraint, Wanted
 
 log = structlog.get_logger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class FindingRules:
-    """How an archive searches.
-
-    ``main_tags`` are what the index keeps. ``storage_access`` is ``Always`` where files may be
-    read, ``Answers`` where only for what is shown of a resource, or ``Never``.
-    """
-
-    main_tags: MainDicomTags = MAIN_DICOM_TAGS
-    case_sensitive_pn: bool = False
-    storage_access: str = "Always"
 
 
 class Finder:
@@ -55,58 +46,41 @@ class Finder:
         self._board = board
         self._reader = reader
         self._rules = rules
-        self._signatures = {level: rules.main_tags.signature(level) for level in Level}
+        self._doubts = Doubts(reader, rules)
         self._resolver = Resolver(rules.main_tags, case_sensitive_pn=rules.case_sensitive_pn)
 
     def find(self, query: FindResources) -> Reply[tuple[ResourceId, ...]]:
         """The identifiers of what meets the criteria."""
-        search = self._resolver.search(query.criteria)
-        if not search.in_files:
+        search = self._search(query.criteria)
+        if not search.needs_files:
             return _done(self._reader.find_resources(search))
-        sifted = self._sift(search, self._candidates(search, Wanted()), Wanted(), search.limit)
+        sifted = self._sift(search, self._candidates(search, Wanted()), Wanted())
         return sifted.then(lambda found: tuple(it.id for it in found))
 
     def count(self, query: CountResources) -> Reply[int]:
         """How many meet them."""
-        search = replace(self._resolver.search(query.criteria), since=0, limit=0)
-        if not search.in_files:
+        search = replace(self._search(query.criteria), since=0, limit=0)
+        if not search.needs_files:
             return _done(self._reader.count_found(search))
-        return self._sift(search, self._candidates(search, Wanted()), Wanted(), 0).then(len)
+        return self._sift(search, self._candidates(search, Wanted()), Wanted()).then(len)
 
     def describe(self, query: DescribeFound) -> Reply[tuple[FoundResource, ...]]:
         """What meets them, described, with the tags that were requested."""
-        search = self._resolver.search(query.criteria)
-        wanted = self._resolver.wanted(query.criteria.level, query.requested, query.form)
-        never = self._rules.storage_access == "Never"
-        if never:
-            wanted = replace(wanted, in_files=())
-        if not search.in_files and not wanted.in_files:
-            found = tuple(
-                FoundResource(description=description, requested=tags)
-                for description, tags in self._reader.describe_found(search, wanted)
-            )
-            missing = set() if never else self._missing(found, wanted)
-            if not missing:
-                return _done(found)
-            kept = tuple(it for it in wanted.kept if it[0] not in missing)
-            wanted = replace(wanted, kept=kept, in_files=tuple(sorted(missing)))
+        search = self._search(query.criteria)
+        level = query.criteria.level
+        wanted = self._resolver.wanted(level, query.requested, query.form)
+        wanted = self._doubts.of_wanted(level, wanted)
+        if not search.needs_files and not wanted.in_files:
+            found = self._reader.describe_found(search, wanted)
+            if not self._rules.may_show_files or not any(it.missing for _, it in found):
+                return _done(tuple(_found(description, it.tags) for description, it in found))
         candidates = self._candidates(search, wanted)
         known = {it.id: it.known for it in candidates}
-        sifted = self._sift(search, candidates, wanted, search.limit)
+        sifted = self._sift(search, candidates, wanted)
         return sifted.then(lambda found: self._describe_sifted(search, found, known))
 
-    def _missing(self, found: tuple[FoundResource, ...], wanted: Wanted) -> set[str]:
-        """Wanted tags that resources lack which came in when the index kept other ones."""
-        kept = [tag for tag, _ in wanted.kept]
-        names = {tag: tag_name(tag) if wanted.form is TagForm.SIMPLIFIED else tag for tag in kept}
-        missing: set[str] = set()
-        for it in found:
-            description = it.description
-            signature = description.metadata.get(Metadata.MAIN_DICOM_TAGS_SIGNATURE)
-            if signature is None or signature == self._signatures[description.level]:
-                continue
-            missing |= {tag for tag in kept if names[tag] not in it.requested}
-        return missing
+    def _search(self, criteria: Criteria) -> Search:
+        return self._doubts.of_search(self._resolver.search(criteria))
 
     def _describe_sifted(
         self,
@@ -116,11 +90,12 @@ class Finder:
     ) -> Reply[tuple[FoundResource, ...]]:
         requested = {it.id: {**known[it.id], **it.tags} for it in sifted}
         question = DescribeMany(ids=tuple(requested), at=search.level)
-        return self._board.ask_soon(question).then(lambda found: _found(found, requested))
+        described = self._board.ask_soon(question)
+        return described.then(lambda found: tuple(_found(it, requested[it.id]) for it in found))
 
     def _candidates(self, search: Search, wanted: Wanted) -> tuple[Candidate, ...]:
         names = sorted({it.name for it in search.in_files})
-        if names and self._rules.storage_access != "Always":
+        if names and not self._rules.may_search_files:
             raise BadRequest(
                 f"{' and '.join(names)} cannot be searched: the index does not keep it for a"
                 f" {search.level.word}, and StorageAccessOnFind forbids to read the files."
@@ -128,21 +103,24 @@ class Finder:
         return self._reader.find_candidates(search, wanted)
 
     def _sift(
-        self, search: Search, candidates: tuple[Candidate, ...], wanted: Wanted, limit: int
+        self, search: Search, candidates: tuple[Candidate, ...], wanted: Wanted
     ) -> Reply[tuple[Sifted, ...]]:
-        if not candidates:
-            return _done(())
-        log.warning(
-            "files_searched",
-            level=search.level.word,
-            files=len(candidates),
-            searched=sorted(it.name for it in search.in_files),
-            shown=[tag_name(tag) for tag in wanted.in_files],
+        shows = self._rules.may_show_files
+        files = tuple(
+            FileToSift(
+                id=it.id,
+                files=tuple(_file(*file) for file in it.files),
+                wanted=(*wanted.in_files, *it.missing) if shows else (),
+                is_met=it.is_met,
+            )
+            for it in candidates
         )
+        constraints = (*search.in_files, *search.doubtful)
+        self._warn(search, files, constraints)
+        # What the index cannot page is paged here.
+        since = search.since if search.needs_files else 0
         question = SiftFiles(
-            files=tuple(
-                FileToSift(id=it.id, file=_file(it), instance=it.instance) for it in candidates
-            ),
+            files=files,
             constraints=tuple(
                 FileConstraint(
                     tag=it.tag,
@@ -150,26 +128,40 @@ class Finder:
                     case_sensitive=it.case_sensitive,
                     is_ranged=it.is_ranged,
                 )
-                for it in search.in_files
+                for it in constraints
             ),
-            wanted=wanted.in_files,
             form=wanted.form,
-            limit=limit,
+            limit=since + search.limit if search.limit else 0,
         )
-        return self._board.ask_soon(question)
+        if not files:
+            return _done(())
+        return self._board.ask_soon(question).then(lambda found: found[since:])
+
+    def _warn(
+        self,
+        search: Search,
+        files: tuple[FileToSift, ...],
+        constraints: tuple[TagConstraint, ...],
+    ) -> None:
+        """Say how many files have to be read, at the most, and for what."""
+        read = [it for it in files if it.wanted or (constraints and not it.is_met)]
+        if read and self._rules.warns(READ_FROM_STORAGE):
+            log.warning(
+                "files_searched",
+                level=search.level.word,
+                files=sum(len(it.files) for it in read),
+                searched=sorted({it.name for it in constraints}),
+                shown=sorted({tag_name(tag) for it in read for tag in it.wanted}),
+            )
 
 
-def _file(candidate: Candidate) -> AttachmentDescription | None:
-    if candidate.attachment is None:
-        return None
-    return AttachmentDescription(attachment=candidate.attachment, metadata=candidate.metadata)
+def _file(attachment: Attachment, metadata: dict[int, str], instance: ResourceId) -> InstanceFile:
+    description = AttachmentDescription(attachment=attachment, metadata=metadata)
+    return InstanceFile(instance=instance, file=description)
 
 
-def _found(
-    descriptions: tuple[ResourceDescription, ...],
-    requested: Mapping[ResourceId, Mapping[str, Any]],
-) -> tuple[FoundResource, ...]:
-    return tuple(FoundResource(description=it, requested=requested[it.id]) for it in descriptions)
+def _found(description: ResourceDescription, requested: Mapping[str, Any]) -> FoundResource:
+    return FoundResource(description=description, requested=requested)
 
 
 R = TypeVar("R")

@@ -1,19 +1,22 @@
 """The index: one actor writes it, others answer queries about what was committed."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any, TypeVar
 
 import structlog
 
 from repertory.actors.base import RepertoryActor, handles
+from repertory.actors.index_deletion import IndexDeletion
 from repertory.actors.index_items import IndexItems
 from repertory.actors.index_jobs import IndexJobs
 from repertory.actors.index_places import IndexPlaces
 from repertory.actors.index_stability import IndexStability
+from repertory.actors.index_trash import IndexTrash
 from repertory.actors.messages.attachments import (
     AttachmentsReleased,
-    ForgetReleased,
     RecordRecompression,
+    RemoveReleased,
 )
 from repertory.actors.messages.base import Event, message
 from repertory.actors.messages.changes import ChangesLogged, ClearChanges
@@ -55,7 +58,9 @@ class CommitGroup(Event):
     group: int
 
 
-class IndexActor(IndexItems, IndexStability, IndexJobs, IndexPlaces, RepertoryActor):
+class IndexActor(
+    IndexItems, IndexStability, IndexJobs, IndexDeletion, IndexTrash, IndexPlaces, RepertoryActor
+):
     """The sole writer of the index.
 
     Changes are committed in groups: the first begins a transaction and puts a message to commit
@@ -74,6 +79,8 @@ class IndexActor(IndexItems, IndexStability, IndexJobs, IndexPlaces, RepertoryAc
         policy: StorePolicy = StorePolicy(),  # noqa: B008 - frozen
         read_only: bool = False,
         log_exports: bool = False,
+        removes_at_once: bool = False,
+        retention: float = 0.0,
     ) -> None:
         """Take what the actor works with.
 
@@ -83,6 +90,9 @@ class IndexActor(IndexItems, IndexStability, IndexJobs, IndexPlaces, RepertoryAc
             policy: what happens when the archive is full, and to instances that are there.
             read_only: whether to refuse every change (``ReadOnly``).
             log_exports: whether to keep the log of exports (``LogExportedResources``).
+            removes_at_once: whether a change that releases files is answered when they are gone
+                (``DelayedDeletion.Enable`` false).
+            retention: seconds that what is deleted can be restored (``Trash.RetentionDays``).
         """
         super().__init__(board=board)
         self._engine = engine
@@ -90,6 +100,8 @@ class IndexActor(IndexItems, IndexStability, IndexJobs, IndexPlaces, RepertoryAc
         self._read_only = read_only
         self._writer: IndexWriter
         self._log_exports = log_exports
+        self._removes_at_once = removes_at_once
+        self._retention = retention
         self._last_change = 0
         self._group = 0
         self._outcomes: list[tuple[Reply[Any], Any, RepertoryError | None, tuple[Event, ...]]] = []
@@ -100,6 +112,7 @@ class IndexActor(IndexItems, IndexStability, IndexJobs, IndexPlaces, RepertoryAc
         self._writer = self._engine.writer()
         self._last_change = self._writer.last_change
         self.begin_timeline()
+        self.wind_up()
         if not self._read_only:
             self.limit_periods()
             if count := self.release_unfinished_copies():
@@ -109,7 +122,7 @@ class IndexActor(IndexItems, IndexStability, IndexJobs, IndexPlaces, RepertoryAc
 
     def _recycle(self) -> None:
         """The limits may be lower than last time."""
-        self._writer.begin()
+        self._writer.begin(self.clock.now())
         recycled = self._writer.recycle(self._policy, self.clock.now())
         self._writer.commit()
         if recycled:
@@ -132,7 +145,7 @@ class IndexActor(IndexItems, IndexStability, IndexJobs, IndexPlaces, RepertoryAc
             if receipt.status is not StoreStatus.SUCCESS:
                 return (AttachmentsReleased(),) if command.release_duplicate else ()
             stored = InstanceStored(ids=receipt.ids, activity=receipt.activity)
-            if not receipt.recycled and not receipt.overwritten:
+            if not (receipt.recycled or receipt.overwritten or receipt.emptied_trash):
                 return (stored,)
             if receipt.recycled:
                 log.info("patients_recycled", count=len(receipt.recycled))
@@ -158,7 +171,9 @@ class IndexActor(IndexItems, IndexStability, IndexJobs, IndexPlaces, RepertoryAc
         """Delete a resource; its files are listed as released in the same transaction."""
         deleted = ResourceDeleted(level=command.level, id=command.id)
         return self._change(
-            lambda: self._writer.delete_resource(command.level, command.id, self.clock.now()),
+            lambda: self._writer.delete_resource(
+                command.level, command.id, self.clock.now(), self._keeping()
+            ),
             lambda _: (deleted, AttachmentsReleased()),
         )
 
@@ -189,11 +204,6 @@ class IndexActor(IndexItems, IndexStability, IndexJobs, IndexPlaces, RepertoryAc
             ),
             lambda _: (AttachmentsReleased(),),
         )
-
-    @handles(ForgetReleased)
-    def forget_released(self, command: ForgetReleased) -> Reply[None]:
-        """Take files off the list of those that wait to be removed."""
-        return self._change(lambda: self._writer.forget_released(command.numbers))
 
     @handles(ClearChanges)
     def clear_changes(self, _command: ClearChanges) -> Reply[None]:
@@ -251,7 +261,9 @@ class IndexActor(IndexItems, IndexStability, IndexJobs, IndexPlaces, RepertoryAc
             reply.refuse(Forbidden("The archive is read-only."))
             return reply
         if not self._outcomes:
-            self._writer.begin()  # what it raises reaches the asker: nothing was begun
+            self._writer.begin(
+                self.clock.now()
+            )  # what it raises reaches the asker: nothing was begun
             self.tell_self(CommitGroup(group=self._group))
         try:
             value = work()
@@ -285,11 +297,16 @@ class IndexActor(IndexItems, IndexStability, IndexJobs, IndexPlaces, RepertoryAc
             log.exception("commit_failed")
             self._fail(IndexFailed())  # or those who asked would wait for ever
             return
-        for reply, value, refusal, _ in self._take_outcomes():
-            if refusal is None:
-                reply.set(value)
-            else:
+        removal: Reply[None] | None = None
+        for reply, value, refusal, events in self._take_outcomes():
+            if refusal is not None:
                 reply.refuse(refusal)
+            elif self._removes_at_once and AttachmentsReleased() in events:
+                # Whether or not they could be removed: the change itself is done.
+                removal = removal or self.board.ask_soon(RemoveReleased())
+                removal.on_done(partial(_answer, reply, value))
+            else:
+                reply.set(value)
         if self._last_change != self._writer.last_change:
             self._last_change = self._writer.last_change
             self.board.publish(ChangesLogged())
@@ -320,3 +337,7 @@ class IndexActor(IndexItems, IndexStability, IndexJobs, IndexPlaces, RepertoryAc
         if bell:
             self.board.publish(AttachmentsReleased())
         return outcomes
+
+
+def _answer(reply: Reply[R], value: R, _removal: Reply[None]) -> None:
+    reply.set(value)

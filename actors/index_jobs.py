@@ -27,6 +27,7 @@ from repertory.actors.reply import Reply
 from repertory.jobs import BulkReceipt, JobFailure, JobOutput, JobRecord
 from repertory.model import Attachment, ResourceId
 from repertory.storage.index.base import IndexReader, IndexWriter
+from repertory.storage.index.operations.trashing import Keeping
 
 R = TypeVar("R")
 
@@ -46,6 +47,7 @@ class IndexJobs:
         def _change(
             self, work: Callable[[], R], events: Callable[[R], tuple[Event, ...]] = ...
         ) -> Reply[R]: ...
+        def _keeping(self) -> Keeping | None: ...
 
     @handles(RecordJob)
     def record_job(self, command: RecordJob) -> Reply[int]:
@@ -96,6 +98,7 @@ class IndexJobs:
                 step=command.step,
                 monotonic=self.clock.monotonic(),
                 now=self.clock.now(),
+                keeping=self._keeping(),
             ),
             events,
         )

@@ -1,10 +1,13 @@
 """Actors that answer queries of the index, each on a read-only connection of its own."""
 
 from repertory.actors.base import RepertoryActor, handles
-from repertory.actors.finding import Finder, FindingRules
+from repertory.actors.finding import Finder
+from repertory.actors.finding_rules import FindingRules
 from repertory.actors.index_jobs import IndexReaderJobs
 from repertory.actors.index_places import IndexReaderPlaces
+from repertory.actors.index_reader_deletion import IndexReaderDeletion
 from repertory.actors.index_reader_items import IndexReaderItems
+from repertory.actors.index_reader_trash import IndexReaderTrash
 from repertory.actors.messages.attachments import (
     AttachmentDescription,
     CountReleased,
@@ -42,12 +45,12 @@ from repertory.actors.messages.stability import ListUnstable
 from repertory.actors.messages.system import DescribeIndex, DescribeTotals
 from repertory.actors.reply import Reply
 from repertory.actors.switchboard import Switchboard
+from repertory.deletion import ReleasedFile
 from repertory.integrity import DamageMark, IndexedFile, Recount, WrongCounter
 from repertory.items import Unstable
 from repertory.model import (
     ChangePage,
     IndexDescription,
-    ReleasedFile,
     ResourceDescription,
     ResourceId,
     ResourceRef,
@@ -57,7 +60,14 @@ from repertory.model import (
 from repertory.storage.index.base import IndexEngine, IndexReader
 
 
-class IndexReaderActor(IndexReaderItems, IndexReaderJobs, IndexReaderPlaces, RepertoryActor):
+class IndexReaderActor(
+    IndexReaderItems,
+    IndexReaderJobs,
+    IndexReaderDeletion,
+    IndexReaderTrash,
+    IndexReaderPlaces,
+    RepertoryActor,
+):
     """Answers queries of the index from the last committed state.
 
     Several of these hold the same part, so that a query waits neither for the writer nor for a
@@ -157,7 +167,7 @@ class IndexReaderActor(IndexReaderItems, IndexReaderJobs, IndexReaderPlaces, Rep
     @handles(ListReleased)
     def list_released(self, query: ListReleased) -> tuple[ReleasedFile, ...]:
         """Files that wait to be removed."""
-        return self._reader.list_released(query.limit)
+        return self._reader.list_released(query.limit, query.after)
 
     @handles(CountReleased)
     def count_released(self, _query: CountReleased) -> int:

@@ -8,12 +8,12 @@ import structlog
 from repertory.actors.crew import Crew
 from repertory.actors.mending import Mending
 from repertory.actors.messages.attachments import AttachmentDescription
-from repertory.actors.messages.finding import FileToSift, Sifted, SiftFiles
+from repertory.actors.messages.finding import FileToSift, InstanceFile, Sifted, SiftFiles
 from repertory.actors.reply import Reply
 from repertory.errors import FileCorrupted, FileLost, NotDicom
 from repertory.model import Level, ResourceRef, TagForm
 from repertory.storage import dicom
-from repertory.storage.dicom.tags_json import in_form
+from repertory.storage.dicom.tags_json import Json, in_form
 from repertory.storage.patterns import Pattern, matches, parse_patterns
 
 log = structlog.get_logger(__name__)
@@ -48,7 +48,6 @@ class Sifting:
             (it.tag, parse_patterns(it.value, ranged=it.is_ranged), it.case_sensitive)
             for it in query.constraints
         ]
-        self._ignore_length = frozenset([*query.wanted, *(it.tag for it in query.constraints)])
         self._left = iter(query.files)
         self._passed: list[Sifted] = []
         self._reply: Reply[tuple[Sifted, ...]] = Reply()
@@ -72,45 +71,51 @@ class Sifting:
     def _sift_some(self) -> bool:
         """Look into some files; whether that is enough."""
         limit = self._query.limit
-        for _ in range(AT_A_TIME):
+        looked_at = 0
+        while looked_at < AT_A_TIME:
             if limit and len(self._passed) >= limit:
                 return True
             file = next(self._left, None)
             if file is None:
                 return True
+            looked_at += max(len(file.files), 1)
             self._sift(file)
         return False
 
     def _sift(self, file: FileToSift) -> None:
-        tags = self._read(file)
-        if tags is None:
-            if not self._constraints:
-                self._passed.append(Sifted(id=file.id, tags={}))
-        elif all(_meets(tags, *constraint) for constraint in self._constraints):
-            chosen = {tag: tags[tag] for tag in self._query.wanted if tag in tags}
+        constraints = [] if file.is_met else list(self._constraints)
+        wanted = file.wanted
+        chosen: Json = {}
+        for number, found in enumerate(file.files):
+            if not constraints and not (wanted and number == 0):
+                break
+            tags = self._read(found, wanted)
+            constraints = [it for it in constraints if not _meets(tags, *it)]
+            if number == 0:
+                chosen = {tag: tags[tag] for tag in wanted if tag in tags}
+        if not constraints:
             self._passed.append(Sifted(id=file.id, tags=in_form(chosen, self._query.form)))
 
-    def _read(self, file: FileToSift) -> Mapping[str, Any] | None:
-        """All tags in the full form; ``None`` where they cannot be read."""
-        if file.file is None:
-            return None
-        owner = None if file.instance is None else ResourceRef(Level.INSTANCE, file.instance)
+    def _read(self, found: InstanceFile, wanted: tuple[str, ...]) -> Json:
+        """All tags in the full form; none where they cannot be read."""
+        whole = frozenset([*wanted, *(tag for tag, _, _ in self._constraints)])
+        owner = ResourceRef(Level.INSTANCE, found.instance)
         try:
-            with self._mending.watching_for(owner, file.file.attachment):
-                return self._tags(file.file)
+            with self._mending.watching_for(owner, found.file.attachment):
+                return self._tags(found.file, whole)
         except (FileLost, FileCorrupted) as error:
             # One bad file must not keep the others from being found.
             log.error(  # noqa: TRY400 - the reason is said, the way here is known
                 "file_passed_over",
-                uuid=file.file.attachment.uuid,
+                uuid=found.file.attachment.uuid,
                 reason=type(error).__name__,
             )
-            return None
+            return {}
 
-    def _tags(self, file: AttachmentDescription) -> Mapping[str, Any]:
+    def _tags(self, file: AttachmentDescription, whole: frozenset[str]) -> Json:
         head = self._read_head(file)
         try:
-            return dicom.tags(head, TagForm.FULL, ignore_length=self._ignore_length)
+            return dicom.tags(head, TagForm.FULL, ignore_length=whole)
         except NotDicom as error:
             raise FileCorrupted from error
 

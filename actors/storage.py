@@ -1,12 +1,14 @@
 """The storage area: its one owner, and the crew that reads and writes for it."""
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 import structlog
 
 from repertory.actors.base import RepertoryActor, handles
 from repertory.actors.crew import Crew
+from repertory.actors.filtering import InstanceFiltering
 from repertory.actors.mending import Mending
 from repertory.actors.messages.attachments import (
     AttachmentDescription,
@@ -70,7 +72,13 @@ class UploadsDue(Event):
 
 
 class StorageActor(
-    StorageReading, StorageItems, StorageTags, StorageIntegrity, StoragePlaces, RepertoryActor
+    InstanceFiltering,
+    StorageReading,
+    StorageItems,
+    StorageTags,
+    StorageIntegrity,
+    StoragePlaces,
+    RepertoryActor,
 ):
     """Owns one storage area: every file in it is written, read and removed by this actor's crew.
 
@@ -194,6 +202,12 @@ class StorageActor(
     def store_bytes(self, content: bytes, origin: Origin) -> Reply[StoreReceipt]:
         """Store a file that is in memory; for the crew."""
         summary = dicom.summarize(content, self._main_tags)
+        if self._filters_instances:
+            keep = partial(self._keep_bytes, content, summary, origin)
+            return self.admit(content, summary, origin, keep)
+        return self._keep_bytes(content, summary, origin)
+
+    def _keep_bytes(self, content: bytes, summary: Summary, origin: Origin) -> Reply[StoreReceipt]:
         if not self._store_dicom:
             return self._record(summary, None, origin)
         head = summary.pixel_data_offset or 0
@@ -203,9 +217,22 @@ class StorageActor(
 
     def store_upload(self, upload: Upload, origin: Origin) -> Reply[StoreReceipt]:
         """Store a file that lies at a local path; for the crew."""
-        attachment = None
         try:
             summary = dicom.summarize(upload.path, self._main_tags)
+            if self._filters_instances:
+                keep = partial(self._keep_upload, upload, summary, origin)
+                reply = self.admit(upload.path, summary, origin, keep)
+                # Refused, or nobody knows: it is there no more if it was kept.
+                reply.on_done(lambda _: upload.discard())
+                return reply
+        except BaseException:
+            upload.discard()
+            raise
+        return self._keep_upload(upload, summary, origin)
+
+    def _keep_upload(self, upload: Upload, summary: Summary, origin: Origin) -> Reply[StoreReceipt]:
+        attachment = None
+        try:
             if self._store_dicom:
                 attachment = self._files.write_file(
                     upload.path,
@@ -215,7 +242,7 @@ class StorageActor(
                     head=summary.pixel_data_offset or 0,
                 )
         finally:
-            upload.path.unlink(missing_ok=True)
+            upload.discard()
         return self._record(summary, attachment, origin)
 
     def _record(

@@ -27,6 +27,10 @@ class Upload:
     md5: "hashlib._Hash" = field(default_factory=lambda: hashlib.md5(usedforsecurity=False))
     lock: threading.Lock = field(default_factory=threading.Lock)
 
+    def discard(self) -> None:
+        """Remove the file, if it is still there."""
+        self.path.unlink(missing_ok=True)
+
 
 class Uploads:
     """The uploads that are open. Its methods may be called from several threads at once."""

@@ -47,6 +47,7 @@ REASONS: tuple[tuple[str, str, str], ...] = (
     (r"GET /system", r".", NEWER),
     (r"DELETE .*/(metadata|attachments)/", r"^(Message|OrthancError|OrthancStatus)$", ITEMS),
     (r".", r"(^|\.)(Labels|IsProtected|First|MainDicomTagsSignature|RequestedTags)$", NEWER),
+    (r".", r"(^|\.)(RequestAttributesSequence|0040,0275|MainDicomSequences)$", NEWER),
     (r"/metadata", r"^body$", NEWER),
     (r"GET /(plugins|tools)$", r"^body$", MORE),
     (r"generate-uid", r"^body$", OWN_NAMES),

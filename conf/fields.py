@@ -16,7 +16,8 @@ class Option:
     """What is known of an option besides its type.
 
     ``meaning`` is a sentence for the reference; ``secret`` values are never shown; ``ours`` marks
-    options that Orthanc does not have; a ``path`` is relative to the file that sets it.
+    options that Orthanc does not have; a ``path`` is relative to the file that sets it, and so are
+    the members of an object of ``paths``.
     """
 
     meaning: str
@@ -25,6 +26,7 @@ class Option:
     secret: bool = False
     ours: bool = False
     path: bool = False
+    paths: bool = False
 
 
 def setting(
@@ -37,6 +39,7 @@ def setting(
     secret: bool = False,
     ours: bool = False,
     path: bool = False,
+    paths: bool = False,
 ) -> Any:
     """Declare an option: a field of a ``@section``.
 
@@ -49,8 +52,17 @@ def setting(
         secret: whether to hide the value wherever settings are shown.
         ours: whether Orthanc does not have the option.
         path: whether it names a file or folder, relative to the folder of the file that sets it.
+        paths: whether the members of an object do.
     """
-    option = Option(meaning=meaning, name=name, check=check, secret=secret, ours=ours, path=path)
+    option = Option(
+        meaning=meaning,
+        name=name,
+        check=check,
+        secret=secret,
+        ours=ours,
+        path=path,
+        paths=paths,
+    )
     metadata = {"option": option}
     if default_factory is not None:
         return dataclasses.field(
@@ -105,6 +117,19 @@ def every_option(
             yield from every_option(part, (*names, option_name(field)))
 
 
+def shown(settings: Any) -> dict[str, Any]:
+    """The options of a section by their names, those within too; without what is secret."""
+    types = get_type_hints(type(settings))
+    options: dict[str, Any] = {}
+    for field in dataclasses.fields(settings):
+        value = getattr(settings, field.name)
+        if section_of(types[field.name]) is not None:
+            options[option_name(field)] = shown(value)
+        elif not field.metadata["option"].secret:
+            options[option_name(field)] = value
+    return options
+
+
 def not_negative(value: float) -> str | None:
     """A number that is 0 or more."""
     return None if value >= 0 else "must be 0 or more"
@@ -146,6 +171,11 @@ def one_to(last: int) -> Check:
 def overwriting(value: bool | str) -> str | None:
     """One of Orthanc's modes of overwriting, or true or false as it was before them."""
     return None if isinstance(value, bool) else one_of("Never", "Always", "IfChanged")(value)
+
+
+def named_or_not(value: str | None) -> str | None:
+    """A name that is one, where there is any."""
+    return "must not be empty" if value is not None and not value.strip() else None
 
 
 def application_entity_title(value: str) -> str | None:

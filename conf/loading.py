@@ -88,7 +88,7 @@ class _Reader:
             if name not in refused:
                 self._problem((name,), text)
         for name, text in doubts_about(settings):
-            self._warning((name,), text)
+            self._warning(tuple(name.split(".")), text)
         return Loaded(settings, tuple(self._problems), tuple(self._warnings), tuple(self._files))
 
     # Files
@@ -223,7 +223,14 @@ class _Reader:
             self._problem(keys, f"{complaint}{found}")
             return
         if option.path and converted:
-            converted = str(self._sources[keys].file.parent / converted)
+            folder = self._sources[keys].file.parent
+            if isinstance(converted, list):
+                converted = [str(folder / path) for path in converted]
+            else:
+                converted = str(folder / converted)
+        if option.paths:
+            home = self._sources[keys].file.parent
+            converted = {name: str(home / path) for name, path in converted.items()}
         values[field.name] = converted
 
     def _unknown(

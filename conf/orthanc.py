@@ -22,7 +22,6 @@ _GROUPS = (
 
 NOT_HONOURED: Mapping[str, tuple[Any, ...]] = {
     # The archive
-    "DatabaseServerIdentifier": (),
     "TemporaryDirectory": (),
     # Threads, memory and caches
     "DicomParserCacheSize": (256,),
@@ -47,7 +46,6 @@ NOT_HONOURED: Mapping[str, tuple[Any, ...]] = {
     "MediaArchiveSize": (1,),
     "SynchronousZipStream": (True,),
     # The REST API and what is served beside it
-    "ExecuteLuaEnabled": (False,),
     "HttpCompressionEnabled": (False,),
     "MetricsEnabled": (True,),
     "OrthancExplorerEnabled": (False,),
@@ -121,18 +119,14 @@ NOT_HONOURED: Mapping[str, tuple[Any, ...]] = {
     # Logs, scripts and plugins
     "DeidentifyLogs": (True,),
     "DeidentifyLogsDicomVersion": ("2008", "2017c", "2021b", "2023b"),
-    "LuaHeartBeatPeriod": (0,),
-    "LuaScripts": ([],),
     "Plugins": ([],),
     "PythonScript": ("",),
     "PythonVerbose": (False,),
-    "Warnings": ({},),
 }
 """Options at the root, with the values that change nothing."""
 
 SECTIONS: frozenset[str] = frozenset(
     {
-        "AdvancedStorage",
         "Authorization",
         "AwsS3Storage",
         "AzureBlobStorage",
@@ -167,6 +161,15 @@ SECTIONS: frozenset[str] = frozenset(
 PARTLY_HONOURED: Mapping[str, Mapping[str, tuple[Any, ...]]] = {
     # The queue is part of the index here.
     "DelayedDeletion": {"Path": ()},
+    # Files are named as Orthanc does unless it is told otherwise; the folders of others are not
+    # adopted file by file.
+    "AdvancedStorage": {
+        "DelayedDeletion": ({},),
+        "Indexer": ({},),
+        "MaxPathLength": (256,),
+        "NamingScheme": ("OrthancDefault",),
+        "OtherAttachmentsPrefix": ("",),
+    },
 }
 """Options within the sections that Repertory has, with the values that change nothing."""
 
@@ -179,10 +182,10 @@ def changes_nothing(section: str, name: str, value: Any) -> bool:
     known = NOT_HONOURED if not section else PARTLY_HONOURED.get(section, {})
     if value in (known.get(name) or ()):
         return True
-    if not section and name in SECTIONS:
-        # A plugin that is switched off, or has nothing to do.
-        return value == {} or (isinstance(value, dict) and value.get("Enable") is False)
-    return name == "Warnings" and isinstance(value, dict) and False not in value.values()
+    if section or name not in SECTIONS:
+        return False
+    # A plugin that is switched off, or has nothing to do.
+    return value == {} or (isinstance(value, dict) and value.get("Enable") is False)
 
 
 def is_known(section: str, name: str) -> bool:

@@ -1,7 +1,10 @@
 """The settings of an archive: a frozen tree of sections, named as in Orthanc's configuration."""
 
+from repertory.conf import orthanc_warnings
+from repertory.conf.advanced_storage import AdvancedStorageSettings
 from repertory.conf.fields import (
     application_entity_title,
+    named_or_not,
     not_empty,
     not_negative,
     one_of,
@@ -9,7 +12,6 @@ from repertory.conf.fields import (
     overwriting,
     port,
     positive,
-    quiet_periods,
     section,
     setting,
     tags_by_level,
@@ -17,44 +19,7 @@ from repertory.conf.fields import (
     user_numbers,
     users,
 )
-
-
-@section("DelayedDeletion")
-class DelayedDeletionSettings:
-    """How files of deleted resources are removed."""
-
-    enable: bool = setting(
-        default=True, meaning="Whether files are removed after the request was answered."
-    )
-    throttle_delay_ms: int = setting(
-        default=0,
-        meaning="Milliseconds to wait after each file that was removed.",
-        check=not_negative,
-    )
-
-
-@section("StableAges")
-class StableAgesSettings:
-    """StableAge for some instances: the longest counts where several of these apply."""
-
-    modality: dict[str, int] = setting(
-        default_factory=dict,
-        meaning='StableAge by Modality (0008,0060): {"US": 300}.',
-        check=quiet_periods(),
-        ours=True,
-    )
-    called_aet: dict[str, int] = setting(
-        default_factory=dict,
-        meaning="StableAge by the application entity title that the sender called.",
-        check=quiet_periods(titles=True),
-        ours=True,
-    )
-    remote_aet: dict[str, int] = setting(
-        default_factory=dict,
-        meaning="StableAge by the application entity title of the sender.",
-        check=quiet_periods(titles=True),
-        ours=True,
-    )
+from repertory.conf.resources import DelayedDeletionSettings, StableAgesSettings, TrashSettings
 
 
 @section("")
@@ -62,6 +27,11 @@ class Settings:
     """The whole configuration; options at the root, and a field for each section."""
 
     name: str = setting(default="MyOrthanc", meaning="The name of this archive, shown in /system.")
+    database_server_identifier: str | None = setting(
+        default=None,
+        meaning="The name of this server; not set: what its index was named when it was made.",
+        check=named_or_not,
+    )
     storage_directory: str = setting(
         default="RepertoryStorage",
         meaning="The folder that holds the DICOM files.",
@@ -287,6 +257,38 @@ class Settings:
         meaning="How many instances one search finds at most; 0: no limit.",
         check=not_negative,
     )
+    lua_scripts: list[str] = setting(
+        default_factory=list,
+        meaning="Lua scripts that are told what happens, and filter what comes in.",
+        path=True,
+    )
+    lua_heart_beat_period: int = setting(
+        default=0,
+        meaning="Seconds between two calls of OnHeartBeat; 0: none.",
+        check=not_negative,
+    )
+    lua_time_limit: float = setting(
+        default=10.0,
+        meaning="Seconds that a callback of a Lua script may be at work, what it waits for apart.",
+        check=positive,
+        ours=True,
+    )
+    lua_memory_limit: int = setting(
+        default=512,
+        meaning="Megabytes that all Lua scripts may use together.",
+        name="LuaMemoryLimitMB",
+        check=positive,
+        ours=True,
+    )
+    execute_lua_enabled: bool = setting(
+        default=False,
+        meaning="Whether users may run Lua scripts of their own (/tools/execute-script).",
+    )
+    warnings: dict[str, bool] = setting(
+        default_factory=dict,
+        meaning="Which warnings of searches the log leaves out: Orthanc's names, and false.",
+        check=orthanc_warnings.known,
+    )
     concurrent_jobs: int = setting(
         default=2,
         meaning="How many jobs run at a time; 0: as many as there are processors.",
@@ -324,6 +326,26 @@ class Settings:
         default_factory=StableAgesSettings,
         meaning="StableAge for some instances.",
     )
+    advanced_storage: AdvancedStorageSettings = setting(
+        default_factory=AdvancedStorageSettings,
+        meaning="Several storages: which there are, and how files are moved between them.",
+    )
+    trash: TrashSettings = setting(
+        default_factory=TrashSettings,
+        meaning="What becomes of deleted resources before their files are removed.",
+    )
+
+    @property
+    def storage_names(self) -> tuple[str, ...]:
+        """The names of the storages that files lie in."""
+        return ("file-system", *self.advanced_storage.disks)
+
+    @property
+    def write_storage(self) -> str:
+        """The name of the storage that new files go to."""
+        advanced = self.advanced_storage
+        current = advanced.multiple_storages.current_write_storage if advanced.enable else ""
+        return current or "file-system"
 
     @property
     def content_types(self) -> dict[str, tuple[int, str]]:
@@ -338,6 +360,11 @@ class Settings:
     def is_limited(self) -> bool:
         """Whether the archive may become full before the disk does."""
         return self.maximum_storage_size > 0 or self.maximum_patient_count > 0
+
+    @property
+    def is_scripted(self) -> bool:
+        """Whether there are Lua scripts, or may be."""
+        return bool(self.lua_scripts) or self.execute_lua_enabled
 
     @property
     def overwrite_mode(self) -> str:

@@ -27,6 +27,19 @@ def faults_of(settings: Settings) -> Iterator[tuple[str, str]]:
                 yield option, "must be 0 while PatientLevelEnabled is false"
     if settings.overwrite_mode == "IfChanged" and not settings.store_md5_for_attachments:
         yield "OverwriteInstances", "must not be IfChanged while StoreMD5ForAttachments is false"
+    for script in settings.lua_scripts:
+        yield from _missing("LuaScripts", script)
+    disks = settings.advanced_storage.disks
+    if settings.write_storage not in settings.storage_names:
+        yield (
+            "AdvancedStorage.MultipleStorages.CurrentWriteStorage",
+            f"must be one of {', '.join(disks) or 'the Storages'}, not {settings.write_storage}",
+        )
+    if any(Path(folder) == Path(settings.storage_directory) for folder in disks.values()):
+        yield (
+            "AdvancedStorage.MultipleStorages.Storages",
+            "must not name the StorageDirectory, which is a storage of its own",
+        )
     if settings.http_server_enabled and settings.ssl_enabled:
         yield from _missing("SslCertificate", settings.ssl_certificate)
         if settings.ssl_verify_peers:
@@ -37,6 +50,11 @@ def faults_of(settings: Settings) -> Iterator[tuple[str, str]]:
 
 def doubts_about(settings: Settings) -> Iterator[tuple[str, str]]:
     """What is probably not meant: an option, and the rest of the sentence."""
+    yield from _doubts_about_access(settings)
+    yield from _doubts_about_files(settings)
+
+
+def _doubts_about_access(settings: Settings) -> Iterator[tuple[str, str]]:
     if settings.remote_access_allowed and not settings.authentication_required:
         yield (
             "RemoteAccessAllowed",
@@ -58,6 +76,18 @@ def doubts_about(settings: Settings) -> Iterator[tuple[str, str]]:
             "HttpBindAddresses",
             f"has several addresses: only {settings.http_bind_address} is listened on.",
         )
+    if settings.execute_lua_enabled:
+        yield (
+            "ExecuteLuaEnabled",
+            "is true: whoever may use the REST API can run programs on this computer.",
+        )
+    if settings.advanced_storage.multiple_storages.storages and not settings.advanced_storage.enable:
+        yield ("AdvancedStorage.Enable", "is false: MultipleStorages has no effect.")
+    if settings.ssl_verify_peers and not settings.ssl_enabled:
+        yield ("SslVerifyPeers", "has no effect while SslEnabled is false.")
+
+
+def _doubts_about_files(settings: Settings) -> Iterator[tuple[str, str]]:
     if settings.storage_compression_level > 9 and (
         settings.storage_compression_format == "ZlibWithSize"
     ):
@@ -69,8 +99,9 @@ def doubts_about(settings: Settings) -> Iterator[tuple[str, str]]:
             "StableAges",
             "names application entity titles: what comes over HTTP has none.",
         )
-    if settings.ssl_verify_peers and not settings.ssl_enabled:
-        yield ("SslVerifyPeers", "has no effect while SslEnabled is false.")
+    deletion = settings.delayed_deletion
+    if deletion.throttle_delay_ms and not deletion.enable:
+        yield "DelayedDeletion.ThrottleDelayMs", "has no effect while Enable is false."
 
 
 def _missing(option: str, path: str) -> Iterator[tuple[str, str]]:

@@ -9,6 +9,7 @@ from repertory.conf.settings import Settings
 from repertory.http.bridge import BOARD, CONTROL, SETTINGS, Control
 from repertory.http.dispatch import PATTERN, Dispatcher
 from repertory.http.doorbell import DOORBELL, Doorbell
+from repertory.http.filtering import RequestFilter
 from repertory.http.names import VOCABULARY, Vocabulary
 from repertory.http.read_only import is_there
 from repertory.http.routes import ALL
@@ -19,7 +20,11 @@ DISPATCHER = web.AppKey("dispatcher", Dispatcher)
 
 
 def make_app(
-    board: Switchboard, settings: Settings, *, control: Control | None = None
+    board: Switchboard,
+    settings: Settings,
+    *,
+    control: Control | None = None,
+    guarded: bool = True,
 ) -> web.Application:
     """Make the application.
 
@@ -29,6 +34,8 @@ def make_app(
         control: what it may do to the archive's process; without it, stopping and logging are
             the business of the program that embeds the application, and asking for them is
             forbidden.
+        guarded: whether users must say who they are, and scripts may keep them out; only who
+            asks from within need not, and cannot be.
 
     Raises:
         CannotStart: the settings contradict each other.
@@ -36,7 +43,8 @@ def make_app(
     tree = RouteTree(
         route for routes in ALL for route in routes if is_there(route, read_only=settings.read_only)
     )
-    dispatcher = Dispatcher(tree, settings)
+    request_filter = RequestFilter(board) if guarded and settings.is_scripted else None
+    dispatcher = Dispatcher(tree, settings, guarded=guarded, request_filter=request_filter)
     app = web.Application(client_max_size=0)  # bodies are measured where they are read
     app[BOARD] = board
     app[SETTINGS] = settings

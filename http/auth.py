@@ -10,9 +10,13 @@ from aiohttp import hdrs, web
 
 from repertory.conf.settings import Settings
 from repertory.errors import CannotStart, Unauthorized
+from repertory.model import OriginKind
 
 current_user: ContextVar[str] = ContextVar("current_user", default="")
 """The name of the user whose request this task handles; "" where users need not say."""
+
+current_origin: ContextVar[OriginKind] = ContextVar("current_origin", default=OriginKind.REST_API)
+"""Who asks: a client, or a part of the archive itself (``repertory.http.inner``)."""
 
 
 class Guard:

@@ -13,15 +13,18 @@ from repertory.conf.settings import Settings
 from repertory.errors import (
     ArchiveFull,
     BadRequest,
+    Forbidden,
     IndexBusy,
     NoReplyInTime,
     RepertoryError,
+    ScriptFailed,
     ShuttingDown,
     UnknownResource,
 )
 from repertory.http.answers import done
 from repertory.http.auth import Guard
 from repertory.http.errors import Row, bare_answer, describe, error_answer, row_of
+from repertory.http.filtering import RequestFilter
 from repertory.http.routing import Node, RouteTree, split
 from repertory.http.xml import converted, prefers_xml
 
@@ -29,6 +32,7 @@ log = structlog.get_logger(__name__)
 
 _OVERRIDABLE = frozenset({"GET", "POST"})
 _METHODS = frozenset({"GET", "POST", "PUT", "DELETE"})
+_EXPECTED = (ArchiveFull, IndexBusy, NoReplyInTime, ScriptFailed, ShuttingDown)
 _TAIL = "tail"
 
 PATTERN = f"/{{{_TAIL}:.*}}"
@@ -38,9 +42,17 @@ PATTERN = f"/{{{_TAIL}:.*}}"
 class Dispatcher:
     """Handles each request of the application."""
 
-    def __init__(self, tree: RouteTree, settings: Settings) -> None:
+    def __init__(
+        self,
+        tree: RouteTree,
+        settings: Settings,
+        *,
+        guarded: bool = True,
+        request_filter: RequestFilter | None = None,
+    ) -> None:
         self._tree = tree
-        self._guard = Guard(settings)
+        self._check = Guard(settings).check if guarded else _let_in
+        self._filter = request_filter
         self._described = settings.http_describe_errors
         self._keep_alive = settings.keep_alive
         self._say = log.info if settings.http_verbose else log.debug
@@ -86,9 +98,9 @@ class Dispatcher:
         return response
 
     async def _answer(self, request: web.Request) -> web.StreamResponse:
-        bare: tuple[type[RepertoryError], ...] = ()
+        bare: tuple[type[RepertoryError], ...] = (Forbidden,)
         try:
-            self._guard.check(request)
+            await self._admit(request)
             node, named = self._tree.find(split(request.match_info[_TAIL]))
             if node is None:
                 raise UnknownResource  # noqa: TRY301 - answered like one of a handler's
@@ -120,6 +132,15 @@ class Dispatcher:
         if accept is not None and prefers_xml(accept):
             return converted(response)
         return response
+
+    async def _admit(self, request: web.Request) -> None:
+        self._check(request)
+        if self._filter is not None:
+            await self._filter.admit(request, _method(request))
+
+
+def _let_in(_: web.Request) -> None:
+    """Check nothing: it comes from within."""
 
 
 def _method(request: web.Request) -> str:
@@ -155,7 +176,7 @@ def _log_failure(request: web.Request, error: RepertoryError) -> None:
     status = row_of(error).status
     if status < HTTPStatus.INTERNAL_SERVER_ERROR:
         return
-    expected = isinstance(error, ArchiveFull | IndexBusy | NoReplyInTime | ShuttingDown)
+    expected = isinstance(error, _EXPECTED)
     told = log.warning if expected else log.error
     told(
         "request_failed",

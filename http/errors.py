@@ -23,9 +23,11 @@ from repertory.errors import (
     MissingTag,
     NoReplyInTime,
     NotDicom,
+    NotPredicate,
     Refused,
     RepertoryError,
     RevisionConflict,
+    ScriptFailed,
     ShuttingDown,
     StorageFailed,
     TooLarge,
@@ -85,6 +87,10 @@ TABLE: dict[type[RepertoryError], Row] = {
     ShuttingDown: _UNAVAILABLE,
     # Not 503, which orthanc_api_client takes for "nothing was done" and retries, uploads too.
     NoReplyInTime: Row(504, 16, "Timeout"),
+    ScriptFailed: Row(500, 2031, "Cannot execute a Lua command"),
+    NotPredicate: Row(
+        500, 2034, "The Lua function is not a predicate (only true/false outputs allowed)"
+    ),
     JobCancelled: Row(500, 37, "This job was canceled"),
 }
 """Every error, by its class; a class that is not listed is answered like its nearest parent."""

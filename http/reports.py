@@ -25,8 +25,8 @@ def integrity_report(it: IntegrityReport) -> Object:
     """What a check found, and what a repair did; files by UUID and resource, never by path."""
     return {
         "Sound": it.is_sound,
-        "Started": _stamp(it.started),
-        "Finished": _stamp(it.finished),
+        "Started": stamp(it.started),
+        "Finished": stamp(it.finished),
         "Checksums": it.with_checksums,
         "Repair": it.with_repair,
         "Files": it.files,
@@ -65,5 +65,6 @@ def integrity_report(it: IntegrityReport) -> Object:
     }
 
 
-def _stamp(seconds: float) -> str:
+def stamp(seconds: float) -> str:
+    """A time since the epoch, as Orthanc writes it: UTC, `YYYYMMDDTHHMMSS`."""
     return datetime.fromtimestamp(seconds, UTC).strftime("%Y%m%dT%H%M%S")

@@ -1,11 +1,11 @@
 """What the actors answer, as Orthanc's objects."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from repertory.actors.messages.finding import FoundResource
 from repertory.errors import BadParameter
-from repertory.maintags import NAMES
+from repertory.http.tag_views import TAG_WRITERS
 from repertory.model import (
     Attachment,
     Change,
@@ -19,7 +19,6 @@ from repertory.model import (
     ResourceStatistics,
     StoreReceipt,
     TagForm,
-    Tags,
     Totals,
 )
 
@@ -82,7 +81,7 @@ class Resources:
         content: frozenset[str] = DEFAULT_CONTENT,
         metadata_names: Mapping[int, str] | None = None,
     ) -> None:
-        self._write_tags = _TAG_WRITERS[form]
+        self._write_tags = TAG_WRITERS[form]
         self._content = content
         self._metadata_names = metadata_names or {}
 
@@ -110,14 +109,15 @@ class Resources:
                 self._metadata_name(number): it.metadata[number] for number in sorted(it.metadata)
             }
         if "Attachments" in content:
-            view["Attachments"] = [] if it.attachment is None else [attachment(it.attachment)]
+            view["Attachments"] = [attachment(file) for file in it.attachments]
         return view
 
     def _add_tags(self, view: Object, it: ResourceDescription) -> None:
         if "MainDicomTags" in self._content:
-            view["MainDicomTags"] = self._write_tags(it.main_tags, it.tag_names)
+            write, names = self._write_tags, it.tag_names
+            view["MainDicomTags"] = write(it.main_tags, it.main_sequences, names)
             if it.level is Level.STUDY:
-                view["PatientMainDicomTags"] = self._write_tags(it.patient_tags, it.tag_names)
+                view["PatientMainDicomTags"] = write(it.patient_tags, it.patient_sequences, names)
 
     def _add_family(self, view: Object, it: ResourceDescription) -> None:
         if "Children" in self._content and it.level is not Level.INSTANCE:
@@ -152,11 +152,12 @@ class Resources:
             if Metadata.LAST_UPDATE in metadata:
                 view["LastUpdate"] = metadata[Metadata.LAST_UPDATE]
             return
-        if it.attachment is not None:
-            view["FileSize"] = it.attachment.uncompressed_size
-            view["FileUuid"] = it.attachment.uuid
-            if it.attachment.damage:
-                view["Damage"] = it.attachment.damage
+        file = it.attachment
+        if file is not None:
+            view["FileSize"] = file.uncompressed_size
+            view["FileUuid"] = file.uuid
+            if file.damage:
+                view["Damage"] = file.damage
         view["IndexInSeries"] = _number(metadata.get(Metadata.INDEX_IN_SERIES))
 
 
@@ -165,32 +166,6 @@ def _number(text: str | None) -> int | None:
         return None if text is None else int(text)
     except ValueError:
         return None
-
-
-def _name(tag: str, names: Mapping[str, str]) -> str:
-    return NAMES.get(tag) or names.get(tag, tag)
-
-
-def _named_tags(tags: Tags, names: Mapping[str, str]) -> Object:
-    return {_name(tag, names): value for tag, value in tags.items()}
-
-
-def _short_tags(tags: Tags, _names: Mapping[str, str]) -> Object:
-    return dict(tags)
-
-
-def _full_tags(tags: Tags, names: Mapping[str, str]) -> Object:
-    return {
-        tag: {"Name": _name(tag, names), "Type": "String", "Value": value}
-        for tag, value in tags.items()
-    }
-
-
-_TAG_WRITERS: dict[TagForm, Callable[[Tags, Mapping[str, str]], Object]] = {
-    TagForm.SIMPLIFIED: _named_tags,
-    TagForm.SHORT: _short_tags,
-    TagForm.FULL: _full_tags,
-}
 
 
 def attachment(it: Attachment) -> Object:

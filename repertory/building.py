@@ -2,6 +2,9 @@
 
 from pathlib import Path
 
+from repertory.actors.lua.actor import LuaOptions
+from repertory.actors.lua.machine import Limits
+from repertory.conf.fields import shown
 from repertory.conf.settings import Settings
 from repertory.errors import BadParameter, CannotStart
 from repertory.maintags import NAMES
@@ -44,6 +47,7 @@ def engine_of(
     return SqliteEngine(
         folder or index_folder(settings),
         synchronous=synchronous or settings.index_synchronous,
+        identifier=settings.database_server_identifier or "",
         signatures={level: main_tags.signature(level) for level in Level},
         tag_names={tag: tag_name(tag) for tag in main_tags.levels if tag not in NAMES},
     )
@@ -83,6 +87,16 @@ def file_options_of(settings: Settings) -> FileOptions:
         keep_md5=settings.store_md5_for_attachments,
         verify=settings.verify_reads,
         cache_size=settings.maximum_storage_cache_size << 20,
+    )
+
+
+def lua_options_of(settings: Settings) -> LuaOptions:
+    """Which scripts run, and within which limits; passwords and keys are not shown to them."""
+    return LuaOptions(
+        scripts=tuple(map(Path, settings.lua_scripts)),
+        heart_beat=settings.lua_heart_beat_period,
+        limits=Limits(seconds=settings.lua_time_limit, memory=settings.lua_memory_limit << 20),
+        configuration=shown(settings),
     )
 
 

@@ -15,6 +15,8 @@ RepertoryError
 │  ├─ IndexFailed, StorageFailed
 │  ├─ IndexBusy, ShuttingDown     nothing was done: a retry is safe
 │  ├─ NoReplyInTime               perhaps done
+│  ├─ ScriptFailed                a script of the archive's administrator
+│  │  └─ NotPredicate
 │  └─ JobCancelled                somebody wanted it so
 └─ CannotStart         the archive cannot open; the command line shows the message and ends
 
@@ -125,6 +127,14 @@ class ShuttingDown(Failed):
 
 class NoReplyInTime(Failed):
     """No answer came in time; what was asked may have been done."""
+
+
+class ScriptFailed(Failed):
+    """A script failed."""
+
+
+class NotPredicate(ScriptFailed):
+    """A filter answered neither true nor false."""
 
 
 class JobCancelled(Failed):

@@ -79,6 +79,18 @@ class SliceOrder:
 
 
 @dataclass(frozen=True, slots=True)
+class Outdated:
+    """A list of main DICOM tags by which resources of a level were recorded, and are no more.
+
+    ``signature`` is that list, "" where they have none; ``resources`` how many have it still.
+    """
+
+    level: Level
+    signature: str
+    resources: int
+
+
+@dataclass(frozen=True, slots=True)
 class Unstable:
     """A resource that received an instance lately.
 

@@ -38,6 +38,7 @@ _HOMES = (
     ("repertory.storage.index", "sqlite"),
     ("repertory.storage.dicom", "dicom"),
     ("repertory.actors.jobs", "jobs"),
+    ("repertory.actors.lua", "lua"),
     ("aiohttp", "http"),
 )
 

@@ -7,7 +7,7 @@ on the wire.
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum, IntEnum
-from typing import NewType
+from typing import Any, NewType
 
 ResourceId = NewType("ResourceId", str)
 """An Orthanc identifier: SHA-1 as five groups of eight hexadecimal digits, joined by dashes."""
@@ -218,6 +218,13 @@ Tags = dict[str, str]
 """DICOM tag (``"0010,0020"``, lower-case hexadecimal) to its value as UTF-8 text."""
 
 
+Sequences = Mapping[str, Mapping[str, Any]]
+"""DICOM tag to a sequence in the full form: ``{"Name", "Type": "Sequence", "Value": [items]}``.
+
+The Type is ``TooLong`` and the Value ``None`` where a sequence is left in the file.
+"""
+
+
 class TagForm(Enum):
     """How tags are written in an answer, by Orthanc's names for it.
 
@@ -238,6 +245,7 @@ class Summary:
     ``pixel_data_offset`` is the byte offset of the tag (7fe0,0010) in the uncompressed file, or
     ``None`` where there is none; ``pixel_data_vr`` its value representation.
     ``index_in_series`` and ``expected_instances`` are as Orthanc computes them (spec, Metadata).
+    ``main_sequences`` are those of the main DICOM tags that are sequences.
     """
 
     identity: Identity
@@ -248,6 +256,7 @@ class Summary:
     pixel_data_vr: str = ""
     index_in_series: int | None = None
     expected_instances: int | None = None
+    main_sequences: Mapping[Level, Sequences] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -266,6 +275,8 @@ class StoreReceipt:
     """The file of an instance that was there already, if whoever recorded it chooses."""
     repaired: bool = False
     """Whether that file was damaged, and the one that came has taken its place."""
+    emptied_trash: bool = False
+    """Whether something in the trash was given up to make room for it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -282,8 +293,9 @@ class ResourceDescription:
 
     ``children`` are the identifiers of the next level down, in order of arrival (empty for
     instances). ``metadata`` maps numbers to values, system and user metadata alike.
-    ``patient_tags`` are the patient's main tags, for studies only. ``attachment`` is the DICOM
-    file of an instance. ``is_stable`` is meaningless for instances.
+    ``patient_tags`` are the patient's main tags, for studies only; ``main_sequences`` and
+    ``patient_sequences`` those that are sequences. ``attachments`` come in ascending order of
+    their content types. ``is_stable`` is meaningless for instances.
     """
 
     level: Level
@@ -296,10 +308,18 @@ class ResourceDescription:
     labels: tuple[str, ...]
     is_stable: bool
     is_protected: bool = False
-    attachment: Attachment | None = None
+    attachments: tuple[Attachment, ...] = ()
     series_status: str = "Unknown"
     tag_names: Mapping[str, str] = field(default_factory=dict)
     """The names of main tags that are not Orthanc's own (``ExtraMainDicomTags``)."""
+    main_sequences: Sequences = field(default_factory=dict)
+    patient_sequences: Sequences = field(default_factory=dict)
+
+    @property
+    def attachment(self) -> Attachment | None:
+        """The DICOM file of an instance."""
+        files = (it for it in self.attachments if it.content_type == ContentType.DICOM)
+        return next(files, None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -357,17 +377,6 @@ class DeletionReceipt:
     """The lowest ancestor that survived a deletion, or ``None``."""
 
     remaining_ancestor: ResourceRef | None
-
-
-@dataclass(frozen=True, slots=True)
-class ReleasedFile:
-    """A file that no resource owns any more: it waits to be removed from its storage area."""
-
-    number: int
-    uuid: str
-    content_type: int
-    size: int
-    location: int = 0
 
 
 @dataclass(frozen=True, slots=True)

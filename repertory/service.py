@@ -3,6 +3,7 @@
 import os
 import threading
 from collections.abc import Callable
+from functools import partial
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Protocol, Self, TypeVar
 
@@ -13,30 +14,35 @@ from repertory.actors.base import RepertoryActor
 from repertory.actors.clock import Clock, SystemClock
 from repertory.actors.crew import ThreadCrew
 from repertory.actors.deletion_queue import DeletionQueueActor
-from repertory.actors.finding import FindingRules
+from repertory.actors.finding_rules import FindingRules
+from repertory.actors.hybrid_router import HybridRouterActor, Side
 from repertory.actors.index import IndexActor
 from repertory.actors.index_reader import IndexReaderActor
 from repertory.actors.integrity import IntegrityActor
 from repertory.actors.jobs import JOBS
 from repertory.actors.jobs.actor import JobsActor
+from repertory.actors.lua.actor import LuaActor
 from repertory.actors.messages.base import Event, Question
 from repertory.actors.messages.system import ActorDied, CallIn
 from repertory.actors.reply import Reply
+from repertory.actors.rest_api import FrontEnd, RestApiActor
 from repertory.actors.stability_monitor import StabilityMonitorActor
 from repertory.actors.storage import StorageActor
 from repertory.actors.switchboard import Ref, Switchboard
+from repertory.actors.trash import TrashActor
 from repertory.building import (
     engine_of,
     file_options_of,
-    files_folder,
     index_folder,
+    lua_options_of,
     main_tags_of,
     store_policy_of,
 )
 from repertory.conf.settings import Settings
 from repertory.errors import CannotStart, RepertoryError, ShuttingDown, Unsupported
-from repertory.storage.areas import FilesystemArea
 from repertory.storage.backup.hold import HOLD_NAME, RemovalHold
+from repertory.storage.main_tags import MainDicomTags
+from repertory.storing import storages_of
 
 if TYPE_CHECKING:
     from aiohttp import web
@@ -45,6 +51,9 @@ log = structlog.get_logger(__name__)
 
 R = TypeVar("R")
 E = TypeVar("E", bound=Event)
+
+SCRIPT_THREADS = 4
+"""Requests to other servers, and programs, that scripts may wait for at a time."""
 
 STOP_PATIENCE = 60.0
 """Seconds that an actor may take to finish what it has begun when the archive stops."""
@@ -227,9 +236,8 @@ class Repertory:
             main_tags=main_tags,
             case_sensitive_pn=settings.case_sensitive_pn,
             storage_access=settings.storage_access_on_find,
+            warnings=settings.warnings,
         )
-        area = FilesystemArea(files_folder(settings), synchronize=settings.sync_storage_area)
-
         self._put_on(
             board,
             IndexActor,
@@ -237,19 +245,12 @@ class Repertory:
             policy=policy,
             read_only=settings.read_only,
             log_exports=settings.log_exported_resources,
+            removes_at_once=not settings.delayed_deletion.enable,
+            retention=settings.trash.retention_days * 86_400,
         )
         for _ in range(settings.index_readers):
             self._put_on(board, IndexReaderActor, engine=engine, finding=finding)
-        self._put_on(
-            board,
-            StorageActor,
-            area=area,
-            crew=ThreadCrew(settings.storage_threads, name="storage"),
-            main_tags=main_tags,
-            options=file_options_of(settings),
-            store_dicom=settings.store_dicom,
-            unpacking_limit=settings.maximum_request_body_size_mb << 20,
-        )
+        self._start_storages(board, main_tags)
         self._put_on(
             board,
             ArchiverActor,
@@ -264,23 +265,72 @@ class Repertory:
             "read_only": settings.read_only,
         }
         if settings.read_only:
+            self._put_on(board, DeletionQueueActor, read_only=True)
             self._put_on(board, IntegrityActor, read_only=True)
             self._put_on(board, JobsActor, **jobs)
+            self._start_scripts(board)
             return  # nobody works in the background: what waits, waits for a run that may write
         self._put_on(
             board,
             DeletionQueueActor,
             throttle=settings.delayed_deletion.throttle_delay_ms / 1000,
             hold=RemovalHold(index_folder(settings) / HOLD_NAME),
+            at_once=not settings.delayed_deletion.enable,
         )
+        self._put_on(board, TrashActor)
         self._put_on(board, StabilityMonitorActor, shortest_age=policy.stable_ages.shortest)
         self._put_on(board, IntegrityActor)
         self._put_on(board, JobsActor, **jobs)
+        self._start_scripts(board)
 
-    def _put_on(self, board: Switchboard, actor: type[RepertoryActor], **parts: Any) -> None:
+    def _start_storages(self, board: Switchboard, main_tags: MainDicomTags) -> None:
+        settings = self.settings
+        storages = storages_of(settings, board)
+        routed = len(storages.areas) > 1
+        sides: dict[int, Side] = {}
+        for number, area in storages.areas.items():
+            name = storages.names[number]
+            ref = self._put_on(
+                board,
+                StorageActor,
+                connected=not routed,
+                area=area,
+                crew=ThreadCrew(settings.storage_threads, name="storage"),
+                main_tags=main_tags,
+                options=file_options_of(settings),
+                store_dicom=settings.store_dicom,
+                unpacking_limit=settings.maximum_request_body_size_mb << 20,
+                location=number,
+                others={other: it for other, it in storages.areas.items() if other != number},
+            )
+            sides[number] = Side(name, ref)
+        if routed:
+            self._put_on(
+                board,
+                HybridRouterActor,
+                sides=sides,
+                writer=storages.writer,
+                width=settings.advanced_storage.moves_at_a_time,
+            )
+
+    def _start_scripts(self, board: Switchboard) -> None:
+        self._put_on(board, RestApiActor, make_front_end=partial(self._inner_api, board))
+        if self.settings.is_scripted:
+            crew = ThreadCrew(SCRIPT_THREADS, name="scripts")
+            self._put_on(board, LuaActor, options=lua_options_of(self.settings), crew=crew)
+
+    def _put_on(
+        self,
+        board: Switchboard,
+        actor: type[RepertoryActor],
+        *,
+        connected: bool = True,
+        **parts: Any,
+    ) -> Ref:
         ref = actor.start(board=board, **parts)
         self._cast.append((actor, ref))
-        board.connect(ref, actor)
+        if connected:
+            board.connect(ref, actor)
         try:
             ref.ask(CallIn())
         except RepertoryError:
@@ -288,6 +338,12 @@ class Repertory:
         except Exception as error:
             log.exception("start_failed", actor=actor.__name__)
             raise CannotStart(f"{actor.__name__} could not start; see the log.") from error
+        return ref
+
+    def _inner_api(self, board: Switchboard) -> FrontEnd:
+        from repertory.http.inner import InnerApi  # noqa: PLC0415 - see `app`
+
+        return InnerApi(board, self.settings, control=self)
 
     def _start_server(self, board: Switchboard) -> None:
         from repertory.http.server import HttpServer  # noqa: PLC0415 - see `app`

@@ -71,6 +71,20 @@ _DEFAULTS: dict[Level, tuple[str, ...]] = {
 }
 
 
+_SINCE_SIGNATURES = frozenset({"0008,0201", "0040,0244", "0040,0245", "0040,0275"})
+"""Those that Orthanc keeps since 1.12.5; since 1.11, it writes signatures."""
+
+
+def lacks(signature: str | None, level: Level, tag: str) -> bool:
+    """Whether resources with this signature were recorded without a tag.
+
+    Those without any come from an older Orthanc, and have the tags that it kept.
+    """
+    if not signature:
+        return tag in _SINCE_SIGNATURES or tag not in _DEFAULTS[level]
+    return tag not in signature.split(";")
+
+
 # Compared by identity: it is a key of what is worked out from it.
 @dataclass(frozen=True, slots=True, eq=False)
 class MainDicomTags:

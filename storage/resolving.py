@@ -95,7 +95,7 @@ class Resolver:
         computed: list[str] = []
         in_files: list[str] = []
         for tag in dict.fromkeys(resolve_tag(name) for name in names):
-            place = self._place(level, tag)
+            place = self._home(level, tag)
             if tag in COMPUTED and level >= COMPUTED[tag]:
                 computed.append(tag)
             elif place is not None and place <= level:
@@ -105,9 +105,12 @@ class Resolver:
         return Wanted(form, tuple(kept), tuple(computed), tuple(in_files))
 
     def _place(self, level: Level, tag: str) -> Level | None:
+        """The nearest level where the tag can be compared: this one, one above, or one below."""
+        # Of a sequence, the index has nothing to compare.
+        return None if _vr(tag) == "SQ" else self._home(level, tag)
+
+    def _home(self, level: Level, tag: str) -> Level | None:
         """The nearest level that keeps the tag: this one, one above, or else one below."""
-        if _vr(tag) == "SQ":
-            return None  # of a sequence, the index has nothing to compare
         levels = self._main_tags.levels.get(tag, ())
         above = [it for it in levels if it <= level]
         if above:

@@ -1,6 +1,6 @@
 """A search whose names are looked up: what the index is asked, and what only the files know."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from repertory.criteria import LabelsConstraint, OrderKind
@@ -14,7 +14,8 @@ class TagConstraint:
 
     ``level`` is where the index keeps the tag, ``None`` where it does not. ``is_identifier`` says
     that it is kept as it is searched, too (``normalization.SEARCHED``). ``value`` is what the
-    patterns were written as; ``is_ranged`` says that a hyphen stands for a range.
+    patterns were written as; ``is_ranged`` says that a hyphen stands for a range. ``lacking`` are
+    the signatures of resources that were recorded without the tag: they may match all the same.
     """
 
     tag: str
@@ -25,6 +26,7 @@ class TagConstraint:
     is_identifier: bool = False
     value: str = ""
     is_ranged: bool = False
+    lacking: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,8 +53,9 @@ class OrderKey:
 class Search:
     """``Criteria`` as the index understands them.
 
-    ``in_files`` are the constraints that the index cannot check; ``since`` and ``limit`` then
-    count what has passed them.
+    ``in_files`` are the constraints that the index cannot check, ``doubtful`` those of ``tags``
+    that it cannot check for all resources; where there are any, ``since`` and ``limit`` count what
+    has passed them.
     """
 
     level: Level
@@ -67,31 +70,61 @@ class Search:
     since: int = 0
     limit: int = 0
 
+    @property
+    def doubtful(self) -> tuple[TagConstraint, ...]:
+        """The constraints that some resources may meet without the index's knowing."""
+        return tuple(it for it in self.tags if it.lacking)
+
+    @property
+    def needs_files(self) -> bool:
+        """Whether files have to be looked at."""
+        return bool(self.in_files) or any(it.lacking for it in self.tags)
+
+    def by_index_alone(self) -> "Search":
+        """What it would find, in all, if nothing were in doubt."""
+        tags = tuple(replace(it, lacking=()) for it in self.tags)
+        return replace(self, tags=tags, in_files=(), order=(), since=0, limit=0)
+
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
     """Tags to be shown besides, by where they are found.
 
     ``kept`` are pairs of a tag and the level where the index keeps it; ``computed`` are worked
-    out by the index; ``in_files`` are read from a file. All are ``gggg,eeee``.
+    out by the index; ``in_files`` are read from a file. All are ``gggg,eeee``. ``doubtful`` are
+    those of ``kept`` that some resources were recorded without.
     """
 
     form: TagForm = TagForm.SIMPLIFIED
     kept: tuple[tuple[str, Level], ...] = ()
     computed: tuple[str, ...] = ()
     in_files: tuple[str, ...] = ()
+    doubtful: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Requested:
+    """The wanted tags of a resource that the index knows, as their form writes them.
+
+    ``missing`` are those of ``Wanted.kept`` that its files may have all the same.
+    """
+
+    tags: dict[str, Any]
+    missing: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
     """A resource to be looked at in a file: that of its first instance.
 
-    ``instance`` is that instance, and ``metadata`` are its own. ``known`` are tags that are wanted
-    and that the index knew.
+    ``files`` are that file with its instance's metadata and identifier, and others where
+    constraints are about what lies below. ``is_met`` says that the index has found all
+    constraints met. ``known`` are tags that are wanted and that the index knew, ``missing``
+    those that it should.
     """
 
     id: ResourceId
-    attachment: Attachment | None
-    metadata: dict[int, str]
-    instance: ResourceId | None = None
+    files: tuple[tuple[Attachment, dict[int, str], ResourceId], ...]
+    is_met: bool = False
     known: dict[str, Any] = field(default_factory=dict)
+    missing: tuple[str, ...] = ()

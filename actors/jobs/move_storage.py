@@ -37,7 +37,7 @@ class MoveStorage(Job):
     @classmethod
     def read(cls, parameters: Parameters) -> Self:
         """Identifiers in ``Patients``, ``Studies`` and so on; ``TargetStorage`` is a name."""
-        ids = {level: _ids(parameters, level.plural) for level in Level}
+        ids = {level: _ids(parameters, level.plural.capitalize()) for level in Level}
         return cls(
             ids,
             parameters.need("TargetStorage", str),
@@ -64,7 +64,7 @@ class MoveStorage(Job):
     def content(self, position: Object) -> Object:
         """The resources by level, as Orthanc has them; and how many files are moved, of how many."""
         return {
-            **{level.plural: list(ids) for level, ids in self._by_level.items() if ids},
+            **{level.plural.capitalize(): list(ids) for level, ids in self._by_level.items() if ids},
             "Description": "Move to another storage",
             "TargetStorage": self._target,
             "FilesCount": position.get("Total", 0),
@@ -115,7 +115,7 @@ class MoveStorage(Job):
                 done=passed >= len(self._ids),
                 failures=tuple(
                     JobFailure(
-                        f"/{it.file.level.plural.lower()}/{it.file.id}"
+                        f"/{it.file.level.plural}/{it.file.id}"
                         f"/attachments/{int(it.file.attachment.content_type)}",
                         it.reason,
                     )

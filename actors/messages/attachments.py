@@ -5,16 +5,9 @@ from typing import Any
 
 from repertory.actors.messages.base import Command, Event, Query, message
 from repertory.actors.messages.instances import Body
+from repertory.deletion import ReleasedFile
 from repertory.items import Revision
-from repertory.model import (
-    Attachment,
-    ContentType,
-    Level,
-    ReleasedFile,
-    ResourceId,
-    ResourceRef,
-    TagForm,
-)
+from repertory.model import Attachment, ContentType, Level, ResourceId, ResourceRef, TagForm
 
 
 @message
@@ -184,9 +177,13 @@ class AttachmentsReleased(Event):
 
 @message
 class ListReleased(Query[tuple[ReleasedFile, ...]]):
-    """The files that wait to be removed, first released first, at most ``limit``."""
+    """The files that wait to be removed, first released first, at most ``limit``.
+
+    Only those after the number ``after``. ``limit`` 0 means no limit.
+    """
 
     limit: int = 100
+    after: int = 0
 
 
 @message
@@ -196,7 +193,10 @@ class CountReleased(Query[int]):
 
 @message
 class RemoveReleased(Command[None]):
-    """Remove what waits to be removed; the answer comes when nothing waits that could go."""
+    """Remove what waits to be removed now; the answer comes when all of it was tried.
+
+    While removals are paused, or a backup holds the files, the answer comes at once.
+    """
 
 
 @message

@@ -78,12 +78,25 @@ class FileConstraint:
 
 
 @message
+class InstanceFile:
+    """The file of an instance."""
+
+    instance: ResourceId
+    file: AttachmentDescription
+
+
+@message
 class FileToSift:
-    """A resource, with its first instance and that one's file, if it has one."""
+    """A resource, with the file of its first instance, if that has one, and perhaps others.
+
+    ``wanted`` are tags to be read from the first of them. ``is_met`` says that the constraints
+    are known to be met: then it passes whatever the files say.
+    """
 
     id: ResourceId
-    file: AttachmentDescription | None
-    instance: ResourceId | None = None
+    files: tuple[InstanceFile, ...] = ()
+    wanted: tuple[str, ...] = ()
+    is_met: bool = False
 
 
 @message
@@ -98,12 +111,12 @@ class Sifted:
 class SiftFiles(Query[tuple[Sifted, ...]]):
     """The resources whose files meet all constraints, in their order, at most ``limit`` (0: all).
 
-    ``wanted`` are tags to be read from them, written in ``form``. A file that cannot be read
-    meets no constraint; where there is none, its resource passes without tags.
+    Where a resource comes with several files, each constraint is met by one of them. The tags
+    that are wanted of it are written in ``form``. A file that cannot be read meets no constraint;
+    where there are no constraints, its resource passes without tags.
     """
 
     files: tuple[FileToSift, ...]
     constraints: tuple[FileConstraint, ...] = ()
-    wanted: tuple[str, ...] = ()
     form: TagForm = TagForm.SIMPLIFIED
     limit: int = 0

@@ -19,10 +19,13 @@ from repertory.http.routes import (
     protection,
     reconstruction,
     resources,
+    scripting,
     stability,
+    storages,
     system,
     tags,
     tools,
+    trash,
 )
 from repertory.http.routing import Routes
 
@@ -45,9 +48,12 @@ ALL: tuple[Routes, ...] = (
     find.routes,
     tags.routes,
     integrity.routes,
+    trash.routes,
+    scripting.routes,
     archives.routes,
     stability.routes,
     jobs.routes,
     bulk.routes,
+    storages.routes,
 )
 """Every topic, in the order of the reference."""

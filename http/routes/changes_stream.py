@@ -9,12 +9,14 @@ import structlog
 from aiohttp import hdrs, web
 
 from repertory.actors.messages.changes import DescribeLastChange, ListChanges
-from repertory.errors import RepertoryError
+from repertory.errors import BadRequest, RepertoryError
 from repertory.http import params, views
 from repertory.http.answers import headers_for
+from repertory.http.auth import current_origin
 from repertory.http.bridge import SETTINGS, ask
 from repertory.http.doorbell import DOORBELL, Visitor
 from repertory.http.routing import Routes
+from repertory.model import OriginKind
 
 log = structlog.get_logger(__name__)
 
@@ -38,6 +40,8 @@ async def stream_changes(request: web.Request) -> web.StreamResponse:
     - `type`: only these types, joined by `;`.
     - `deletions`: tell deletions, too, as changes of type `Deleted`.
     """
+    if current_origin.get() is not OriginKind.REST_API:
+        raise BadRequest("A stream has no end, and so no answer for a script: ask /changes.")
     stream = ChangesStream(request)
     await stream.locate()
     response = web.StreamResponse(headers=headers_for("text/event-stream"))

@@ -10,11 +10,11 @@ from repertory.actors.messages.instances import StoreInstance, StoreZip
 from repertory.errors import BadRequest, NotDicom, TooLarge, Unsupported
 from repertory.http import views
 from repertory.http.answers import answer
-from repertory.http.auth import current_user, plain_address
+from repertory.http.auth import current_origin, current_user, plain_address
 from repertory.http.bodies import PIECE_SIZE, Intake, in_time, invite, pieces, room_for_body
 from repertory.http.bridge import ask
 from repertory.http.routing import Routes
-from repertory.model import Origin, OriginKind
+from repertory.model import Origin
 
 routes = Routes()
 
@@ -58,7 +58,7 @@ async def _store(
         if not body:
             raise NotDicom("The body is empty.")
         origin = Origin(
-            kind=OriginKind.REST_API,
+            kind=current_origin.get(),
             remote_ip=plain_address(request.remote or ""),
             http_username=current_user.get(),
         )

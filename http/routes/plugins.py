@@ -2,12 +2,18 @@
 
 from aiohttp import web
 
-from repertory.actors.messages.attachments import CountReleased
+from repertory.actors.messages.deletion import (
+    DescribeDeletionQueue,
+    FlushReleased,
+    PauseRemovals,
+    ResumeRemovals,
+)
 from repertory.actors.messages.system import DescribeIndex
 from repertory.conf.settings import Settings
 from repertory.errors import UnknownResource
 from repertory.http.answers import answer, headers_for, ready_answer
 from repertory.http.bridge import SETTINGS, ask
+from repertory.http.deletion_views import deletion_queue
 from repertory.http.routing import Routes
 from repertory.http.views import Object
 from repertory.version import VERSION
@@ -49,16 +55,57 @@ async def describe_plugin(request: web.Request) -> web.Response:
 
 
 async def describe_delayed_deletion(request: web.Request) -> web.Response:
-    """Tell how many files of deleted resources are still to be removed from the disk."""
+    """Tell how many files of deleted resources are still to be removed from the disk.
+
+    `FilesPendingDeletion` and `DatabaseServerIdentifier` are Orthanc's. Besides: how many bytes
+    these files have, for how long the oldest has waited, how many are removed per second and how
+    long that will take (null where nobody can tell), whether removals are `Paused` or
+    `HeldByBackup`, how many files could not be removed yet, and for the first hundred of those how
+    often that was tried, when it will be tried again, and the `LastError`.
+    """
+    _require(request)
+    return await _status(request)
+
+
+async def pause_delayed_deletion(request: web.Request) -> web.Response:
+    """Remove no more files until it is resumed, over restarts too; answers the status."""
+    _require(request)
+    await ask(request, PauseRemovals())
+    return await _status(request)
+
+
+async def resume_delayed_deletion(request: web.Request) -> web.Response:
+    """Go on removing files; answers the status."""
+    _require(request)
+    await ask(request, ResumeRemovals())
+    return await _status(request)
+
+
+async def flush_delayed_deletion(request: web.Request) -> web.Response:
+    """Remove what waits now without pauses between the files; answers the status, at once.
+
+    What could not be removed before is tried again. While removals are paused it goes all the
+    same, and the pause lasts for what comes later.
+    """
+    _require(request)
+    await ask(request, FlushReleased())
+    return await _status(request)
+
+
+async def _status(request: web.Request) -> web.Response:
+    state = await ask(request, DescribeDeletionQueue())
+    index = await ask(request, DescribeIndex())
+    return ready_answer(deletion_queue(index.identifier, state))
+
+
+def _require(request: web.Request) -> None:
     if not request.app[SETTINGS].delayed_deletion.enable:
         raise UnknownResource
-    pending = await ask(request, CountReleased())
-    index = await ask(request, DescribeIndex())
-    return ready_answer(
-        {"DatabaseServerIdentifier": index.identifier, "FilesPendingDeletion": pending}
-    )
 
 
 # Orthanc answers at the first address only; its older documentation names the second.
-routes.get("/plugins/delayed-deletion/status")(describe_delayed_deletion)
-routes.get("/delayed-deletion/status")(describe_delayed_deletion)
+for _base in ("/plugins/delayed-deletion", "/delayed-deletion"):
+    routes.get(f"{_base}/status")(describe_delayed_deletion)
+    routes.post(f"{_base}/pause")(pause_delayed_deletion)
+    routes.post(f"{_base}/resume")(resume_delayed_deletion)
+    routes.post(f"{_base}/flush")(flush_delayed_deletion)

@@ -2,7 +2,6 @@
 
 from aiohttp import web
 
-from repertory.actors.messages.attachments import RemoveReleased
 from repertory.actors.messages.finding import DescribeFound
 from repertory.actors.messages.resources import (
     DeleteResource,
@@ -111,10 +110,7 @@ async def delete_resource(request: web.Request, level: Level) -> web.Response:
     answer where `DelayedDeletion.Enable` is false.
     """
     question = DeleteResource(level=level, id=params.resource_id(request))
-    receipt = await ask(request, question)
-    if not request.app[SETTINGS].delayed_deletion.enable:
-        await ask(request, RemoveReleased())
-    return answer(views.deletion_receipt(receipt))
+    return answer(views.deletion_receipt(await ask(request, question)))
 
 
 @routes.get("/{level}/{id}/statistics")

@@ -2,6 +2,7 @@
 
 from aiohttp import web
 
+from repertory.actors.messages.places import ListPlaces
 from repertory.actors.messages.system import DescribeIndex, DescribeTotals
 from repertory.errors import ShuttingDown
 from repertory.http import views
@@ -95,6 +96,15 @@ async def describe_system(request: web.Request) -> web.Response:
 async def describe_totals(request: web.Request) -> web.Response:
     """Tell how many resources of each level there are, and how many bytes their files have.
 
-    Sizes in bytes are strings, sizes in megabytes are numbers, as in Orthanc.
+    Sizes in bytes are strings, sizes in megabytes are numbers, as in Orthanc. Where files lie in
+    several storages, `Storages` tells how many, and how many bytes, each of them holds.
     """
-    return answer(views.totals(await ask(request, DescribeTotals())))
+    view = views.totals(await ask(request, DescribeTotals()))
+    if len(request.app[SETTINGS].storage_names) > 1:
+        places = await ask(request, ListPlaces())
+        view["Storages"] = {
+            place.name: {"CountFiles": place.files, "DiskSize": str(place.size)}
+            for place in places
+            if place.files or place.name in request.app[SETTINGS].storage_names
+        }
+    return answer(view)

@@ -167,7 +167,7 @@ class FilesystemArea:
         except NotADirectoryError:
             return
         except OSError as error:
-            raise StorageFailed("A stored file could not be removed.") from error
+            raise StorageFailed(f"A stored file could not be removed: {error.strerror}.") from error
         # Another file may be on its way into the folder: `_put_in_place` makes it again.
         with suppress(OSError):
             path.parent.rmdir()

@@ -67,6 +67,16 @@ def _open(path: Path) -> apsw.Connection:
     return apsw.Connection(uri, flags=apsw.SQLITE_OPEN_READONLY | apsw.SQLITE_OPEN_URI)
 
 
+def _all_files(connection: apsw.Connection) -> str:
+    """The statement that lists the files; those in the trash are needed to restore it."""
+    files = "SELECT uuid, compressed_size, compressed_md5 FROM {}"
+    tables = ["attachments"]
+    # Snapshots of older versions have no trash.
+    if connection.table_exists("main", "trashed_attachments"):
+        tables.append("trashed_attachments")
+    return " UNION ALL ".join(files.format(table) for table in tables)
+
+
 def files_of(path: Path) -> Iterator[StoredFile]:
     """The files that a snapshot lists, a patient's after another's.
 
@@ -75,9 +85,7 @@ def files_of(path: Path) -> Iterator[StoredFile]:
     """
     try:
         with closing(_open(path)) as connection:
-            rows: Iterable[Any] = connection.execute(
-                "SELECT uuid, compressed_size, compressed_md5 FROM attachments"
-            )
+            rows: Iterable[Any] = connection.execute(_all_files(connection))
             for uuid, size, md5 in rows:
                 yield StoredFile(unpack_uuid(uuid), size, md5)
     except apsw.Error as error:
@@ -102,8 +110,8 @@ def measure(path: Path) -> Extent:
     try:
         with closing(_open(path)) as connection:
             rows: list[Any] = connection.execute(
-                "SELECT (SELECT instances FROM totals), COUNT(*), ifnull(SUM(compressed_size), 0)"
-                " FROM attachments"
+                "SELECT (SELECT instances FROM totals), COUNT(*), ifnull(SUM(compressed_size), 0)"  # noqa: S608
+                f" FROM ({_all_files(connection)})"
             ).fetchall()
     except apsw.Error as error:
         raise IndexFailed("The snapshot of the index could not be read.") from error

@@ -12,6 +12,7 @@ from pydicom.dataelem import DataElement, RawDataElement
 from pydicom.dataset import Dataset, FileDataset
 from pydicom.multival import MultiValue
 
+from repertory.model import TagForm
 from repertory.storage.dicom.character_sets import DEFAULT_ENCODING, character_set
 from repertory.storage.dicom.layout import (
     BIG,
@@ -34,6 +35,7 @@ from repertory.storage.dicom.reader import (
     known_vr,
 )
 from repertory.storage.dicom.scanner import PIXEL_DATA, Scanned
+from repertory.storage.dicom.sequences import kept
 from repertory.storage.dicom.sources import Window
 from repertory.storage.dicom.tags_json import Json, Writer
 from repertory.storage.dicom.values import as_text
@@ -44,7 +46,9 @@ log = structlog.get_logger(__name__)
 _DEFERRED = 1 << 16
 
 
-def scan_by_pydicom(window: Window, wanted: Collection[int]) -> tuple[Layout, Scanned]:
+def scan_by_pydicom(
+    window: Window, wanted: Collection[int], default_encoding: str = DEFAULT_ENCODING
+) -> tuple[Layout, Scanned]:
     """What the scanner would have found.
 
     Raises:
@@ -55,6 +59,7 @@ def scan_by_pydicom(window: Window, wanted: Collection[int]) -> tuple[Layout, Sc
     syntax = _transfer_syntax(dataset) or (IMPLICIT if implicit else EXPLICIT)
     layout = Layout(0, 0, syntax, explicit=not implicit, order=LITTLE if little else BIG)
     scanned = Scanned()
+    nested = []
     for element in dataset.values():
         tag, vr = int(element.tag), element.VR or ""
         if isinstance(element, RawDataElement):
@@ -64,8 +69,20 @@ def scan_by_pydicom(window: Window, wanted: Collection[int]) -> tuple[Layout, Sc
                 header = 12 if vr.encode() in LONG else 8
                 scanned.pixel_data_offset = element.value_tell - header
                 scanned.pixel_data_vr = vr or "OW"
-        if tag in wanted and vr != "SQ":
+        if tag not in wanted:
+            continue
+        if vr == "SQ" or (not vr and ENTRIES[tag].vr == "SQ"):
+            nested.append(tag)
+        else:
             scanned.values[tag] = ("" if implicit else vr, _raw(element))
+    if nested:
+        all_of_them = _written(
+            dataset, Writer(TagForm.FULL), _outermost(default_encoding), default_encoding
+        )
+        for tag in nested:
+            read = all_of_them.get(ENTRIES[tag].tag)
+            if read is not None and read["Type"] == "Sequence":
+                scanned.sequences[tag] = kept(tag, read)
     return layout, scanned
 
 
@@ -76,8 +93,7 @@ def tags_by_pydicom(window: Window, writer: Writer, default_encoding: str) -> Js
         Damaged: pydicom does not understand the file either.
     """
     dataset = _read(window)
-    charset = character_set(b"", default_encoding)
-    return _written(dataset, writer, Context(charset, explicit=True), default_encoding)
+    return _written(dataset, writer, _outermost(default_encoding), default_encoding)
 
 
 def header_by_pydicom(window: Window, writer: Writer) -> Json:
@@ -87,8 +103,11 @@ def header_by_pydicom(window: Window, writer: Writer) -> Json:
         Damaged: pydicom does not understand the file either.
     """
     meta = _read(window).file_meta
-    charset = character_set(b"", DEFAULT_ENCODING)
-    return _written(meta, writer, Context(charset, explicit=True), DEFAULT_ENCODING)
+    return _written(meta, writer, _outermost(DEFAULT_ENCODING), DEFAULT_ENCODING)
+
+
+def _outermost(default_encoding: str) -> Context:
+    return Context(character_set(b"", default_encoding), explicit=True)
 
 
 def _read(window: Window) -> FileDataset:

@@ -121,6 +121,12 @@ def tag_name(tag: str) -> str:
     return _UNKNOWN if number is None else ENTRIES[number].name
 
 
+def may_be_sequence(tag: str) -> bool:
+    """Whether a tag (``gggg,eeee``) is that of a sequence, or of nobody knows what."""
+    number = parse_tag(tag)
+    return number is not None and ENTRIES[number].vr in ("SQ", "UN")
+
+
 def keywords() -> Collection[str]:
     """The keywords of the dictionary."""
     names: Collection[str] = _dictionary().keyword_dict.keys()

@@ -87,6 +87,17 @@ class Reader:
         charset = character_set(b"", self._default_encoding)
         return self._elements(start, end, Context(charset, explicit))[0]
 
+    def read_items(self, *, context: Context, is_open: bool = False) -> list[Json] | None:
+        """The items of a sequence whose value the data are; ``None`` for what cannot be shown.
+
+        ``is_open`` says that it has no length; its end is then one of the data.
+
+        Raises:
+            Unfamiliar: they are written in a way that is not known here.
+        """
+        end = len(self._data)
+        return self._sequence(0, UNDEFINED if is_open else end, end, context)[0]
+
     def _elements(  # noqa: C901, PLR0912, PLR0915 - in one piece: a call per element costs as much again
         self, position: int, end: int, context: Context
     ) -> tuple[Json, int]:

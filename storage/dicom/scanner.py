@@ -29,19 +29,27 @@ from repertory.storage.dicom.skipping import (
     skip_sequence,
 )
 from repertory.storage.dicom.sources import Window
+from repertory.storage.dicom.tags_json import Json
 
 PIXEL_DATA: Final = 0x7FE00010
 _MARKS: Final = (ITEM, ITEM_END, SEQUENCE_END)
 
-# No value that is looked for is longer; who writes one lies, or means another thing by it.
-_LONGEST = 1 << 16
+LONGEST: Final = 1 << 16
+"""No text that is looked for is longer; who writes one lies, or means another thing by it."""
 
 
 @dataclass(slots=True)
 class Scanned:
-    """What was found: raw values with their VR ("" if implicit) by tag, and the pixel data."""
+    """What was found: raw values with their VR ("" if implicit) by tag, and the pixel data.
+
+    ``elsewhere`` are those that are sequences without a length, or too long to be taken along:
+    their VR, where in the data set they begin, how long they are, and whether they have no length.
+    ``sequences`` are those that are read already, in the full form.
+    """
 
     values: dict[int, tuple[str, bytes]] = field(default_factory=dict)
+    elsewhere: dict[int, tuple[str, int, int, bool]] = field(default_factory=dict)
+    sequences: dict[int, Json] = field(default_factory=dict)
     pixel_data_offset: int | None = None
     pixel_data_vr: str = ""
 
@@ -115,7 +123,10 @@ def scan(  # noqa: C901, PLR0912, PLR0915 - in one piece: a call per element cos
             if tag == PIXEL_DATA or vr in ENCAPSULATED:
                 position = skip_fragments(window, start + value, order)
             elif not vr or vr in NESTED:
-                position = skip_sequence(window, start + value, order, explicit=vr == b"SQ")
+                begin = start + value
+                position = skip_sequence(window, begin, order, explicit=vr == b"SQ")
+                if tag is not None:
+                    found.elsewhere[tag] = (vr.decode(), begin, position - begin, True)
             else:
                 raise Unfamiliar
             data, start, size = window.data, window.start, window.size
@@ -129,11 +140,13 @@ def scan(  # noqa: C901, PLR0912, PLR0915 - in one piece: a call per element cos
                 _pixels(found, start + position, vr)
             elif tag in _MARKS:
                 raise Damaged
-            elif length < _LONGEST:
+            elif length < LONGEST:
                 if value + length > end:
                     data, start = window.move(start + value, length), start + value
                     value, end, size = 0, len(data), window.size
                 values[tag] = (vr.decode(), data[value : value + length])
+            else:
+                found.elsewhere[tag] = (vr.decode(), start + value, length, False)
         position = value + length
     if start + position != size:
         raise Damaged

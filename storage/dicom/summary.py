@@ -17,8 +17,9 @@ from repertory.storage.dicom.layout import (
 )
 from repertory.storage.dicom.names import ENTRIES, parse_tag
 from repertory.storage.dicom.scanner import Scanned, scan, wanted_keys
+from repertory.storage.dicom.sequences import read_sequences
 from repertory.storage.dicom.sources import Content, Window, opened
-from repertory.storage.dicom.tags_json import ALWAYS_SHORT, is_too_long
+from repertory.storage.dicom.tags_json import ALWAYS_SHORT, Json, is_too_long
 from repertory.storage.dicom.values import TEXT, as_text
 from repertory.storage.main_tags import MAIN_DICOM_TAGS, MainDicomTags
 
@@ -75,7 +76,7 @@ def summarize(
     plan = _plan(main_tags)
     with opened(source) as window:
         try:
-            layout, scanned = _scan(window, plan)
+            layout, scanned = _scan(window, plan, default_encoding)
         except (Damaged, zlib.error) as error:
             raise NotDicom from error
         if layout.start == window.size:
@@ -83,16 +84,19 @@ def summarize(
     return _summary(layout, scanned, plan, default_encoding)
 
 
-def _scan(window: Window, plan: "_Plan") -> tuple[Layout, Scanned]:
+def _scan(window: Window, plan: "_Plan", default_encoding: str) -> tuple[Layout, Scanned]:
     try:
         layout = read_layout(window)
-        return layout, scan(window, layout, plan.keys[layout.order.little])
+        scanned = scan(window, layout, plan.keys[layout.order.little])
     except Unfamiliar:
         from repertory.storage.dicom.fallback import (  # noqa: PLC0415 - see names
             scan_by_pydicom,
         )
 
-        return scan_by_pydicom(window, plan.tags)
+        return scan_by_pydicom(window, plan.tags, default_encoding)
+    if scanned.elsewhere or scanned.values.keys() & plan.sequences:
+        read_sequences(window, layout, scanned, default_encoding)
+    return layout, scanned
 
 
 class _Plan:
@@ -107,6 +111,10 @@ class _Plan:
             for tag in tags
             for text, _, vr, _ in [ENTRIES[tag]]
         }
+        # The VR of private ones is not known.
+        self.sequences = frozenset(
+            tag for tag, (_, vr, places) in self.tags.items() if places and vr in ("SQ", "UN")
+        )
         self.keys = {order.little: wanted_keys(tags, order) for order in (LITTLE, BIG)}
 
 
@@ -148,7 +156,17 @@ def _summary(layout: Layout, scanned: Scanned, plan: _Plan, default_encoding: st
         pixel_data_vr=scanned.pixel_data_vr,
         index_in_series=_integer(texts.get(_INSTANCE_NUMBER, texts.get(_IMAGE_INDEX, ""))),
         expected_instances=_expected_instances(texts),
+        main_sequences=_main_sequences(scanned, plan) if scanned.sequences else {},
     )
+
+
+def _main_sequences(scanned: Scanned, plan: _Plan) -> dict[Level, Json]:
+    kept: dict[Level, Json] = {}
+    for tag, element in sorted(scanned.sequences.items()):
+        name, _, places = plan.tags[tag]
+        for place in places:
+            kept.setdefault(_LEVELS[place], {})[name] = element
+    return kept
 
 
 def _required(texts: dict[int, str], tag: int) -> str:

@@ -6,9 +6,9 @@ threads; both belong to the thread that opened them.
 """
 
 from collections.abc import Collection, Sequence
-from typing import Any, Protocol
+from typing import Protocol
 
-from repertory.items import ExportPage, MetadataValue, Revision, Unstable
+from repertory.items import ExportPage, MetadataValue, Outdated, Revision, Unstable
 from repertory.model import (
     Attachment,
     ChangePage,
@@ -17,7 +17,6 @@ from repertory.model import (
     IndexDescription,
     Level,
     Origin,
-    ReleasedFile,
     ResourceDescription,
     ResourceId,
     ResourceIds,
@@ -27,15 +26,20 @@ from repertory.model import (
     Summary,
     Totals,
 )
+from repertory.storage.index.base_deletion import DeletionQueueReader, DeletionQueueWriter
 from repertory.storage.index.base_integrity import IntegrityReader, IntegrityWriter
 from repertory.storage.index.base_jobs import JobsReader, JobsWriter
 from repertory.storage.index.base_places import PlacesReader, PlacesWriter
 from repertory.storage.index.base_stability import StabilityWriter
+from repertory.storage.index.base_trash import TrashReader, TrashWriter
+from repertory.storage.index.operations.trashing import Keeping
 from repertory.storage.index.policy import StorePolicy
-from repertory.storage.searching import Candidate, Search, Wanted
+from repertory.storage.searching import Candidate, Requested, Search, Wanted
 
 
-class IndexReader(IntegrityReader, JobsReader, PlacesReader, Protocol):
+class IndexReader(
+    IntegrityReader, JobsReader, DeletionQueueReader, TrashReader, PlacesReader, Protocol
+):
     """Answers questions about the last committed state. Each call sees one consistent state.
 
     Raises (all methods):
@@ -136,11 +140,8 @@ class IndexReader(IntegrityReader, JobsReader, PlacesReader, Protocol):
     def describe_unstable(self, level: Level, id_: ResourceId) -> Unstable | None:
         """One of them; ``None`` where it is gone, stable, or an instance."""
 
-    def list_released(self, limit: int) -> tuple[ReleasedFile, ...]:
-        """Files that wait to be removed, first released first."""
-
-    def count_released(self) -> int:
-        """How many files wait to be removed."""
+    def list_outdated(self) -> tuple[Outdated, ...]:
+        """The lists of main DICOM tags that resources have and new ones do not get any more."""
 
     def describe_totals(self) -> Totals:
         """Sizes and numbers of the whole archive."""
@@ -157,8 +158,8 @@ class IndexReader(IntegrityReader, JobsReader, PlacesReader, Protocol):
 
     def describe_found(
         self, search: Search, wanted: Wanted
-    ) -> tuple[tuple[ResourceDescription, dict[str, Any]], ...]:
-        """The same, described, each with the wanted tags that the index knows."""
+    ) -> tuple[tuple[ResourceDescription, Requested], ...]:
+        """The same, described, each with the wanted tags that the index knows, and should."""
 
     def count_found(self, search: Search) -> int:
         """How many resources a search finds, whatever its limit."""
@@ -175,7 +176,15 @@ class IndexReader(IntegrityReader, JobsReader, PlacesReader, Protocol):
         """
 
 
-class IndexWriter(IntegrityWriter, StabilityWriter, JobsWriter, PlacesWriter, Protocol):
+class IndexWriter(
+    IntegrityWriter,
+    StabilityWriter,
+    JobsWriter,
+    DeletionQueueWriter,
+    TrashWriter,
+    PlacesWriter,
+    Protocol,
+):
     """Changes the index. The caller groups changes: ``begin``, any number of them, ``commit``.
 
     A change that is refused has left no trace, and the changes before it in the group stand.
@@ -196,8 +205,8 @@ class IndexWriter(IntegrityWriter, StabilityWriter, JobsWriter, PlacesWriter, Pr
     def last_change(self) -> int:
         """The last number that was given to a change or to a deletion."""
 
-    def begin(self) -> None:
-        """Open a group."""
+    def begin(self, now: float = 0.0) -> None:
+        """Open a group; what it releases is released ``now``."""
 
     def commit(self) -> None:
         """End the group; whether or not it succeeds, none is open afterwards."""
@@ -270,8 +279,12 @@ class IndexWriter(IntegrityWriter, StabilityWriter, JobsWriter, PlacesWriter, Pr
             RevisionConflict: its file is another one by now.
         """
 
-    def delete_resource(self, level: Level, id_: ResourceId, now: float) -> DeletionReceipt:
+    def delete_resource(
+        self, level: Level, id_: ResourceId, now: float, keeping: Keeping | None = None
+    ) -> DeletionReceipt:
         """Delete a resource, all below it, and parents left empty; release all their files.
+
+        With ``keeping`` all that goes to the trash instead.
 
         Raises:
             UnknownResource: there is no resource of that level with that identifier.
@@ -279,9 +292,6 @@ class IndexWriter(IntegrityWriter, StabilityWriter, JobsWriter, PlacesWriter, Pr
 
     def release(self, attachment: Attachment) -> None:
         """List a file that no resource owns as waiting to be removed."""
-
-    def forget_released(self, numbers: Sequence[int]) -> None:
-        """These files are removed; to forget one twice does no harm."""
 
     def clear_changes(self) -> None:
         """Empty the log; numbering goes on."""

@@ -14,6 +14,7 @@ from repertory.jobs import (
     Target,
 )
 from repertory.model import Attachment, ResourceId
+from repertory.storage.index.operations.trashing import Keeping
 
 
 class JobsReader(Protocol):
@@ -61,6 +62,7 @@ class JobsWriter(Protocol):
         step: BulkStep | None,
         monotonic: float,
         now: float,
+        keeping: Keeping | None = None,
     ) -> BulkReceipt:
         """Delete resources in their order until about ``room`` instances are gone.
 

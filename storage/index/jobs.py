@@ -20,6 +20,7 @@ from repertory.storage.index.operations import bulk_deleting, job_outputs, jobs
 from repertory.storage.index.operations.group import Group
 from repertory.storage.index.operations.listing import find_after
 from repertory.storage.index.operations.recording import Recorder
+from repertory.storage.index.operations.trashing import Keeping
 
 T = TypeVar("T")
 
@@ -90,6 +91,7 @@ class DatabaseJobsWriter:
         step: BulkStep | None,
         monotonic: float,
         now: float,
+        keeping: Keeping | None = None,
     ) -> BulkReceipt:
         """Delete resources, as many as one transaction should hold."""
         receipt = self._change(
@@ -101,6 +103,7 @@ class DatabaseJobsWriter:
             step,
             monotonic,
             now,
+            keeping,
         )
         self._recorder.forget()
         return receipt

@@ -8,7 +8,7 @@ from typing import cast
 import orjson
 
 from repertory.errors import BadParameter
-from repertory.model import Attachment, Compression, ResourceId, Tags
+from repertory.model import Attachment, Compression, ResourceId, Sequences, Tags
 
 LARGEST = 2**63 - 1
 """The largest number that a column holds."""
@@ -141,6 +141,33 @@ def unpack_entries(packed: str) -> dict[str, tuple[str, int]]:
 def unpack_metadata(packed: str) -> dict[int, str]:
     """Metadata from JSON, without the revisions."""
     return {int(number): entry[0] for number, entry in orjson.loads(packed).items()}
+
+
+def pack_sequences(sequences: Sequences) -> str:
+    """The metadata MainDicomSequences, in Orthanc's form."""
+    return orjson.dumps({"Sequences": sequences, "Version": 1}).decode()
+
+
+def unpack_sequences(packed: str) -> Sequences:
+    """The sequences in a metadata MainDicomSequences; none in what is not written in its form."""
+    if not packed:
+        return {}
+    try:
+        value = orjson.loads(packed)
+    except orjson.JSONDecodeError:
+        return {}
+    if not isinstance(value, dict) or value.get("Version") != 1:
+        return {}
+    sequences = value.get("Sequences")
+    if not isinstance(sequences, dict):
+        return {}
+    return {tag: it for tag, it in sequences.items() if _is_sequence(it)}
+
+
+def _is_sequence(element: object) -> bool:
+    if not isinstance(element, dict) or not {"Name", "Type", "Value"} <= element.keys():
+        return False
+    return element["Type"] != "Sequence" or isinstance(element["Value"], list)
 
 
 @lru_cache(maxsize=1024)

@@ -2,17 +2,15 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from types import TracebackType
-from typing import Any
 
 from repertory.integrity import Damage, DamageMark, IndexedFile, Recount, WrongCounter
-from repertory.items import ExportPage, MetadataValue, Revision, Unstable
+from repertory.items import ExportPage, MetadataValue, Outdated, Revision, Unstable
 from repertory.model import (
     Attachment,
     ChangePage,
     ChangeType,
     IndexDescription,
     Level,
-    ReleasedFile,
     ResourceDescription,
     ResourceId,
     ResourceRef,
@@ -32,14 +30,16 @@ from repertory.storage.index.operations import (
     listing,
     protecting,
     recounting,
-    releasing,
+    signing,
     stability,
     statistics,
 )
 from repertory.storage.index.operations.finding import finding, selecting
 from repertory.storage.index.packing import unpack_id
 from repertory.storage.index.places import DatabasePlacesReader
-from repertory.storage.searching import Candidate, Search, Wanted
+from repertory.storage.index.reader_deletion import DeletionQueueReading
+from repertory.storage.index.reader_trash import TrashReading
+from repertory.storage.searching import Candidate, Requested, Search, Wanted
 
 
 class _OneState:
@@ -61,7 +61,9 @@ class _OneState:
         self._db.rollback()
 
 
-class DatabaseReader(DatabaseJobsReader, DatabasePlacesReader):
+class DatabaseReader(
+    DatabaseJobsReader, DeletionQueueReading, TrashReading, DatabasePlacesReader
+):
     """An ``IndexReader``.
 
     ``engine`` is the name that the index goes by; ``identifier`` overrides the one it keeps.
@@ -172,25 +174,14 @@ class DatabaseReader(DatabaseJobsReader, DatabasePlacesReader):
         with self._state as db:
             return stability.describe_unstable(db, level, id_)
 
-    def list_released(self, limit: int) -> tuple[ReleasedFile, ...]:
-        """Files that wait to be removed, first released first."""
-        with self._state as db:
-            return releasing.list_released(db, limit)
-
-    def find_attachments(self, uuids: Sequence[str]) -> frozenset[str]:
-        """Which of these files belong to a resource."""
-        with self._state as db:
-            return releasing.find_attachments(db, uuids)
-
-    def count_released(self) -> int:
-        """How many files wait to be removed."""
-        with self._state as db:
-            return releasing.count_released(db)
-
     def describe_totals(self) -> Totals:
         """Sizes and numbers of the whole archive."""
         with self._state as db:
             return statistics.describe_totals(db)
+
+    def list_outdated(self) -> tuple[Outdated, ...]:
+        """The lists of main DICOM tags that new resources do not get any more."""
+        return signing.list_outdated(self._db)
 
     def describe_index(self) -> IndexDescription:
         """The engine, its schema, and the totals."""
@@ -263,7 +254,7 @@ class DatabaseReader(DatabaseJobsReader, DatabasePlacesReader):
 
     def describe_found(
         self, search: Search, wanted: Wanted
-    ) -> tuple[tuple[ResourceDescription, dict[str, Any]], ...]:
+    ) -> tuple[tuple[ResourceDescription, Requested], ...]:
         """The same, described, with the wanted tags that the index knows."""
         with self._state as db:
             return finding.describe_found(db, search, wanted, self._tag_names)

@@ -35,20 +35,25 @@ from repertory.storage.index.operations import (
     recompressing,
     reconstructing,
     recounting,
-    releasing,
+    signing,
     stability,
 )
 from repertory.storage.index.operations.group import Group
 from repertory.storage.index.operations.recording import Recorder
+from repertory.storage.index.operations.trashing import Keeping
 from repertory.storage.index.places import DatabasePlacesWriter
 from repertory.storage.index.policy import StorePolicy
+from repertory.storage.index.writer_deletion import DeletionQueueWriting
+from repertory.storage.index.writer_trash import TrashWriting
 
 log = structlog.get_logger(__name__)
 
 T = TypeVar("T")
 
 
-class DatabaseWriter(DatabaseJobsWriter, DatabasePlacesWriter):
+class DatabaseWriter(
+    DatabaseJobsWriter, DeletionQueueWriting, TrashWriting, DatabasePlacesWriter
+):
     """An ``IndexWriter``.
 
     Operations refuse before their first write, so that a refusal needs no savepoint; an error
@@ -58,6 +63,7 @@ class DatabaseWriter(DatabaseJobsWriter, DatabasePlacesWriter):
 
     def __init__(self, db: Database, *, signatures: Mapping[Level, str]) -> None:
         self._db = db
+        signing.count_signatures(db, signatures)
         self._group = Group(db)
         self._signatures = signatures
         self._recorder = Recorder(db, self._group, signatures)
@@ -75,11 +81,12 @@ class DatabaseWriter(DatabaseJobsWriter, DatabasePlacesWriter):
         """The last number that was given to a change or to a deletion."""
         return self._group.last_change
 
-    def begin(self) -> None:
+    def begin(self, now: float = 0.0) -> None:
         """Open a group."""
         if self._is_open:
             raise IndexFailed("The group before was not ended.")
         self._db.begin()
+        self._group.now = now
         self._is_open = True
 
     def commit(self) -> None:
@@ -121,9 +128,13 @@ class DatabaseWriter(DatabaseJobsWriter, DatabasePlacesWriter):
         record = partial(self._recorder.record, release_duplicate=release_duplicate, moment=moment)
         return self._change(record, ids, summary, attachment, origin, policy, now)
 
-    def delete_resource(self, level: Level, id_: ResourceId, now: float) -> DeletionReceipt:
+    def delete_resource(
+        self, level: Level, id_: ResourceId, now: float, keeping: Keeping | None = None
+    ) -> DeletionReceipt:
         """Delete a resource, all below it, and parents left empty; release all their files."""
-        receipt = self._change(deleting.delete_resource, self._db, self._group, level, id_, now)
+        receipt = self._change(
+            deleting.delete_resource, self._db, self._group, level, id_, now, keeping
+        )
         self._recorder.forget()
         return receipt
 
@@ -160,10 +171,6 @@ class DatabaseWriter(DatabaseJobsWriter, DatabasePlacesWriter):
     def shift_periods(self, seconds: float) -> None:
         """Move the periods of all that is not stable."""
         self._change(stability.shift_periods, self._db, self._group, seconds)
-
-    def forget_released(self, numbers: Sequence[int]) -> None:
-        """These files are removed."""
-        self._change(releasing.forget_released, self._db, self._group, numbers)
 
     def clear_changes(self) -> None:
         """Empty the log; numbering goes on."""

@@ -4,12 +4,15 @@ import pytest
 
 from repertory.actors.crew import InlineCrew
 from repertory.actors.deletion_queue import DeletionQueueActor
+from repertory.actors.finding_rules import FindingRules
 from repertory.actors.index import IndexActor
 from repertory.actors.index_reader import IndexReaderActor
 from repertory.actors.jobs import JOBS
 from repertory.actors.jobs.actor import JobsActor
 from repertory.actors.stability_monitor import StabilityMonitorActor
 from repertory.actors.storage import StorageActor
+from repertory.actors.trash import TrashActor
+from repertory.model import Level
 from repertory.storage.areas import FilesystemArea
 from repertory.storage.files import FileOptions
 from repertory.storage.index.policy import StorePolicy
@@ -27,7 +30,10 @@ class Archive:
         self.options = FileOptions()
         self.log_exports = False
         self.store_dicom = True
+        self.main_tags = MAIN_DICOM_TAGS
+        self.finding = {}
         self.jobs = {"types": JOBS}
+        self.retention = 0.0
         self.stage = None
         self.restart()
 
@@ -35,25 +41,35 @@ class Archive:
         if self.stage is not None:
             self.stage.close()
         self.stage = stage or Stage()
-        engine = SqliteEngine(self.folder / "index")
+        engine = SqliteEngine(
+            self.folder / "index",
+            signatures={level: self.main_tags.signature(level) for level in Level},
+        )
+        finding = FindingRules(main_tags=self.main_tags, **self.finding)
         self.area = FilesystemArea(self.folder / "files", synchronize=False)
         cast = [
             (
                 IndexActor,
-                {"engine": engine, "policy": self.policy, "log_exports": self.log_exports},
+                {
+                    "engine": engine,
+                    "policy": self.policy,
+                    "log_exports": self.log_exports,
+                    "retention": self.retention,
+                },
             ),
-            (IndexReaderActor, {"engine": engine}),
+            (IndexReaderActor, {"engine": engine, "finding": finding}),
             (
                 StorageActor,
                 {
                     "area": self.area,
                     "crew": InlineCrew(),
-                    "main_tags": MAIN_DICOM_TAGS,
+                    "main_tags": self.main_tags,
                     "options": self.options,
                     "store_dicom": self.store_dicom,
                 },
             ),
             (DeletionQueueActor, {}),
+            (TrashActor, {}),
             (StabilityMonitorActor, {"shortest_age": self.policy.stable_ages.shortest}),
             (JobsActor, self.jobs),
         ]

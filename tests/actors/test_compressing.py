@@ -1,6 +1,7 @@
 """Compressed files on the way in, on the way out, and from one form to another."""
 
 import zlib
+from dataclasses import replace
 
 import pytest
 
@@ -145,7 +146,7 @@ def test_a_damaged_file_is_not_compressed(archive):
 
     with pytest.raises(FileCorrupted):
         stage.ask(RecompressAttachment(level=Level.INSTANCE, id=id_, compressed=True))
-    assert describe(stage, id_) == attachment
+    assert replace(describe(stage, id_), damage="") == attachment
     assert archive.files() == [attachment.uuid]
 
 

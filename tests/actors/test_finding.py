@@ -3,7 +3,7 @@
 import pytest
 from structlog.testing import capture_logs
 
-from repertory.actors.finding import FindingRules
+from repertory.actors.finding_rules import FindingRules
 from repertory.actors.index_reader import IndexReaderActor
 from repertory.actors.messages.finding import (
     CountResources,

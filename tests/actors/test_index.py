@@ -38,7 +38,10 @@ class CountingEngine:
     def writer(self):
         return self
 
-    def begin(self):
+    def recorded_time(self):
+        return None
+
+    def begin(self, _now=0.0):
         if self.fail_begin:
             raise self.fail_begin
         self.begun += 1
@@ -61,7 +64,7 @@ class CountingEngine:
             self.is_void = True
             raise self.fail_change
 
-    def delete_resource(self, level, id_, now):
+    def delete_resource(self, level, id_, now, _keeping):
         raise UnknownResource
 
 

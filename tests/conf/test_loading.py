@@ -104,6 +104,27 @@ def test_options_without_effect_that_ask_for_what_is_done_anyway_are_passed_over
     assert warnings_of(file) == []
 
 
+def test_warnings_of_orthanc_are_switched_off_by_their_names(tmp_path):
+    write(tmp_path, a='{"Warnings" : {"W002_InconsistentDicomTagsInDb" : false}}')
+
+    assert load_settings(tmp_path).warnings == {"W002_InconsistentDicomTagsInDb": False}
+    assert warnings_of(tmp_path) == []
+
+
+@pytest.mark.parametrize(
+    ("written", "reason"),
+    [
+        ('{"W009_Nonsense" : false}', "Warnings must not have W009_Nonsense"),
+        ('{"W001_TagsBeingReadFromStorage" : 1}', "Warnings"),
+        ("[]", "Warnings"),
+    ],
+)
+def test_what_is_no_warning_of_orthanc_is_a_problem(tmp_path, written, reason):
+    write(tmp_path, a=f'{{"Warnings" : {written}}}')
+
+    assert reason in problems_of(tmp_path)[0]
+
+
 def test_a_part_of_a_section_without_effect_is_named_with_its_section(tmp_path):
     write(tmp_path, a='{"DelayedDeletion" : {"Path" : "x.db"}}')
 
@@ -480,3 +501,52 @@ def test_values_out_of_their_range_are_refused(tmp_path, text):
     write(tmp_path, a=text)
 
     assert len(problems_of(tmp_path)) == 1
+
+
+def test_everything_that_is_wrong_with_delayed_deletion_is_told_at_once(tmp_path):
+    write(
+        tmp_path,
+        a='{"DatabaseServerIdentifier" : "",\n"DelayedDeletion" : '
+        '{"Enable" : 1, "ThrottleDelayMs" : "5"}}',
+    )
+    text = "\n".join(str(problem) for problem in read_settings(tmp_path).problems)
+
+    assert "DatabaseServerIdentifier must not be empty" in text
+    assert "DelayedDeletion.Enable must be true or false, not 1" in text
+    assert "DelayedDeletion.ThrottleDelayMs must be a whole number" in text
+
+
+def test_a_throttle_that_nothing_heeds_is_told(tmp_path):
+    write(tmp_path, a='{"DelayedDeletion" : {"Enable" : false,\n"ThrottleDelayMs" : 5}}')
+
+    (warning,) = warnings_of(tmp_path)
+    assert "line 2: DelayedDeletion.ThrottleDelayMs has no effect" in warning
+
+
+def test_a_script_is_looked_for_beside_the_file_that_names_it(tmp_path):
+    (tmp_path / "a.lua").write_text("")
+    (tmp_path / "orthanc.json").write_text('{"LuaScripts": ["a.lua"]}')
+
+    settings = load_settings(tmp_path / "orthanc.json", environment={})
+
+    assert settings.lua_scripts == [str(tmp_path / "a.lua")]
+
+
+def test_all_that_is_wrong_with_scripts_is_told_at_once(tmp_path):
+    (tmp_path / "orthanc.json").write_text(
+        '{"LuaScripts": ["a.lua", "b.lua"], "LuaHeartBeatPeriod": -1, "LuaTimeLimit": 0}'
+    )
+
+    with pytest.raises(InvalidSettings) as caught:
+        load_settings(tmp_path / "orthanc.json", environment={})
+    told = str(caught.value)
+
+    for word in ("LuaHeartBeatPeriod", "LuaTimeLimit"):
+        assert word in told
+
+
+def test_a_script_that_is_missing_is_told(tmp_path):
+    (tmp_path / "orthanc.json").write_text('{"LuaScripts": ["a.lua", "b.lua"]}')
+
+    with pytest.raises(InvalidSettings, match=r"LuaScripts.*a\.lua(.|\n)*b\.lua"):
+        load_settings(tmp_path / "orthanc.json", environment={})

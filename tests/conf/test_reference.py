@@ -32,10 +32,12 @@ def test_the_file_that_is_shipped_says_the_defaults(monkeypatch):
 
 def test_the_file_that_is_shipped_names_every_option():
     text = reference.render_defaults()
-    named = set(parse(text).lines) | {("AuthenticationEnabled",)}
+    not_set = {("AuthenticationEnabled",), ("DatabaseServerIdentifier",)}
+    named = set(parse(text).lines) | not_set
 
     assert {names for names, _, _ in every_option(Settings)} <= named
     assert '// "AuthenticationEnabled" : false' in text
+    assert '// "DatabaseServerIdentifier" : ""' in text
 
 
 def test_the_file_that_is_shipped_is_json_once_its_comments_are_gone():

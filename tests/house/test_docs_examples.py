@@ -44,6 +44,19 @@ def test_the_python_in_the_documents_is_that_of_the_examples(root):
     assert strange == []
 
 
+def test_the_lua_in_the_documents_is_that_of_the_examples(root):
+    # tests/repertory/test_lua_examples.py runs those.
+    examples = "\n".join(path.read_text() for path in sorted((DOCS / "examples").glob("*.lua")))
+    blocks = [
+        block
+        for page in pages(root)
+        for block in re.findall(r"```lua\n(.*?)```", page.read_text(), re.DOTALL)
+    ]
+
+    assert [block for block in blocks if block.strip() not in examples] == []
+    assert blocks
+
+
 def test_what_the_documents_link_to_is_there(root):
     broken = [
         f"{page.relative_to(root)}: {target}"

@@ -10,10 +10,12 @@ import pytest
 # The first line that a module's name begins with is the one that holds.
 WORDS = (
     "repertory.criteria",
+    "repertory.deletion",
     "repertory.integrity",
     "repertory.jobs",
     "repertory.maintags",
     "repertory.places",
+    "repertory.trash",
     "repertory.version",
 )
 EVERYTHING = ("repertory",)
@@ -24,9 +26,11 @@ MAY_IMPORT = {
     "repertory.version": (),
     "repertory.maintags": (),
     "repertory.criteria": ("repertory.model",),
+    "repertory.deletion": ("repertory.model",),
     "repertory.integrity": ("repertory.model",),
     "repertory.jobs": ("repertory.model",),
     "repertory.places": ("repertory.model",),
+    "repertory.trash": ("repertory.model",),
     "repertory.conf": (),
     "repertory.storage": (
         "repertory.model",
@@ -39,9 +43,11 @@ MAY_IMPORT = {
         "repertory.model",
         "repertory.items",
         "repertory.criteria",
+        "repertory.deletion",
         "repertory.integrity",
         "repertory.jobs",
         "repertory.places",
+        "repertory.trash",
     ),
     "repertory.actors": (
         "repertory.storage",

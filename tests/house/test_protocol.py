@@ -22,10 +22,13 @@ RANKS = {
     "HybridRouterActor": 3,
     "DeletionQueueActor": 4,
     "StabilityMonitorActor": 4,
+    "TrashActor": 4,
     "ArchiverActor": 4,
     "JobsActor": 5,
     "HousekeeperActor": 5,
     "IntegrityActor": 5,
+    "RestApiActor": 6,
+    "LuaActor": 7,
 }
 
 

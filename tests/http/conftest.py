@@ -205,7 +205,7 @@ def describe(ids, attachment):
             metadata={1: "7"} if level is Level.INSTANCE else {7: "20260101T120000"},
             labels=(),
             is_stable=True,
-            attachment=attachment if level is Level.INSTANCE else None,
+            attachments=(attachment,) if level is Level.INSTANCE else (),
         )
         return replace(description, **changes)
 

@@ -18,7 +18,7 @@ from repertory.actors.messages.jobs import (
     RunJob,
     SubmitJob,
 )
-from repertory.conf.settings import DelayedDeletionSettings
+from repertory.conf.resources import DelayedDeletionSettings
 from repertory.errors import (
     BadRequest,
     Failed,

@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -148,7 +149,7 @@ def test_an_instance_is_described(archive, client, ids, describe):
 def test_a_number_that_is_not_known_is_null(archive, client, ids, describe, number):
     metadata = {} if number is None else {1: number, 4: number}
     archive.plays(
-        DescribeResource, lambda query: describe(query.level, metadata=metadata, attachment=None)
+        DescribeResource, lambda query: describe(query.level, metadata=metadata, attachments=())
     )
 
     assert client.json(f"/instances/{ids.instance}")["IndexInSeries"] is None
@@ -225,6 +226,78 @@ def test_metadata_and_attachments_are_written_by_name(archive, serve, describe):
 
     assert answer["Metadata"] == {"1025": "yours", "RemoteAET": "AET", "my-own": "mine"}
     assert answer["Attachments"][0]["Uuid"] == "5c5c5c5c-0000-4000-8000-000000000000"
+
+
+@pytest.mark.parametrize("level", list(Level))
+def test_all_attachments_of_any_resource_are_shown(
+    archive, client, ids, describe, attachment, level
+):
+    files = (attachment, replace(attachment, content_type=1024, uuid="u", damage="Lost"))
+    archive.plays(DescribeResource, lambda query: describe(query.level, attachments=files))
+    answer = client.json(f"/{level.plural}/{ids.at(level)}?response-content=Attachments")
+
+    assert [it["ContentType"] for it in answer["Attachments"]] == [1, 1024]
+    assert [it.get("Damage") for it in answer["Attachments"]] == [None, "Lost"]
+
+
+NESTED = {
+    "0040,0275": {
+        "Name": "RequestAttributesSequence",
+        "Type": "Sequence",
+        "Value": [
+            {
+                "0009,1001": {"Name": "CodeValue", "Type": "String", "Value": "private"},
+                "0040,0008": {"Name": "Inner", "Type": "Sequence", "Value": [{}]},
+                "0008,0100": {"Name": "CodeValue", "Type": "String", "Value": "A"},
+                "0008,0104": {"Name": "CodeMeaning", "Type": "TooLong", "Value": None},
+            }
+        ],
+    },
+    "0008,1110": {"Name": "ReferencedStudySequence", "Type": "TooLong", "Value": None},
+}
+
+
+@pytest.mark.parametrize(
+    ("query", "shown"),
+    [
+        (
+            "",
+            {
+                "RequestAttributesSequence": [
+                    {"CodeValue": "A", "CodeMeaning": None, "Inner": [{}]}
+                ],
+                "ReferencedStudySequence": None,
+            },
+        ),
+        (
+            "?short",
+            {
+                "0040,0275": [
+                    {
+                        "0009,1001": "private",
+                        "0008,0100": "A",
+                        "0008,0104": None,
+                        "0040,0008": [{}],
+                    }
+                ],
+                "0008,1110": None,
+            },
+        ),
+        ("?full", NESTED),
+    ],
+)
+def test_sequences_are_main_tags_in_the_form_of_the_others(
+    archive, client, ids, describe, query, shown
+):
+    archive.plays(
+        DescribeResource,
+        lambda query: describe(query.level, main_sequences=NESTED, patient_sequences=NESTED),
+    )
+    plain = client.json(f"/studies/{ids.study}{query}")
+
+    assert shown.items() <= plain["MainDicomTags"].items()
+    assert shown.items() <= plain["PatientMainDicomTags"].items()
+    assert len(plain["MainDicomTags"]) == 4
 
 
 def test_an_unknown_content_is_refused(client):

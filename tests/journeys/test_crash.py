@@ -137,3 +137,25 @@ def test_released_files_and_no_others_go_after_kill_9_while_they_are_removed(ser
     assert_sound(server)
     with ServerProcess(server.folder, **server.options) as again:
         assert again.files() == keep
+
+
+def test_what_is_in_the_trash_survives_kill_9_and_comes_back_whole(serve):
+    server = serve(Trash={"RetentionDays": 0.5})
+    contents = make_study(series=2, instances=5)
+    stored = {server.post("/instances", content).json["ID"]: content for content in contents}
+    (study,) = server.get("/studies").json
+    for _ in range(2):
+        assert server.delete(f"/studies/{study}").status == 200
+        server.kill()
+        server.start()
+        (entry,) = server.get("/trash").json
+        assert (entry["ResourceID"], entry["CountInstances"]) == (study, 10)
+        assert server.get("/instances").json == []
+        assert server.post(f"/trash/{study}/restore", b"").json["Restored"] == 10
+        server.kill()
+        server.start()
+
+    assert {id_: server.get(f"/instances/{id_}/file").content for id_ in stored} == stored
+    assert server.get("/trash").json == []
+    assert server.stop() == 0
+    assert_sound(server)

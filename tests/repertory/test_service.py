@@ -8,17 +8,23 @@ from repertory import Repertory, Settings
 from repertory.actors.base import RepertoryActor
 from repertory.actors.deletion_queue import DeletionQueueActor
 from repertory.actors.index import IndexActor
-from repertory.actors.messages.attachments import DescribeAttachment
+from repertory.actors.messages.attachments import (
+    CountReleased,
+    DescribeAttachment,
+    RemoveReleased,
+)
+from repertory.actors.messages.deletion import PauseRemovals, ResumeRemovals
 from repertory.actors.messages.finding import DescribeFound
 from repertory.actors.messages.instances import StoreInstance
 from repertory.actors.messages.resources import DeleteResource, ListResources
 from repertory.actors.messages.system import CallIn, DescribeIndex, DescribeTotals
-from repertory.conf.settings import DelayedDeletionSettings
+from repertory.conf.resources import DelayedDeletionSettings
 from repertory.criteria import Criteria
 from repertory.errors import CannotStart, Forbidden, ShuttingDown
 from repertory.model import Compression, Level
 from repertory.testing import ManualClock
 from repertory.testing.files import make_dicom, make_study
+from repertory.testing.server import until
 
 
 def settings_for(folder, **options):
@@ -208,6 +214,59 @@ def test_without_delayed_deletion_the_files_are_gone_when_the_request_is_answere
         assert files_of(tmp_path) == []
 
 
+def test_without_delayed_deletion_a_file_that_cannot_go_holds_no_answer_up(tmp_path):
+    settings = settings_for(
+        tmp_path, delayed_deletion=DelayedDeletionSettings(enable=False, throttle_delay_ms=60_000)
+    )
+    with Repertory(settings) as archive:
+        for content in make_study(instances=3):
+            study = archive.ask(StoreInstance(content=content)).ids.study
+        stuck = files_of(tmp_path)[0]
+        stuck.unlink()
+        stuck.mkdir()
+        archive.ask(DeleteResource(level=Level.STUDY, id=study))
+
+        assert files_of(tmp_path) == []
+        assert archive.ask(CountReleased()) == 1
+
+
+def test_without_delayed_deletion_what_is_recycled_or_overwritten_is_gone_as_well(tmp_path):
+    settings = settings_for(
+        tmp_path,
+        maximum_patient_count=1,
+        overwrite_instances=True,
+        delayed_deletion=DelayedDeletionSettings(enable=False),
+    )
+    with Repertory(settings) as archive:
+        for content in (make_dicom(seed=1), make_dicom(seed=1), make_dicom(patient_id="Q")):
+            archive.ask(StoreInstance(content=content))
+
+            assert len(files_of(tmp_path)) == 1
+
+
+def test_the_queue_does_not_depend_on_the_name_of_the_server(tmp_path):
+    with Repertory(settings_for(tmp_path, database_server_identifier="north")) as archive:
+        archive.ask(PauseRemovals())
+        receipt = archive.ask(StoreInstance(content=make_dicom()))
+        archive.ask(DeleteResource(level=Level.STUDY, id=receipt.ids.study))
+        assert archive.ask(DescribeIndex()).identifier == "north"
+    with Repertory(settings_for(tmp_path, database_server_identifier="south")) as archive:
+        assert archive.ask(DescribeIndex()).identifier == "south"
+        assert archive.ask(CountReleased()) == 1
+        archive.ask(ResumeRemovals())
+        until(lambda: archive.ask(CountReleased()) == 0)
+
+
+def test_a_server_without_a_name_keeps_the_one_that_its_index_was_given(tmp_path):
+    names = set()
+    for _ in range(2):
+        with Repertory(settings_for(tmp_path)) as archive:
+            names.add(archive.ask(DescribeIndex()).identifier)
+
+    assert len(names) == 1
+    assert names != {""}
+
+
 @pytest.mark.parametrize(
     ("word", "form"),
     [("Zstandard", Compression.ZSTANDARD), ("ZlibWithSize", Compression.ZLIB_WITH_SIZE)],
@@ -236,6 +295,7 @@ def test_limits_and_overwriting_are_as_the_settings_say(tmp_path):
 
 def test_a_read_only_archive_answers_and_changes_nothing(tmp_path):
     with Repertory(settings_for(tmp_path)) as archive:
+        archive.ask(PauseRemovals())
         receipt = archive.ask(StoreInstance(content=make_dicom()))
         archive.ask(DeleteResource(level=Level.STUDY, id=receipt.ids.study))
         archive.ask(StoreInstance(content=make_dicom()))
@@ -243,7 +303,8 @@ def test_a_read_only_archive_answers_and_changes_nothing(tmp_path):
         assert archive.ask(DescribeTotals()).instances == 1
         with pytest.raises(Forbidden):
             archive.ask(StoreInstance(content=make_dicom()))
-        assert DeletionQueueActor not in [actor for actor, _ in archive._cast]
+        archive.ask(RemoveReleased())
+        assert archive.ask(CountReleased()) == 1
 
 
 def test_extra_main_tags_are_kept_searched_and_shown(tmp_path):

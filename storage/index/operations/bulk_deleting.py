@@ -8,6 +8,7 @@ from repertory.storage.index.database import Database
 from repertory.storage.index.operations.deleting import delete_resource
 from repertory.storage.index.operations.group import Group
 from repertory.storage.index.operations.jobs import record_job_step
+from repertory.storage.index.operations.trashing import Keeping
 from repertory.storage.index.packing import pack_id
 
 FIND = (
@@ -25,6 +26,7 @@ def delete_resources(  # noqa: PLR0917 - the database, the group, then what is t
     step: BulkStep | None,
     monotonic: float,
     now: float,
+    keeping: Keeping | None,
 ) -> BulkReceipt:
     """Delete resources in their order, until about ``room`` instances are gone.
 
@@ -42,7 +44,7 @@ def delete_resources(  # noqa: PLR0917 - the database, the group, then what is t
         if found is None:
             continue
         level, count = found
-        delete_resource(db, group, level, target.id, now)
+        delete_resource(db, group, level, target.id, now, keeping)
         deleted.append(ResourceRef(level, target.id))
         instances += count
     taken = None

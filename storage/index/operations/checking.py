@@ -91,17 +91,17 @@ def damage_of(db: Database, resource: int, content_type: int) -> str:
     return row[0] if row else ""
 
 
-def damaged_instances(db: Database, numbers: Sequence[int]) -> dict[int, str]:
-    """Which of these instances have a DICOM file that is marked, and with what."""
+def damages_of(db: Database, numbers: Sequence[int]) -> dict[tuple[int, int], str]:
+    """Which files of these resources are marked, by resource and content type, and with what."""
     # Mostly nothing at all is marked: then the long list is not even handed over.
     if db.one("SELECT 1 FROM damaged WHERE resource >= 0 LIMIT 1") is None:
         return {}
     condition, value = db.among("resource", numbers)
     rows: list[Row] = db.all(
-        f"SELECT resource, damage FROM damaged WHERE content_type = 1 AND {condition}",  # noqa: S608
+        f"SELECT resource, content_type, damage FROM damaged WHERE {condition}",  # noqa: S608
         (value,),
     )
-    return dict(rows)
+    return {(resource, content_type): damage for resource, content_type, damage in rows}
 
 
 def mark_files(

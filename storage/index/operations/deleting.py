@@ -4,7 +4,8 @@ from repertory.errors import IndexFailed, UnknownResource
 from repertory.model import DeletionReceipt, Level, ResourceId, ResourceRef
 from repertory.storage.index.database import Database
 from repertory.storage.index.operations.changes import log_deletions
-from repertory.storage.index.operations.group import Group
+from repertory.storage.index.operations.group import COUNT_RELEASED, Group
+from repertory.storage.index.operations.trashing import Keeping, keep
 from repertory.storage.index.packing import pack_id, unpack_id
 
 FIND_ANCESTOR = (
@@ -26,8 +27,8 @@ SUM_SIZES = (
     " FROM attachments WHERE "
 )
 RELEASE = (
-    "INSERT INTO released (uuid, content_type, size, location)"
-    " SELECT uuid, content_type, compressed_size, location FROM attachments WHERE {}"
+    "INSERT INTO released (uuid, content_type, size, released_at, location)"
+    " SELECT uuid, content_type, compressed_size, ?, location FROM attachments WHERE {}"
     " ORDER BY resource, content_type"
 )
 COUNT_PLACES = (
@@ -46,10 +47,17 @@ REDUCE_TOTALS = (
 )
 
 
-def delete_resource(
-    db: Database, group: Group, level: Level, id_: ResourceId, now: float
+def delete_resource(  # noqa: PLR0917 - the database, the group, then what is to be done
+    db: Database,
+    group: Group,
+    level: Level,
+    id_: ResourceId,
+    now: float,
+    keeping: Keeping | None = None,
 ) -> DeletionReceipt:
     """Delete a resource, all below it, and parents left empty; release all their files.
+
+    With ``keeping`` all of it goes to the trash, and the files are released when it leaves that.
 
     Raises:
         UnknownResource: there is no such resource; nothing was written.
@@ -61,7 +69,8 @@ def delete_resource(
     if not target:
         raise UnknownResource
     group.flush()
-    top, parent = target
+    number, parent = target
+    top = number
     ancestors: list[tuple[int, ResourceRef]] = []
     while parent is not None:
         row = db.one(FIND_ANCESTOR, (parent,))
@@ -75,20 +84,33 @@ def delete_resource(
                 (parent, ResourceRef(Level(ancestor_level), unpack_id(ancestor_digest)))
             )
         parent = grandparent
-    _delete_tree(db, group, top, [number for number, _ in ancestors], now)
+    named = (ResourceRef(level, id_), number)
+    _delete_tree(db, group, top, [other for other, _ in ancestors], now, named, keeping)
     return DeletionReceipt(remaining_ancestor=ancestors[0][1] if ancestors else None)
 
 
-def _delete_tree(db: Database, group: Group, top: int, ancestors: list[int], now: float) -> None:
+def _delete_tree(  # noqa: PLR0917 - what ``delete_resource`` has found out
+    db: Database,
+    group: Group,
+    top: int,
+    ancestors: list[int],
+    now: float,
+    named: tuple[ResourceRef, int],
+    keeping: Keeping | None,
+) -> None:
     doomed = db.all(FIND_ALL_BELOW, (top,))
     numbers = [row[0] for row in doomed]
     levels = [row[1] for row in doomed]
     counts = [levels.count(level) for level in Level]
     of_doomed, value = db.among("resource", numbers)
     sizes = db.one(SUM_SIZES + of_doomed, (value,)) or (0, 0, 0, 0)
-    for location, files, size in db.all(COUNT_PLACES.format(of_doomed), (value,)):
-        group.count_files(location, -files, -size)
-    db.execute(RELEASE.format(of_doomed), (value,))
+    for location, number, size in db.all(COUNT_PLACES.format(of_doomed), (value,)):
+        group.count_files(location, -number, -size)
+    if keeping is None:
+        files = db.execute(RELEASE.format(of_doomed), (now, value))
+        db.execute(COUNT_RELEASED, (files, sizes[0]))
+    else:
+        keep(db, named, numbers, ancestors, counts, sizes[0], now, keeping)
     for table in ("attachments", "labels", "changes", "tallies"):
         db.execute(f"DELETE FROM {table} WHERE {of_doomed}", (value,))  # noqa: S608
     log_deletions(db, group, numbers, now)

@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from operator import attrgetter
 from types import MappingProxyType
 
 from repertory.errors import UnknownItem
@@ -13,7 +14,8 @@ from repertory.model import (
     ResourceId,
 )
 from repertory.storage.index.database import Database, Row
-from repertory.storage.index.operations.checking import damage_of, damaged_instances
+from repertory.storage.index.operations.checking import damage_of, damages_of
+from repertory.storage.index.operations.finding.matching import of_metadata
 from repertory.storage.index.operations.listing import find
 from repertory.storage.index.operations.parents import expected_number
 from repertory.storage.index.packing import (
@@ -22,13 +24,14 @@ from repertory.storage.index.packing import (
     unpack_attachment,
     unpack_id,
     unpack_metadata,
+    unpack_sequences,
     unpack_tags,
 )
 
 PARENTS = (
     "SELECT resources.id, resources.public_id, resources.main_tags, resources.metadata,"
     " parents.public_id, parents.main_tags, resources.is_protected, tallies.last_update,"
-    " tallies.unstable_at FROM resources"
+    " tallies.unstable_at, {} FROM resources"
     " JOIN tallies ON tallies.resource = resources.id"
     " LEFT JOIN resources AS parents ON parents.id = resources.parent"
     " WHERE "
@@ -43,6 +46,12 @@ INSTANCES = (
 )
 CHILDREN = "SELECT parent, public_id, index_in_series FROM resources WHERE {} ORDER BY parent, id"
 LABELS = "SELECT resource, label FROM labels WHERE {} ORDER BY resource, label"
+PATIENT_SEQUENCES = of_metadata("parents", Metadata.MAIN_DICOM_SEQUENCES)
+ANY_OTHERS = "SELECT 1 FROM attachments WHERE content_type <> 1 AND resource >= 0 LIMIT 1"
+OTHERS = (
+    f"SELECT resource, {ATTACHMENT_COLUMNS} FROM attachments"  # noqa: S608 - a constant
+    " WHERE content_type <> 1 AND "
+)
 ATTACHMENT = (
     f"SELECT {ATTACHMENT_COLUMNS} FROM attachments"  # noqa: S608 - a constant
     " WHERE resource = ? AND content_type = ?"
@@ -66,32 +75,71 @@ def describe(
     condition, value = db.among("resource", numbers)
     for number, label in db.all(LABELS.format(condition), (value,)):
         labels[number].append(label)
+    files = _other_attachments(db, numbers)
     condition, value = db.among("resources.id", numbers)
     if level is Level.INSTANCE:
         rows = db.all(INSTANCES + condition, (value,))
-        damaged = damaged_instances(db, numbers)
+        damages = damages_of(db, numbers)
         described = {
-            row[0]: _instance(row, labels.get(row[0], ()), names, damaged.get(row[0], ""))
+            row[0]: _instance(
+                row,
+                labels.get(row[0], ()),
+                names,
+                files.get(row[0], ()),
+                damages.get((row[0], 1), ""),
+            )
             for row in rows
         }
     else:
-        rows = db.all(PARENTS + condition, (value,))
+        nested = PATIENT_SEQUENCES if level is Level.STUDY else "NULL"
+        rows = db.all(PARENTS.format(nested) + condition, (value,))
         children: dict[int, list[Row]] = defaultdict(list)
         condition, value = db.among("parent", numbers)
         for child in db.all(CHILDREN.format(condition), (value,)):
             children[child[0]].append(child)
         described = {
-            row[0]: _parent(level, row, children[row[0]], labels.get(row[0], ()), names)
+            row[0]: _parent(
+                level,
+                row,
+                children[row[0]],
+                labels.get(row[0], ()),
+                names,
+                files.get(row[0], ()),
+            )
             for row in rows
         }
     return tuple(described[number] for number in numbers)
 
 
+def _other_attachments(db: Database, numbers: Sequence[int]) -> dict[int, list[Attachment]]:
+    """The attachments of each resource but the DICOM file, in ascending order of their types."""
+    found: dict[int, list[Attachment]] = defaultdict(list)
+    # Mostly there are none: then the long list is not even handed over.
+    if db.one(ANY_OTHERS) is None:
+        return found
+    damages = damages_of(db, numbers)
+    condition, value = db.among("resource", numbers)
+    for resource, *columns in db.all(OTHERS + condition, (value,)):
+        damage = damages.get((resource, columns[0]), "")
+        found[resource].append(unpack_attachment(tuple(columns), damage))
+    for attachments in found.values():
+        # Sorted here, where it is of a handful: the database would sort them all.
+        attachments.sort(key=attrgetter("content_type"))
+    return found
+
+
 def _instance(
-    row: Row, labels: Iterable[str], names: Mapping[str, str], damage: str
+    row: Row,
+    labels: Iterable[str],
+    names: Mapping[str, str],
+    others: Sequence[Attachment],
+    damage: str,
 ) -> ResourceDescription:
-    _, digest, tags, metadata, parent, *attachment = row
-    has_file = attachment[0] is not None
+    _, digest, tags, packed, parent, *columns = row
+    metadata = unpack_metadata(packed)
+    attachments = tuple(others)
+    if columns[0] is not None:
+        attachments = _in_order(unpack_attachment(tuple(columns), damage), attachments)
     return ResourceDescription(
         level=Level.INSTANCE,
         id=unpack_id(digest),
@@ -99,23 +147,33 @@ def _instance(
         children=(),
         main_tags=unpack_tags(tags),
         patient_tags={},
-        metadata=unpack_metadata(metadata),
+        metadata=metadata,
         labels=tuple(labels),
         is_stable=True,
-        attachment=unpack_attachment(tuple(attachment), damage) if has_file else None,
+        attachments=attachments,
         tag_names=names,
+        main_sequences=unpack_sequences(metadata.get(Metadata.MAIN_DICOM_SEQUENCES, "")),
     )
 
 
-def _parent(
+def _in_order(file: Attachment, others: tuple[Attachment, ...]) -> tuple[Attachment, ...]:
+    if not others:
+        return (file,)
+    return tuple(sorted((file, *others), key=attrgetter("content_type")))
+
+
+def _parent(  # noqa: PLR0917 - what ``describe`` has read of one resource
     level: Level,
     row: Row,
     children: Sequence[Row],
     labels: Iterable[str],
     names: Mapping[str, str],
+    attachments: Iterable[Attachment],
 ) -> ResourceDescription:
-    _, digest, tags, packed, parent, parent_tags, is_protected, last_update, unstable_at = row
+    _, digest, tags, packed, parent, parent_tags, is_protected, last_update, *rest = row
+    unstable_at, parent_sequences = rest
     metadata = _with_last_update(unpack_metadata(packed), last_update)
+    is_study = level is Level.STUDY
     series_status = "Unknown"
     if level is Level.SERIES:
         expected = metadata.get(Metadata.EXPECTED_NUMBER_OF_INSTANCES, "")
@@ -127,13 +185,16 @@ def _parent(
         parent=unpack_id(parent) if parent is not None else None,
         children=tuple([unpack_id(child[1]) for child in children]),
         main_tags=unpack_tags(tags),
-        patient_tags=unpack_tags(parent_tags) if level is Level.STUDY else {},
+        patient_tags=unpack_tags(parent_tags) if is_study else {},
         metadata=metadata,
         labels=tuple(labels),
         is_stable=unstable_at is None,
         is_protected=bool(is_protected),
+        attachments=tuple(attachments),
         series_status=series_status,
         tag_names=names,
+        main_sequences=unpack_sequences(metadata.get(Metadata.MAIN_DICOM_SEQUENCES, "")),
+        patient_sequences=unpack_sequences(parent_sequences or "") if is_study else {},
     )
 
 

@@ -20,8 +20,13 @@ INSERT_ATTACHMENT = (
     " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 )
 INSERT_CHANGE = "INSERT INTO changes (seq, type, resource, date) VALUES (?, ?, ?, ?)"
-INSERT_RELEASED = "INSERT INTO released (uuid, content_type, size, location) VALUES (?, ?, ?, ?)"
+INSERT_RELEASED = (
+    "INSERT INTO released (uuid, content_type, size, released_at, location) VALUES (?, ?, ?, ?, ?)"
+)
 COUNT_FILES = "UPDATE places SET files = files + ?, size = size + ? WHERE number = ?"
+COUNT_RELEASED = (
+    "UPDATE totals SET released_files = released_files + ?, released_size = released_size + ?"
+)
 INSERT_TALLY = (
     "INSERT INTO tallies (studies, series, instances, disk_size, uncompressed_size,"
     " dicom_disk_size, dicom_uncompressed_size, last_update, activity, stable_age, unstable_at,"
@@ -164,12 +169,14 @@ class Tally:
 class Group:
     """The changes of one transaction, and the last numbers that were given.
 
+    ``now`` is when it began, in seconds since the epoch; 0 where nobody told.
     ``writing`` is set by an operation before its first write: from there on, an error of any
     kind leaves traces that only a rollback removes.
     """
 
     def __init__(self, db: Database) -> None:
         self._db = db
+        self.now = 0.0
         self.writing = False
         self.last_parent = 0
         self.last_instance = 0
@@ -218,7 +225,8 @@ class Group:
     def release_row(self, uuid: bytes, content_type: int, size: int, location: int) -> None:
         """The same, of a file of which no more than this is known."""
         self.writing = True
-        self._db.execute(INSERT_RELEASED, (uuid, content_type, size, location))
+        self._db.execute(INSERT_RELEASED, (uuid, content_type, size, self.now, location))
+        self._db.execute(COUNT_RELEASED, (1, size))
 
     def news_of(self, lineage: Lineage) -> News:
         """What came into a series during this group, to be added to."""

@@ -1,7 +1,7 @@
 """The metadata that a resource gets when it is recorded (spec, Metadata)."""
 
 from repertory.model import Level, Metadata, Origin, OriginKind, Summary
-from repertory.storage.index.packing import stamp
+from repertory.storage.index.packing import pack_sequences, stamp
 
 PackedMetadata = dict[str, tuple[str, int]]
 
@@ -21,6 +21,7 @@ _CALLED_AET = str(int(Metadata.CALLED_AET))
 _HTTP_USERNAME = str(int(Metadata.HTTP_USERNAME))
 _PIXEL_DATA_OFFSET = str(int(Metadata.PIXEL_DATA_OFFSET))
 _SIGNATURE = str(int(Metadata.MAIN_DICOM_TAGS_SIGNATURE))
+_SEQUENCES = str(int(Metadata.MAIN_DICOM_SEQUENCES))
 _PIXEL_DATA_VR = str(int(Metadata.PIXEL_DATA_VR))
 
 
@@ -51,6 +52,8 @@ def of_instance(
     values[_PIXEL_DATA_OFFSET] = ("" if offset is None else str(offset), 0)
     if signature is not None:
         values[_SIGNATURE] = (signature, 0)
+    if Level.INSTANCE in summary.main_sequences:
+        values[_SEQUENCES] = (pack_sequences(summary.main_sequences[Level.INSTANCE]), 0)
     if is_unusual(summary.pixel_data_vr, summary.transfer_syntax):
         values[_PIXEL_DATA_VR] = (summary.pixel_data_vr, 0)
     return values
@@ -61,12 +64,15 @@ def of_series(summary: Summary, origin: Origin, signature: str | None) -> Packed
     values: PackedMetadata = {_REMOTE_AET: (origin.remote_aet, 0)}
     if summary.expected_instances is not None:
         values[_EXPECTED] = (str(summary.expected_instances), 0)
-    return values | of_parent(signature)
+    return values | of_parent(summary, Level.SERIES, signature)
 
 
-def of_parent(signature: str | None) -> PackedMetadata:
+def of_parent(summary: Summary, level: Level, signature: str | None) -> PackedMetadata:
     """What a new study or patient gets; their LastUpdate is in ``tallies``."""
-    return {} if signature is None else {_SIGNATURE: (signature, 0)}
+    values: PackedMetadata = {} if signature is None else {_SIGNATURE: (signature, 0)}
+    if level in summary.main_sequences:
+        values[_SEQUENCES] = (pack_sequences(summary.main_sequences[level]), 0)
+    return values
 
 
 _RECOMPUTED = {
@@ -76,11 +82,12 @@ _RECOMPUTED = {
         _SOP_CLASS_UID,
         _PIXEL_DATA_OFFSET,
         _SIGNATURE,
+        _SEQUENCES,
         _PIXEL_DATA_VR,
     ),
-    Level.SERIES: (_EXPECTED, _SIGNATURE),
-    Level.STUDY: (_SIGNATURE,),
-    Level.PATIENT: (_SIGNATURE,),
+    Level.SERIES: (_EXPECTED, _SIGNATURE, _SEQUENCES),
+    Level.STUDY: (_SIGNATURE, _SEQUENCES),
+    Level.PATIENT: (_SIGNATURE, _SEQUENCES),
 }
 """What follows from the file alone, and so can be computed anew."""
 
@@ -96,7 +103,7 @@ def recomputed(
     elif level is Level.SERIES:
         new = of_series(summary, Origin(), signature)
     else:
-        new = of_parent(signature)
+        new = of_parent(summary, level, signature)
     values = {number: entry for number, entry in kept.items() if number not in _RECOMPUTED[level]}
     for number in _RECOMPUTED[level]:
         if number in new:

@@ -99,12 +99,12 @@ def plan_parents(
     """
     columns = {level: searched(summary, level) for level in Level}
     packed = {
-        Level.PATIENT: pack_metadata(metadata.of_parent(signatures.get(Level.PATIENT))),
-        Level.STUDY: pack_metadata(metadata.of_parent(signatures.get(Level.STUDY))),
-        Level.SERIES: pack_metadata(
-            metadata.of_series(summary, origin, signatures.get(Level.SERIES))
-        ),
+        level: pack_metadata(metadata.of_parent(summary, level, signatures.get(level)))
+        for level in (Level.PATIENT, Level.STUDY)
     }
+    packed[Level.SERIES] = pack_metadata(
+        metadata.of_series(summary, origin, signatures.get(Level.SERIES))
+    )
     columns[Level.STUDY] += columns[Level.PATIENT]
     rows = {
         level: (

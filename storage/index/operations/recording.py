@@ -119,10 +119,12 @@ class Recorder:
         if lineage is None:
             plan = plan_parents(self._db, ids, summary, origin, self._signatures)
         recycled: tuple[ResourceId, ...] = ()
+        emptied = False
         if policy.is_limited:
             patient = lineage.patient if lineage else plan.known_patient if plan else None
             size = attachment.compressed_size if attachment is not None else 0
             recycled = self.recycler.make_room(policy, size, patient=patient, now=now)
+            emptied = self.recycler.emptied_trash
             if recycled:
                 self._lineages.clear()
         if plan is not None:
@@ -150,7 +152,13 @@ class Recorder:
             self._log_parents(lineage, now)
         if place is not None and lineage.expected is not None:
             self._log_completed(lineage, place, now)
-        return StoreReceipt(ids, StoreStatus.SUCCESS, activity=number, recycled=recycled)
+        return StoreReceipt(
+            ids,
+            StoreStatus.SUCCESS,
+            activity=number,
+            recycled=recycled,
+            emptied_trash=emptied,
+        )
 
     def _overwrite(  # noqa: PLR0917 - what ``record`` has found out
         self,

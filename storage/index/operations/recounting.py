@@ -21,7 +21,19 @@ COUNTERS = (
 )
 """The columns of ``tallies`` that count, in the order in which rows are compared here."""
 
-TOTALS = ("patients", "studies", "series", "instances", "disk_size", "uncompressed_size")
+TOTALS = (
+    "patients",
+    "studies",
+    "series",
+    "instances",
+    "disk_size",
+    "uncompressed_size",
+    "released_files",
+    "released_size",
+    "trashed_files",
+    "trashed_size",
+)
+
 PLACES = "places."
 """What the names of the counters of storages begin with; their number follows."""
 
@@ -160,7 +172,11 @@ def recount_totals(db: Database) -> tuple[WrongCounter, ...]:
         "SELECT COALESCE(SUM(compressed_size), 0), COALESCE(SUM(uncompressed_size), 0)"
         " FROM attachments"
     ) or (0, 0)
-    counted = (*(levels.get(int(level), 0) for level in Level), *sizes)
+    waiting = db.one("SELECT COUNT(*), COALESCE(SUM(size), 0) FROM released") or (0, 0)
+    trashed = db.one(
+        "SELECT COUNT(*), COALESCE(SUM(compressed_size), 0) FROM trashed_attachments"
+    ) or (0, 0)
+    counted = (*(levels.get(int(level), 0) for level in Level), *sizes, *waiting, *trashed)
     wrong = [
         WrongCounter(None, None, name, old, new)
         for name, old, new in zip(TOTALS, kept, counted, strict=True)

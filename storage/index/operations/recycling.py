@@ -8,6 +8,7 @@ from repertory.model import Level, ResourceId
 from repertory.storage.index.database import Database
 from repertory.storage.index.operations.deleting import delete_resource
 from repertory.storage.index.operations.group import Group
+from repertory.storage.index.operations.trashing import make_room
 from repertory.storage.index.packing import LARGEST, pack_id, unpack_id
 from repertory.storage.index.policy import StorePolicy
 
@@ -23,7 +24,7 @@ LOOK_AGAIN = (
     " JOIN tallies ON tallies.resource = resources.id"
     " WHERE resources.id = ? AND resources.is_protected = 0"
 )
-TOTALS = "SELECT patients, disk_size FROM totals"
+TOTALS = "SELECT patients, disk_size, trashed_size FROM totals"
 SET_PROTECTED = (
     "UPDATE resources SET is_protected = ? WHERE public_id = ? AND level = 1 AND is_protected <> ?"
 )
@@ -48,6 +49,8 @@ class Recycler:
     def __init__(self, db: Database, group: Group) -> None:
         self._db = db
         self._group = group
+        self.emptied_trash = False
+        """Whether the last call gave up something in the trash."""
         self._quiet: deque[tuple[int, int]] = deque()
 
     def forget(self) -> None:
@@ -59,6 +62,8 @@ class Recycler:
     ) -> tuple[ResourceId, ...]:
         """Delete what must go for ``size`` bytes more; the patients that were deleted.
 
+        What is in the trash goes first, the oldest of it before the rest.
+
         Args:
             policy: the limits.
             size: how many bytes on disk are to come; may be negative.
@@ -69,7 +74,8 @@ class Recycler:
         Raises:
             LimitReached: there is no way to make so much room; nothing was written.
         """
-        patients, used = self._used()
+        self.emptied_trash = False
+        patients, used, trashed = self._used()
         bytes_over = used + size - policy.maximum_size if policy.maximum_size else 0
         patients_over = 0
         if policy.maximum_patients and patient is None:
@@ -78,27 +84,38 @@ class Recycler:
             bytes_over = 0  # what does not grow was let in before
         if bytes_over <= 0 and patients_over <= 0:
             return ()
+        if patients_over <= 0 and bytes_over <= trashed:
+            self._empty_trash(bytes_over, now)
+            return ()
         if not policy.recycles or (policy.maximum_size and size > policy.maximum_size):
             raise LimitReached
-        doomed, enough = self._choose(bytes_over, patients_over, patient)
+        doomed, enough = self._choose(bytes_over - trashed, patients_over, patient)
         if not enough:
             raise LimitReached
+        self._empty_trash(bytes_over, now)
         return self._delete(doomed, now)
 
     def recycle(self, policy: StorePolicy, now: float) -> tuple[ResourceId, ...]:
         """Delete what is over the limits already, as far as it may go."""
         if not policy.recycles:
             return ()
-        patients, used = self._used()
+        patients, used, trashed = self._used()
         bytes_over = used - policy.maximum_size if policy.maximum_size else 0
         patients_over = patients - policy.maximum_patients if policy.maximum_patients else 0
-        doomed, _ = self._choose(bytes_over, patients_over, None)
+        doomed, _ = self._choose(bytes_over - trashed, patients_over, None)
+        self._empty_trash(bytes_over, now)
         return self._delete(doomed, now)
 
-    def _used(self) -> tuple[int, int]:
-        patients, used = self._db.one(TOTALS) or (0, 0)
+    def _used(self) -> tuple[int, int, int]:
+        """Patients, bytes on disk, and how many of these are in the trash."""
+        patients, used, trashed = self._db.one(TOTALS) or (0, 0, 0)
         more_patients, more = self._group.pending()
-        return patients + more_patients, used + more
+        return patients + more_patients, used + trashed + more, trashed
+
+    def _empty_trash(self, size: int, now: float) -> None:
+        if size > 0:
+            make_room(self._db, self._group, size, now)
+            self.emptied_trash = True
 
     def _choose(
         self, bytes_over: int, patients_over: int, kept: int | None

@@ -2,34 +2,88 @@
 
 from collections.abc import Sequence
 
-from repertory.model import ReleasedFile
-from repertory.storage.index.database import Database
-from repertory.storage.index.operations.group import Group
+from repertory.deletion import LAST_RETRY, Backlog, FailedRemoval, ReleasedFile, retry_delay
+from repertory.storage.index.database import Database, Row
+from repertory.storage.index.operations.group import COUNT_RELEASED, Group
 from repertory.storage.index.packing import LARGEST, pack_uuid_or_none, unpack_uuid
 
 _AT_ONCE = 500
+_PAUSED = "removals_paused"
+
+LIST_RELEASED = (
+    "SELECT number, uuid, content_type, size, location FROM released WHERE number > ?"
+    " ORDER BY number LIMIT ?"
+)
+_FAILED = (
+    "SELECT released.number, released.uuid, released.content_type, released.size,"
+    " released.location, failed_removals.attempts, failed_removals.reason, failed_removals.failed_at,"
+    " failed_removals.due"
+    " FROM failed_removals JOIN released ON released.number = failed_removals.number"
+)
+LIST_FAILED = f"{_FAILED} ORDER BY failed_removals.number LIMIT ?"
+# A date further away than the longest delay was written before the clock was set back.
+LIST_DUE = (
+    f"{_FAILED} WHERE (failed_removals.due <= ? OR failed_removals.due > ?)"
+    " AND failed_removals.number <= ? ORDER BY failed_removals.due LIMIT ?"
+)
+DESCRIBE = (
+    "SELECT released_files, released_size, (SELECT MAX(number) FROM released),"
+    " (SELECT released_at FROM released ORDER BY number LIMIT 1),"
+    " (SELECT COUNT(*) FROM failed_removals),"
+    " (SELECT value FROM properties WHERE name = ?) FROM totals"
+)
+FAIL = (
+    "INSERT INTO failed_removals (number, attempts, reason, failed_at, due)"
+    " VALUES (?, ?, ?, ?, ?) ON CONFLICT (number) DO UPDATE SET attempts = excluded.attempts,"
+    " reason = excluded.reason, failed_at = excluded.failed_at, due = excluded.due"
+)
+SET_PROPERTY = (
+    "INSERT INTO properties (name, value) VALUES (?, ?)"
+    " ON CONFLICT (name) DO UPDATE SET value = excluded.value"
+)
 
 
-def list_released(db: Database, limit: int) -> tuple[ReleasedFile, ...]:
-    """The first ``limit`` of them, first released first; 0 is no limit."""
-    rows = db.all(
-        "SELECT number, uuid, content_type, size, location FROM released ORDER BY number LIMIT ?",
-        (min(limit, LARGEST) if limit > 0 else LARGEST,),
-    )
-    return tuple(
-        ReleasedFile(number, unpack_uuid(uuid), content_type, size, location)
-        for number, uuid, content_type, size, location in rows
-    )
+def list_released(db: Database, limit: int, after: int = 0) -> tuple[ReleasedFile, ...]:
+    """At most ``limit`` of them after a number, first released first; 0 is no limit."""
+    rows = db.all(LIST_RELEASED, (after, min(limit, LARGEST) if limit > 0 else LARGEST))
+    return tuple(_file(row) for row in rows)
 
 
 def count_released(db: Database) -> int:
     """How many there are."""
-    row = db.one("SELECT COUNT(*) FROM released") or (0,)
+    row = db.one("SELECT released_files FROM totals") or (0,)
     return int(row[0])
 
 
+def describe_backlog(db: Database, failures: int) -> Backlog:
+    """How many there are, and at most so many of those that could not be removed yet."""
+    row = db.one(DESCRIBE, (_PAUSED,)) or (0, 0, None, None, 0, None)
+    files, size, last, oldest, failed, paused = row
+    rows = db.all(LIST_FAILED, (failures,)) if failed and failures else []
+    return Backlog(
+        files=files,
+        size=size,
+        last=last or 0,
+        oldest=oldest or None,
+        failed=failed,
+        failures=tuple(_failure(row) for row in rows),
+        is_paused=paused == "1",
+    )
+
+
+def list_failed_removals(
+    db: Database, up_to: int, limit: int, due: float | None = None
+) -> tuple[FailedRemoval, ...]:
+    """Those that could not be removed, the first due first; of those due, if that is asked."""
+    if due is None:
+        rows = db.all(LIST_DUE, (float(LARGEST), float(LARGEST), up_to, limit))
+    else:
+        rows = db.all(LIST_DUE, (due, due + LAST_RETRY, up_to, limit))
+    return tuple(_failure(row) for row in rows)
+
+
 def find_attachments(db: Database, uuids: Sequence[str]) -> frozenset[str]:
-    """Which of these files belong to a resource, or to a job.
+    """Which of these files belong to a resource, in the trash or not, or to a job.
 
     Only a start after a crash asks, for a few files: an index on the names would cost every
     ingest more than this costs in all.
@@ -40,7 +94,7 @@ def find_attachments(db: Database, uuids: Sequence[str]) -> frozenset[str]:
     for first in range(0, len(names), _AT_ONCE):
         some = names[first : first + _AT_ONCE]
         marks = ", ".join("?" * len(some))
-        for table in ("attachments", "job_outputs"):
+        for table in ("attachments", "trashed_attachments", "job_outputs"):
             rows = db.all(f"SELECT uuid FROM {table} WHERE uuid IN ({marks})", some)  # noqa: S608
             known.update(unpack_uuid(uuid) for (uuid,) in rows)
     return frozenset(known)
@@ -50,4 +104,50 @@ def forget_released(db: Database, group: Group, numbers: Sequence[int]) -> None:
     """These are removed; to forget one twice does no harm."""
     group.writing = True
     condition, value = db.among("number", numbers)
+    sizes = db.one(
+        f"SELECT COUNT(*), COALESCE(SUM(size), 0) FROM released WHERE {condition}",  # noqa: S608
+        (value,),
+    ) or (0, 0)
+    db.execute(COUNT_RELEASED, (-sizes[0], -sizes[1]))
     db.execute(f"DELETE FROM released WHERE {condition}", (value,))  # noqa: S608 - of constants
+    db.execute(f"DELETE FROM failed_removals WHERE {condition}", (value,))  # noqa: S608
+
+
+def record_failed_removals(
+    db: Database, group: Group, failures: Sequence[tuple[int, str]], now: float
+) -> None:
+    """These could not be removed: their numbers and reasons; those that are gone are left out."""
+    group.writing = True
+    condition, value = db.among("released.number", [number for number, _ in failures])
+    attempts: dict[int, int] = dict(
+        db.all(
+            "SELECT released.number, COALESCE(attempts, 0) FROM released"  # noqa: S608
+            " LEFT JOIN failed_removals ON failed_removals.number = released.number"
+            f" WHERE {condition}",
+            (value,),
+        )
+    )
+    db.execute_many(
+        FAIL,
+        [
+            (number, tried, reason, now, now + retry_delay(tried))
+            for number, reason in failures
+            if (tried := attempts.get(number, -1) + 1)
+        ],
+    )
+
+
+def record_pause(db: Database, group: Group, is_paused: bool) -> None:
+    """Remember whether nothing is to be removed."""
+    group.writing = True
+    db.execute(SET_PROPERTY, (_PAUSED, str(int(is_paused))))
+
+
+def _file(row: Row) -> ReleasedFile:
+    number, uuid, content_type, size, location = row[:5]
+    return ReleasedFile(number, unpack_uuid(uuid), content_type, size, location)
+
+
+def _failure(row: Row) -> FailedRemoval:
+    attempts, reason, failed_at, due = row[5:]
+    return FailedRemoval(_file(row), attempts, reason, failed_at, due)

@@ -11,13 +11,17 @@ from repertory.storage.index.packing import unpack_id
 APPLICATION_ID = 0x52505459
 """What marks a SQLite file as ours: "RPTY"."""
 
-VERSION = 4
+VERSION = 7
 """The version of ``schema.sql``.
 
 1: the first.
 2: how long each resource has to be quiet.
 3: jobs.
-4: in which storage each file lies.
+4: the deletion queue knows when, how often and why not, and how many.
+5: what was deleted can be restored.
+6: counts the resources that were recorded with other main DICOM tags, and finds attachments that
+are no DICOM file.
+7: in which storage each file lies.
 """
 
 HOME = Path(__file__).parent

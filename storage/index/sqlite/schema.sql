@@ -1,4 +1,4 @@
--- The index, schema version 4. Sizes are in bytes; times are seconds since the epoch, UTC.
+-- The index, schema version 7. Sizes are in bytes; times are seconds since the epoch, UTC.
 -- Numbers of resources, changes and released files are never given twice.
 
 -- A row for each patient, study, series and instance; `id` grows with arrival. Instances are
@@ -137,8 +137,20 @@ CREATE TABLE released (
     uuid BLOB NOT NULL,
     content_type INTEGER NOT NULL,
     size INTEGER NOT NULL,
+    released_at REAL NOT NULL DEFAULT 0,
     location INTEGER NOT NULL DEFAULT 0
 ) STRICT;
+
+-- Those of them that could not be removed yet, and when to try again.
+CREATE TABLE failed_removals (
+    number INTEGER PRIMARY KEY,
+    attempts INTEGER NOT NULL,
+    reason TEXT NOT NULL,
+    failed_at REAL NOT NULL,
+    due REAL NOT NULL
+) STRICT;
+
+CREATE INDEX failed_removals_by_due ON failed_removals (due);
 
 -- The whole archive in one row: what there is, and the last numbers given. `last_change` is the
 -- last number given to a change or to a deletion, `last_shown` the last given to a change.
@@ -153,7 +165,11 @@ CREATE TABLE totals (
     last_parent INTEGER NOT NULL DEFAULT 0,
     last_instance INTEGER NOT NULL DEFAULT 268435456,
     last_change INTEGER NOT NULL DEFAULT 0,
-    last_shown INTEGER NOT NULL DEFAULT 0
+    last_shown INTEGER NOT NULL DEFAULT 0,
+    released_files INTEGER NOT NULL DEFAULT 0,
+    released_size INTEGER NOT NULL DEFAULT 0,
+    trashed_files INTEGER NOT NULL DEFAULT 0,
+    trashed_size INTEGER NOT NULL DEFAULT 0
 ) STRICT;
 
 INSERT INTO totals (id) VALUES (1);
@@ -232,6 +248,112 @@ CREATE TABLE job_outputs (
     location INTEGER NOT NULL DEFAULT 0,
     PRIMARY KEY (job, key)
 ) STRICT, WITHOUT ROWID;
+
+-- What was deleted and can be restored: a row for each deletion. `due` is when it can no more, in
+-- seconds that the archive has seen go by (properties `trash_time`), so that no clock that is set
+-- makes it expire early; `expires_at` is what is told of it.
+CREATE TABLE trash (
+    number INTEGER PRIMARY KEY AUTOINCREMENT,
+    level INTEGER NOT NULL,
+    public_id BLOB NOT NULL,
+    resource INTEGER NOT NULL,
+    deleted_at REAL NOT NULL,
+    expires_at REAL NOT NULL,
+    due REAL NOT NULL,
+    patients INTEGER NOT NULL,
+    studies INTEGER NOT NULL,
+    series INTEGER NOT NULL,
+    instances INTEGER NOT NULL,
+    files INTEGER NOT NULL,
+    size INTEGER NOT NULL
+) STRICT;
+
+CREATE INDEX trash_by_due ON trash (due);
+CREATE INDEX trash_by_public_id ON trash (public_id);
+
+-- The deleted resources as they were in `resources` and `tallies`, and copies of the parents that
+-- stayed (`is_ancestor`), lest they are deleted later.
+CREATE TABLE trashed_resources (
+    trash INTEGER NOT NULL,
+    is_ancestor INTEGER NOT NULL,
+    id INTEGER NOT NULL,
+    public_id BLOB NOT NULL,
+    level INTEGER NOT NULL,
+    parent INTEGER,
+    is_protected INTEGER NOT NULL DEFAULT 0,
+    index_in_series INTEGER,
+    patient_id TEXT,
+    patient_name TEXT,
+    patient_birth_date TEXT,
+    study_uid TEXT,
+    accession_number TEXT,
+    study_description TEXT,
+    study_date TEXT,
+    series_uid TEXT,
+    sop_uid TEXT,
+    main_tags TEXT NOT NULL,
+    metadata TEXT NOT NULL,
+    last_update REAL,
+    activity INTEGER,
+    unstable_at REAL,
+    stable_age REAL,
+    unprotected_at INTEGER,
+    PRIMARY KEY (trash, id)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE trashed_attachments (
+    trash INTEGER NOT NULL,
+    resource INTEGER NOT NULL,
+    content_type INTEGER NOT NULL,
+    uuid BLOB NOT NULL,
+    uncompressed_size INTEGER NOT NULL,
+    uncompressed_md5 BLOB,
+    compressed_size INTEGER NOT NULL,
+    compressed_md5 BLOB,
+    compression INTEGER NOT NULL,
+    revision INTEGER NOT NULL,
+    damage TEXT,
+    location INTEGER NOT NULL DEFAULT 0,
+    PRIMARY KEY (trash, resource, content_type)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE trashed_labels (
+    trash INTEGER NOT NULL,
+    resource INTEGER NOT NULL,
+    label TEXT NOT NULL,
+    PRIMARY KEY (trash, resource, label)
+) STRICT, WITHOUT ROWID;
+
+-- The lists of main DICOM tags that resources were recorded with (metadata MainDicomTagsSignature,
+-- "" where there is none), by level. `outdated` is NULL for the one that new resources get; of
+-- another, how many resources still have it: they are counted when the list changes, and become
+-- fewer from then on.
+CREATE TABLE signatures (
+    level INTEGER NOT NULL,
+    signature TEXT NOT NULL,
+    outdated INTEGER,
+    PRIMARY KEY (level, signature)
+) STRICT, WITHOUT ROWID;
+
+CREATE TRIGGER resources_removed AFTER DELETE ON resources
+WHEN EXISTS (SELECT 1 FROM signatures WHERE outdated > 0)
+BEGIN
+    UPDATE signatures SET outdated = outdated - 1
+        WHERE level = OLD.level AND outdated > 0
+        AND signature = coalesce(json_extract(OLD.metadata, '$."15"[0]'), '');
+END;
+
+CREATE TRIGGER resources_refreshed AFTER UPDATE OF metadata ON resources
+WHEN EXISTS (SELECT 1 FROM signatures WHERE outdated > 0)
+BEGIN
+    UPDATE signatures SET outdated = outdated - 1
+        WHERE level = OLD.level AND outdated > 0
+        AND signature = coalesce(json_extract(OLD.metadata, '$."15"[0]'), '')
+        AND signature <> coalesce(json_extract(NEW.metadata, '$."15"[0]'), '');
+END;
+
+-- The few attachments that are no DICOM file of an instance.
+CREATE INDEX attachments_of_other_types ON attachments (resource) WHERE content_type <> 1;
 
 -- The storages that files lie in, and how many files and bytes of resources each holds: kept, not
 -- counted. Their numbers and names stay, whatever the configuration says later.

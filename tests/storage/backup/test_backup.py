@@ -11,6 +11,8 @@ import pytest
 from repertory.actors.messages.attachments import CountReleased, ReadAttachment, RemoveReleased
 from repertory.actors.messages.instances import StoreInstance
 from repertory.actors.messages.resources import DeleteResource, ListResources
+from repertory.actors.messages.trash import EmptyTrash, RestoreTrash
+from repertory.conf.resources import TrashSettings
 from repertory.conf.settings import Settings
 from repertory.errors import ArchiveFull, CannotStart
 from repertory.model import Level
@@ -105,6 +107,24 @@ def test_each_snapshot_comes_back_as_it_was(folder, depot, tmp_path):
 
     assert read_all(tmp_path / "then") == first
     assert read_all(tmp_path / "now") == {**dict(list(first.items())[2:]), **second}
+
+
+def test_what_is_in_the_trash_is_backed_up_and_can_be_restored_from_there(folder, depot, tmp_path):
+    keeping = TrashSettings(retention_days=1)
+    with open_archive(folder, trash=keeping) as archive:
+        stored = fill(archive, range(4))
+        gone = next(iter(stored))
+        archive.ask(DeleteResource(level=Level.INSTANCE, id=gone))
+        report = save(folder, depot)
+        archive.ask(EmptyTrash())
+        archive.ask(RemoveReleased())
+    assert len(files_of(folder)) == 3
+    put_back(depot, tmp_path / "other")
+    with open_archive(tmp_path / "other", trash=keeping) as archive:
+        archive.ask(RestoreTrash(name=gone))
+
+    assert (report.manifest.instances, report.manifest.files) == (3, 4)
+    assert read_all(tmp_path / "other") == stored
 
 
 def test_old_snapshots_go_with_the_files_that_only_they_have(folder, depot):

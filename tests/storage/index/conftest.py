@@ -1,8 +1,10 @@
 """An index of every engine, and made-up instances to put into it."""
 
 import hashlib
+import tempfile
 import uuid
 from contextlib import contextmanager
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -128,6 +130,26 @@ def engine(request, tmp_path):
     engine.close()
 
 
+@pytest.fixture(scope="session", params=sorted(ENGINES))
+def fresh_index(request):
+    """Makes an empty index for each example of a property."""
+
+    @contextmanager
+    def fresh_index():
+        with tempfile.TemporaryDirectory() as folder:
+            engine = ENGINES[request.param](Path(folder), synchronous="NORMAL")
+            engine.open()
+            writer, reader = engine.writer(), engine.reader()
+            try:
+                yield writer, reader
+            finally:
+                reader.close()
+                writer.close()
+                engine.close()
+
+    return fresh_index
+
+
 @pytest.fixture
 def writer(engine):
     writer = engine.writer()
@@ -147,8 +169,8 @@ def group(writer):
     """``with group() as writer:`` is a group of changes that is committed at its end."""
 
     @contextmanager
-    def group():
-        writer.begin()
+    def group(now=0.0):
+        writer.begin(now)
         yield writer
         writer.commit()
 

@@ -9,6 +9,7 @@ import apsw
 import pytest
 
 from repertory.errors import CannotStart
+from repertory.items import Outdated
 from repertory.model import ChangeType, Level, ResourceId, Totals
 from repertory.storage.index.adoption import WORKSHOP, adopt
 from repertory.storage.index.sqlite.engine import SqliteEngine
@@ -165,6 +166,29 @@ def test_resources_keep_their_identifiers_tags_and_parents(read):
     assert study.patient_tags == {"0010,0010": "Müller^Anna", "0010,0020": "P1"}
     assert study.labels == ("urgent",)
     assert study.metadata == {7: "20240102T030406"}
+
+
+def test_sequences_among_the_main_tags_are_kept(folder, read):
+    sequences = {"0040,0275": {"Name": "X", "Type": "Sequence", "Value": [{}]}}
+    written = json.dumps({"Sequences": sequences, "Version": 1})
+    change(folder, f"INSERT INTO Metadata VALUES (2, 16, '{written}', 0)")
+
+    series = read().describe_resource(Level.SERIES, SERIES)
+
+    assert series.main_sequences == sequences
+    assert series.metadata[16] == written
+
+
+def test_resources_without_a_list_of_main_tags_are_counted_at_the_first_start(folder):
+    take_over(folder)
+    engine = SqliteEngine(folder, signatures=dict.fromkeys(Level, "new"))
+    engine.open()
+    writer, reader = engine.writer(), engine.reader()
+    outdated = reader.list_outdated()
+    for part in (reader, writer, engine):
+        part.close()
+
+    assert outdated == tuple(Outdated(level, "", 1) for level in Level)
 
 
 def test_an_instance_keeps_metadata_labels_and_its_compressed_file(read):

@@ -264,7 +264,10 @@ class Rig:
             assert listed == {public_id(*key) for key in keys}
             for key in keys:
                 self.compare_one(model, level, key)
-        assert sorted(file.uuid for file in reader.list_released(0)) == sorted(model.released)
+        waiting = reader.list_released(0)
+        assert sorted(file.uuid for file in waiting) == sorted(model.released)
+        backlog = reader.describe_backlog()
+        assert (backlog.files, backlog.size) == (len(waiting), sum(file.size for file in waiting))
         assert {(it.id, it.quiet_since, it.stable_age) for it in reader.list_unstable()} == {
             (public_id(*key), since, age) for key, (since, age, _) in model.unstable.items()
         }

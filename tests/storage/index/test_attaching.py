@@ -2,6 +2,7 @@
 
 import hashlib
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from repertory.errors import BadParameter, RevisionConflict, UnknownItem, UnknownResource
+from repertory.integrity import Damage
 from repertory.items import UNWRITTEN, Revision, written
 from repertory.model import ChangeType, Level, Totals
 from repertory.storage.index import ENGINES
@@ -47,6 +49,28 @@ def test_an_attachment_counts_for_its_resource_and_all_above(ids, attach, reader
         assert kept.uncompressed_size == 1000 + 50 * counts
         assert (kept.dicom_disk_size, kept.dicom_uncompressed_size) == (900, 1000)
     assert reader.describe_totals() == Totals(1, 1, 1, 1, 920, 1050)
+
+
+@pytest.mark.parametrize("level", LEVELS)
+def test_a_description_has_all_attachments_in_the_order_of_their_types(
+    ids, attach, reader, group, made_up, level
+):
+    before = reader.list_attachments(level, ids.at(level))
+    files = [made_up.a_file(content_type=kind) for kind in (1025, 1024)]
+    for file in files:
+        attach(level, ids.at(level), file)
+    with group() as writer:
+        writer.note_damage(level, ids.at(level), 1025, files[0].uuid, Damage.LOST)
+    found = {
+        it: reader.describe_resource(it, ids.at(it)).attachments for it in Level if it is not level
+    }
+
+    assert reader.describe_resource(level, ids.at(level)).attachments == (
+        *before,
+        files[1],
+        replace(files[0], damage=Damage.LOST.value),
+    )
+    assert all(not files_of for it, files_of in found.items() if it is not Level.INSTANCE)
 
 
 @pytest.mark.parametrize("level", LEVELS)

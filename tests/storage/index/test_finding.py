@@ -32,7 +32,7 @@ def wanted(reader):
     def wanted(level, *names, form=TagForm.SIMPLIFIED):
         search = RESOLVER.search(Criteria(level=level))
         found = reader.describe_found(search, RESOLVER.wanted(level, names, form))
-        return [tags for _, tags in found]
+        return [it.tags for _, it in found]
 
     return wanted
 
@@ -311,8 +311,10 @@ def test_candidates_are_what_the_index_finds_with_the_first_file_of_each(archive
     assert wanted.in_files == ("0010,1030",)
     for it, name in zip(found, ("s1", "s2"), strict=True):
         file, _ = reader.describe_attachment(INSTANCE, archive[name].instance, 1)
-        assert it.attachment == file
-        assert it.metadata[Metadata.PIXEL_DATA_OFFSET] == "1530"
+        ((first, metadata, instance),) = it.files
+        assert instance == archive[name].instance
+        assert first == file
+        assert metadata[Metadata.PIXEL_DATA_OFFSET] == "1530"
 
 
 def test_an_extra_main_tag_is_searched_in_the_index(store, made_up, find):

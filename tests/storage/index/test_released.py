@@ -1,4 +1,23 @@
-from repertory.model import Level, ReleasedFile
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from repertory.deletion import LAST_RETRY, ReleasedFile, retry_delay
+from repertory.model import Level
+
+NOON = 1_800_000_000.0
+
+
+@pytest.fixture
+def released(group, made_up):
+    """Release files of these sizes, each a second after the one before."""
+
+    def release(*sizes):
+        for second, size in enumerate(sizes):
+            with group(NOON + second) as writer:
+                writer.release(made_up.a_file(size=size))
+
+    return release
 
 
 def test_a_file_without_owner_is_listed(group, reader, made_up):
@@ -59,3 +78,92 @@ def test_all_files_of_a_deleted_series_are_released(group, delete, reader, made_
 
     expected = [(record["attachment"].uuid, size) for size, record in enumerate(records)]
     assert [(file.uuid, file.size) for file in reader.list_released(0)] == expected
+
+
+def test_what_waits_is_added_up_and_told_with_its_oldest(released, group, reader):
+    released(10, 20, 30)
+    assert reader.describe_backlog().oldest == NOON
+    with group() as writer:
+        writer.forget_released([1])
+    backlog = reader.describe_backlog()
+
+    assert (backlog.files, backlog.size, backlog.last, backlog.failed) == (2, 50, 3, 0)
+    assert backlog.oldest == NOON + 1
+
+
+def test_nothing_waits_in_a_new_index(reader):
+    backlog = reader.describe_backlog()
+
+    assert (backlog.files, backlog.size, backlog.last, backlog.oldest) == (0, 0, 0, None)
+    assert not backlog.is_paused
+
+
+def test_files_after_a_number_are_listed(released, reader):
+    released(1, 2, 3, 4)
+
+    assert [file.number for file in reader.list_released(2, after=1)] == [2, 3]
+
+
+def test_failures_are_counted_and_due_ever_later(released, group, reader):
+    released(1, 2)
+    for attempt in (1, 2, 3):
+        with group() as writer:
+            writer.record_failed_removals([(2, f"reason {attempt}")], NOON)
+    (failure,) = reader.describe_backlog(failures=10).failures
+
+    assert (failure.attempts, failure.reason, failure.failed_at) == (3, "reason 3", NOON)
+    assert failure.due == NOON + 4
+    assert reader.describe_backlog().failures == ()
+    assert reader.describe_backlog().failed == 1
+
+
+def test_a_failure_goes_with_its_file_and_one_without_a_file_is_passed_over(
+    released, group, reader
+):
+    released(1)
+    with group() as writer:
+        writer.record_failed_removals([(1, "stuck"), (99, "unknown")], NOON)
+    assert reader.describe_backlog().failed == 1
+    with group() as writer:
+        writer.forget_released([1])
+
+    assert reader.describe_backlog(failures=9).failures == ()
+    assert reader.describe_backlog().failed == 0
+
+
+def test_the_first_due_failure_comes_first_and_only_due_ones_if_that_is_asked(
+    released, group, reader
+):
+    released(1, 2, 3)
+    with group() as writer:
+        writer.record_failed_removals([(1, "a")], NOON + 10)
+        writer.record_failed_removals([(2, "b")], NOON)
+        writer.record_failed_removals([(3, "c")], NOON + 5)
+
+    def listed(**which):
+        return [it.file.number for it in reader.list_failed_removals(**which)]
+
+    assert listed(up_to=3, limit=9) == [2, 3, 1]
+    assert listed(up_to=3, limit=1) == [2]
+    assert listed(up_to=2, limit=9) == [2, 1]
+    assert listed(up_to=3, limit=9, due=NOON + 6.5) == [2, 3]
+
+
+def test_a_clock_that_was_set_back_postpones_no_retry_for_long(released, group, reader):
+    released(1)
+    with group() as writer:
+        writer.record_failed_removals([(1, "a")], NOON + 86_400)
+
+    assert len(reader.list_failed_removals(up_to=1, limit=1, due=NOON)) == 1
+
+
+def test_a_pause_is_remembered(group, reader):
+    for paused in (True, False):
+        with group() as writer:
+            writer.record_pause(is_paused=paused)
+        assert reader.describe_backlog().is_paused is paused
+
+
+@given(st.integers(1, 10**6))
+def test_the_delay_never_shrinks_and_never_exceeds_the_longest(attempts):
+    assert 0 < retry_delay(attempts) <= retry_delay(attempts + 1) <= LAST_RETRY

@@ -17,11 +17,14 @@ from repertory.storage.index.normalization import SEARCHED
 from repertory.storage.index.operations.finding.matching import (
     Condition,
     all_of,
+    among,
+    any_of,
     identifier_matches,
     is_selective,
     of_metadata,
     of_tag,
     of_time,
+    signature_of,
     value_matches,
 )
 from repertory.storage.patterns import Kind
@@ -274,8 +277,11 @@ class _Compiler:
 
 
 def _tag_matches(table: str, constraint: TagConstraint) -> Condition:
-    return value_matches(
+    matching = value_matches(
         of_tag(table, constraint.tag),
         constraint.patterns,
         case_sensitive=constraint.case_sensitive,
     )
+    if not constraint.lacking:
+        return matching
+    return any_of([matching, among(signature_of(table), list(constraint.lacking))])

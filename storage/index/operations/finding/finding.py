@@ -1,7 +1,6 @@
 """What a search answers: identifiers, descriptions with the tags wanted besides, candidates."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 from repertory.model import Level, ResourceDescription, ResourceId
 from repertory.storage.index.database import Database
@@ -13,7 +12,7 @@ from repertory.storage.index.operations.finding.selecting import (
     select,
 )
 from repertory.storage.index.packing import unpack_id
-from repertory.storage.searching import Candidate, Search, Wanted
+from repertory.storage.searching import Candidate, Requested, Search, Wanted
 
 
 def find_ids(db: Database, search: Search) -> tuple[ResourceId, ...]:
@@ -23,8 +22,8 @@ def find_ids(db: Database, search: Search) -> tuple[ResourceId, ...]:
 
 def describe_found(
     db: Database, search: Search, wanted: Wanted, names: Mapping[str, str] = NO_NAMES
-) -> tuple[tuple[ResourceDescription, dict[str, Any]], ...]:
-    """What is found, described, each with the wanted tags that the index knows."""
+) -> tuple[tuple[ResourceDescription, Requested], ...]:
+    """What is found, described, each with the wanted tags that the index knows, and should."""
     numbers = [row[0] for row in select(db, search)]
     descriptions = describe(db, search.level, numbers, names)
     tags = requested_tags(db, search.level, numbers, wanted)
@@ -40,8 +39,22 @@ def find_candidates(db: Database, search: Search, wanted: Wanted) -> tuple[Candi
     numbers = [row[0] for row in rows]
     files = first_instances(db, search.level, numbers)
     tags = requested_tags(db, search.level, numbers, wanted)
+    met: set[int] = set()
+    if search.doubtful:
+        if not search.in_files:
+            met = {row[0] for row in select(db, search.by_index_alone())}
+        undecided = [number for number in numbers if number not in met]
+        lowest = max(it.level or search.level for it in search.doubtful)
+        if lowest > search.level:
+            files |= first_instances(db, search.level, undecided, lowest)
     return tuple(
-        Candidate(unpack_id(digest), *files.get(number, (None, {}, None)), known=tags[number])
+        Candidate(
+            id=unpack_id(digest),
+            files=tuple(files.get(number, ())),
+            is_met=number in met,
+            known=tags[number].tags,
+            missing=tags[number].missing,
+        )
         for number, digest in rows
     )
 

@@ -8,6 +8,7 @@ metadata lie in JSON: ``of_tag`` and ``of_metadata`` are where a database's dial
 from dataclasses import dataclass
 from typing import Any
 
+from repertory.model import Metadata
 from repertory.storage.index.normalization import normalized
 from repertory.storage.patterns import AFTER_ANY_DIGIT, Kind, Pattern
 
@@ -55,6 +56,11 @@ def of_tag(table: str, tag: str) -> str:
 def of_metadata(table: str, number: int) -> str:
     """The value of a metadata, as text; NULL where there is none."""
     return f"""json_extract({table}.metadata, '$."{number}"[0]')"""
+
+
+def signature_of(table: str) -> str:
+    """The metadata MainDicomTagsSignature; "" where there is none."""
+    return f"coalesce({of_metadata(table, Metadata.MAIN_DICOM_TAGS_SIGNATURE)}, '')"
 
 
 def of_time(column: str) -> str:

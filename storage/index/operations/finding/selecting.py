@@ -1,5 +1,6 @@
 """Running a search: numbers and identifiers of what is found, in order."""
 
+from collections import defaultdict
 from collections.abc import Sequence
 
 from repertory.errors import UnknownResource
@@ -38,7 +39,8 @@ _FIRST_BELOW = (
 )
 """The first instance of each resource, by the number of levels between."""
 
-FirstInstance = tuple[Attachment | None, dict[int, str], ResourceId | None]
+FirstInstance = tuple[Attachment, dict[int, str], ResourceId]
+"""Its file, its metadata, its identifier."""
 
 
 def select(db: Database, search: Search) -> list[Row]:
@@ -52,7 +54,7 @@ def select(db: Database, search: Search) -> list[Row]:
         return []
     compiled = compile_search(search, anchors)
     # What files have to be looked at for is counted after that.
-    limit = 0 if search.in_files else search.limit
+    limit = 0 if search.needs_files else search.limit
     if limit and compiled.beginning is not None:
         rows = _select(db, search, compiled.beginning, limit)
         if len(rows) == limit:
@@ -70,7 +72,7 @@ def _select(db: Database, search: Search, compiled: Compiled, limit: int) -> lis
         (
             *compiled.values,
             min(limit, LARGEST) if limit > 0 else LARGEST,
-            min(max(search.since, 0), LARGEST),
+            0 if search.needs_files else min(max(search.since, 0), LARGEST),
         ),
     )
     if not in_two_steps:
@@ -91,24 +93,34 @@ def count(db: Database, search: Search) -> int:
     return int(row[0]) if row else 0
 
 
-def first_instances(db: Database, level: Level, numbers: Sequence[int]) -> dict[int, FirstInstance]:
-    """The first instance of each resource: its file, its metadata, its identifier."""
-    condition, value = db.among("resources.id", numbers)
+def first_instances(
+    db: Database, level: Level, numbers: Sequence[int], at: Level | None = None
+) -> dict[int, list[FirstInstance]]:
+    """The file of each resource's first instance, and that instance's metadata and identifier.
+
+    With ``at``, of the first instance of each that is below the resource at that level.
+    """
+    at = at or level
+    top = f"u{at - level}"
+    joins = "".join(
+        f" JOIN resources AS u{n} ON u{n}.id = {f'u{n - 1}' if n > 1 else 'resources'}.parent"
+        for n in range(1, at - level + 1)
+    )
+    top = top if joins else "resources"
+    condition, value = db.among(f"{top}.id", numbers)
     columns = ", ".join(f"f.{name.strip()}" for name in ATTACHMENT_COLUMNS.split(","))
     rows = db.all(
-        f"SELECT q.id, i.public_id, i.metadata, {columns} FROM (SELECT resources.id,"  # noqa: S608 - our own names
-        f" {_FIRST_BELOW[Level.INSTANCE - level]} AS first FROM resources WHERE {condition}) AS q"
+        f"SELECT q.top, i.public_id, i.metadata, {columns} FROM (SELECT {top}.id AS top,"  # noqa: S608 - our own names
+        f" {_FIRST_BELOW[Level.INSTANCE - at]} AS first FROM resources{joins}"
+        f" WHERE {condition}) AS q"
         " JOIN resources AS i ON i.id = q.first"
-        " LEFT JOIN attachments AS f ON f.resource = i.id AND f.content_type = 1",
+        " JOIN attachments AS f ON f.resource = i.id AND f.content_type = 1 ORDER BY i.id",
         (value,),
     )
-    found: dict[int, FirstInstance] = {}
+    found: dict[int, list[FirstInstance]] = defaultdict(list)
     for number, digest, metadata, *attachment in rows:
-        found[number] = (
-            unpack_attachment(tuple(attachment)) if attachment[0] is not None else None,
-            unpack_metadata(metadata),
-            unpack_id(digest),
-        )
+        file = unpack_attachment(tuple(attachment))
+        found[number].append((file, unpack_metadata(metadata), unpack_id(digest)))
     return found
 
 

@@ -1,6 +1,7 @@
 """A search reads what it finds, and not the whole index."""
 
 import re
+from dataclasses import replace
 
 import pytest
 
@@ -23,7 +24,7 @@ def plan(engine, made_up):
         writer.record_instance(**made_up.an_instance(*uids))
     writer.commit()
 
-    def plan(level, sensitive=False, **criteria):
+    def plan(level, sensitive=False, lacking=(), **criteria):
         tags = {k: criteria.pop(k) for k in list(criteria) if k[0].isupper()}
         asked = Criteria(
             level=level, tags=tuple(tags.items()), case_sensitive=sensitive, **criteria
@@ -31,7 +32,11 @@ def plan(engine, made_up):
         seen = []
         connection = reader._db.connection
         connection.exec_trace = lambda _, sql, values: seen.append((sql, values)) or True
-        reader.find_resources(RESOLVER.search(asked))
+        search = RESOLVER.search(asked)
+        marked = tuple(
+            it if it.is_identifier else replace(it, lacking=lacking) for it in search.tags
+        )
+        reader.find_resources(replace(search, tags=marked))
         connection.exec_trace = None
         sql, values = next(it for it in seen if " FROM resources AS " in it[0])
         return [step[3] for step in connection.execute(f"EXPLAIN QUERY PLAN {sql}", values)]
@@ -150,3 +155,12 @@ def test_the_last_to_change_are_found_without_reading_all_rows(plan):
     steps = plan(STUDY, order=(Order(OrderKind.METADATA, "7", True),), limit=3)
 
     assert steps[0] == "SEARCH s USING COVERING INDEX resources_by_level (level=?)"
+
+
+@pytest.mark.parametrize("level", [STUDY, SERIES, INSTANCE])
+def test_a_search_that_is_in_doubt_begins_at_the_identifier_all_the_same(plan, level):
+    certain = plan(level, PatientID="1", InstitutionName="X")
+    doubtful = plan(level, PatientID="1", InstitutionName="X", lacking=("a", ""))
+
+    assert doubtful == certain
+    assert any("resources_by_patient_id" in step for step in doubtful)

@@ -60,6 +60,17 @@ def test_a_migrated_index_equals_a_fresh_one():
     assert migrated.execute(totals).fetchall() == fresh().execute(totals).fetchall()
 
 
+def test_files_that_waited_in_an_older_index_are_counted():
+    connection = apsw.Connection(":memory:")
+    schema.migrate(connection, 0, 1, schema.MIGRATIONS)
+    connection.execute("INSERT INTO released (uuid, content_type, size) VALUES (x'00', 1, 7)")
+    connection.execute("INSERT INTO released (uuid, content_type, size) VALUES (x'01', 1, 8)")
+    schema.migrate(connection, 1, schema.VERSION, schema.MIGRATIONS)
+
+    totals = "SELECT released_files, released_size, trashed_files, trashed_size FROM totals"
+    assert connection.execute(totals).fetchall() == [(2, 15, 0, 0)]
+
+
 def test_migrations_lead_from_one_version_to_the_next(tmp_path):
     (tmp_path / "0001_first.sql").write_text("CREATE TABLE one (id)")
     (tmp_path / "0002_second.sql").write_text("CREATE TABLE two (id); INSERT INTO one VALUES (2)")
@@ -70,6 +81,28 @@ def test_migrations_lead_from_one_version_to_the_next(tmp_path):
 
     assert connection.execute("SELECT id FROM one").fetchall() == [(3,)]
     assert connection.pragma("user_version") == 3
+
+
+def test_what_the_first_versions_recorded_lacks_sequences():
+    connection = apsw.Connection(":memory:")
+    schema.migrate(connection, 0, 3, schema.MIGRATIONS)
+    for level, metadata in (
+        (3, '{"3":["",0],"15":["0040,0254;0040,0275;0054,0081",2]}'),
+        (4, '{"15":["0008,0018;0040,0275",0]}'),
+        (3, '{"1024":["0040,0254;0040,0275",0]}'),
+    ):
+        connection.execute(
+            "INSERT INTO resources (public_id, level, main_tags, metadata)"
+            " VALUES (randomblob(20), ?, '{}', ?)",
+            (level, metadata),
+        )
+    schema.migrate(connection, 3, schema.VERSION, schema.MIGRATIONS)
+
+    assert [row[0] for row in connection.execute("SELECT metadata FROM resources ORDER BY id")] == [
+        '{"3":["",0],"15":["0040,0254;0054,0081",2]}',
+        '{"15":["0008,0018;0040,0275",0]}',
+        '{"1024":["0040,0254;0040,0275",0]}',
+    ]
 
 
 def test_a_migration_that_fails_leaves_the_index_as_it_was(tmp_path, monkeypatch):

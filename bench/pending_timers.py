@@ -1,7 +1,7 @@
 """What a server pays for many resources that are not stable yet.
 
-    python bench/pending.py                       # 100,000 that wait, on a new folder
-    python bench/pending.py --waiting 10000
+    python bench/pending_timers.py                       # 100,000 that wait, on a new folder
+    python bench/pending_timers.py --waiting 10000
 
 An index is filled with studies of one instance, without files; a third of what waits are patients,
 a third studies, a third series. Then the server is started on a copy of it, in four states: nothing

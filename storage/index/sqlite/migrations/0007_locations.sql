@@ -1,6 +1,7 @@
 -- In which storage each file lies: so far there was one.
 ALTER TABLE attachments ADD COLUMN location INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE released ADD COLUMN location INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE trashed_attachments ADD COLUMN location INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE job_outputs ADD COLUMN location INTEGER NOT NULL DEFAULT 0;
 
 -- The storages that files lie in, and how many files and bytes of resources each holds: kept, not

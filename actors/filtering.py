@@ -1,0 +1,86 @@
+"""Instances that scripts may refuse, before anything of them is kept."""
+
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import structlog
+
+from repertory.actors.base import handles
+from repertory.actors.messages.scripting import FilterInstance, FiltersChanged
+from repertory.actors.reply import Reply
+from repertory.errors import ScriptFailed
+from repertory.model import Origin, StoreReceipt, StoreStatus, Summary, TagForm
+from repertory.storage import dicom
+from repertory.storage.identifiers import resource_ids
+
+if TYPE_CHECKING:
+    from repertory.actors.clock import Clock
+    from repertory.actors.crew import Crew
+    from repertory.actors.switchboard import Switchboard
+
+log = structlog.get_logger(__name__)
+
+INSTANCE_FILTER = "ReceivedInstanceFilter"
+
+PATIENCE = 60.0
+"""Seconds after which a filter is not waited for any more. It ends by itself long before; this is
+for the script that hangs in a library of Lua, where nothing can stop it."""
+
+
+class InstanceFiltering:
+    """A part of ``StorageActor``: asks the scripts, if they have a filter."""
+
+    board: "Switchboard"
+    clock: "Clock"
+    _crew: "Crew"
+    _filters_instances = False
+
+    @handles(FiltersChanged)
+    def filters_changed(self, event: FiltersChanged) -> None:
+        """Ask from now on, or do not."""
+        self._filters_instances = INSTANCE_FILTER in event.names
+
+    def admit(
+        self,
+        source: bytes | Path,
+        summary: Summary,
+        origin: Origin,
+        keep: Callable[[], Reply[StoreReceipt]],
+    ) -> Reply[StoreReceipt]:
+        """Keep an instance if the scripts let it in; for the crew.
+
+        They fail closed: where they cannot say, nothing is kept, and the sender is told.
+        """
+        asked = FilterInstance(
+            tags=dicom.tags(source, TagForm.SIMPLIFIED),
+            origin=origin,
+            info={
+                "TransferSyntaxUID": summary.transfer_syntax,
+                "HasPixelData": summary.pixel_data_offset is not None,
+            },
+        )
+
+        def settle(admitted: bool) -> Reply[StoreReceipt]:
+            if admitted:
+                return self._crew.do(keep)
+            ids = resource_ids(summary.identity)
+            log.info("instance_filtered_out", id=ids.instance)
+            kept_out: Reply[StoreReceipt] = Reply()
+            kept_out.set(StoreReceipt(ids=ids, status=StoreStatus.FILTERED_OUT))
+            return kept_out
+
+        return self._in_time(self.board.ask_soon(asked)).then(settle)
+
+    def _in_time(self, reply: Reply[bool]) -> Reply[bool]:
+        timely: Reply[bool] = Reply()
+        late = ScriptFailed("A filter of the scripts gives no answer.")
+        alarm = self.clock.call_after(PATIENCE, partial(timely.refuse, late))
+
+        def settle(reply: Reply[Any]) -> None:
+            alarm.cancel()
+            timely.set(reply)
+
+        reply.on_done(settle)
+        return timely

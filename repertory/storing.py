@@ -1,0 +1,58 @@
+"""The storages of an archive, as the settings have them."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import structlog
+
+from repertory.actors.messages.places import AddPlaces, ListPlaces
+from repertory.actors.switchboard import Switchboard
+from repertory.building import files_folder
+from repertory.conf.settings import Settings
+from repertory.places import FILE_SYSTEM
+from repertory.storage.areas import FilesystemArea
+from repertory.storage.areas.base import StorageArea
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Storages:
+    """The areas of an archive by their numbers, with their names; new files go to ``writer``."""
+
+    areas: dict[int, StorageArea]
+    names: dict[int, str]
+    writer: int
+
+
+def areas_of(settings: Settings) -> dict[str, StorageArea]:
+    """The areas by their names, the one of the StorageDirectory first."""
+    synchronize = settings.sync_storage_area
+    areas: dict[str, StorageArea] = {
+        FILE_SYSTEM: FilesystemArea(files_folder(settings), synchronize=synchronize)
+    }
+    for name, folder in settings.advanced_storage.disks.items():
+        areas[name] = FilesystemArea(Path(folder), synchronize=synchronize)
+    return areas
+
+
+def storages_of(settings: Settings, board: Switchboard) -> Storages:
+    """The areas by the numbers that the index gave to them, or gives to them now."""
+    areas = areas_of(settings)
+    places = board.ask(ListPlaces())
+    known = {place.name: place.number for place in places}
+    if new := tuple(name for name in areas if name not in known):
+        if settings.read_only:
+            # There is nothing in it that could be read.
+            areas = {name: area for name, area in areas.items() if name in known}
+        else:
+            known = {place.name: place.number for place in board.ask(AddPlaces(names=new))}
+    for place in places:
+        if place.files and place.name not in areas:
+            log.error("storage_missing", storage=place.name, files=place.files)
+    writer = settings.write_storage
+    return Storages(
+        areas={known[name]: area for name, area in areas.items()},
+        names={known[name]: name for name in areas},
+        writer=known.get(writer, 0),
+    )
