@@ -142,7 +142,8 @@ class Mending:
             pack_md5(stored.compressed_md5),
             stored.location,
         )
-        found = examine(self._files.area_at(stored.location), file, checksums=bool(stored.damage)).damage
+        area = self._files.area_at(stored.location)
+        found = examine(area, file, checksums=bool(stored.damage)).damage
         if found is None and stored.damage == Damage.CORRUPTED.value and file.md5 is None:
             return Damage.CORRUPTED  # without a sum, whoever marked it knows best
         return found

@@ -63,9 +63,7 @@ class Moving:
         self._copies = tuple(
             Copy(
                 file,
-                replace(
-                    file.attachment, uuid=str(uuids.uuid4()), location=target, damage=""
-                ),
+                replace(file.attachment, uuid=str(uuids.uuid4()), location=target, damage=""),
             )
             for file in files
             if file.attachment.location != target

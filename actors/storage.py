@@ -123,9 +123,7 @@ class StorageActor(
         self._unpacking_limit = unpacking_limit
         self._uploads = Uploads(area, self.clock.monotonic)
         self._looks_after_uploads = False
-        self._mending = Mending(
-            board=board, files=self._files, crew=crew, take_back=self.take_back
-        )
+        self._mending = Mending(board=board, files=self._files, crew=crew, take_back=self.take_back)
 
     def open(self) -> None:
         """Make the area ready, and settle what the last run was writing when it ended."""

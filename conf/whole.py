@@ -29,6 +29,16 @@ def faults_of(settings: Settings) -> Iterator[tuple[str, str]]:
         yield "OverwriteInstances", "must not be IfChanged while StoreMD5ForAttachments is false"
     for script in settings.lua_scripts:
         yield from _missing("LuaScripts", script)
+    yield from _faults_of_storages(settings)
+    if settings.http_server_enabled and settings.ssl_enabled:
+        yield from _missing("SslCertificate", settings.ssl_certificate)
+        if settings.ssl_verify_peers:
+            yield from _missing(
+                "SslTrustedClientCertificates", settings.ssl_trusted_client_certificates
+            )
+
+
+def _faults_of_storages(settings: Settings) -> Iterator[tuple[str, str]]:
     disks = settings.advanced_storage.disks
     if settings.write_storage not in settings.storage_names:
         yield (
@@ -40,12 +50,6 @@ def faults_of(settings: Settings) -> Iterator[tuple[str, str]]:
             "AdvancedStorage.MultipleStorages.Storages",
             "must not name the StorageDirectory, which is a storage of its own",
         )
-    if settings.http_server_enabled and settings.ssl_enabled:
-        yield from _missing("SslCertificate", settings.ssl_certificate)
-        if settings.ssl_verify_peers:
-            yield from _missing(
-                "SslTrustedClientCertificates", settings.ssl_trusted_client_certificates
-            )
 
 
 def doubts_about(settings: Settings) -> Iterator[tuple[str, str]]:
@@ -81,13 +85,14 @@ def _doubts_about_access(settings: Settings) -> Iterator[tuple[str, str]]:
             "ExecuteLuaEnabled",
             "is true: whoever may use the REST API can run programs on this computer.",
         )
-    if settings.advanced_storage.multiple_storages.storages and not settings.advanced_storage.enable:
-        yield ("AdvancedStorage.Enable", "is false: MultipleStorages has no effect.")
     if settings.ssl_verify_peers and not settings.ssl_enabled:
         yield ("SslVerifyPeers", "has no effect while SslEnabled is false.")
 
 
 def _doubts_about_files(settings: Settings) -> Iterator[tuple[str, str]]:
+    advanced = settings.advanced_storage
+    if advanced.multiple_storages.storages and not advanced.enable:
+        yield ("AdvancedStorage.Enable", "is false: MultipleStorages has no effect.")
     if settings.storage_compression_level > 9 and (
         settings.storage_compression_format == "ZlibWithSize"
     ):

@@ -49,6 +49,10 @@ class BadJson(Refused):
     """The body is not the JSON that was expected."""
 
 
+class BadBody(BadRequest):
+    """The body of the request has not the form that was expected."""
+
+
 class NotDicom(Refused):
     """The file is not a DICOM file that can be read."""
 

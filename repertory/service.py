@@ -257,7 +257,7 @@ class Repertory:
             makers=ThreadCrew(settings.archive_threads, name="archiver"),
             compressors=ThreadCrew(settings.archive_threads, name="compressor"),
         )
-        jobs = {
+        jobs: dict[str, Any] = {
             "types": JOBS,
             "concurrent": settings.concurrent_jobs or os.cpu_count() or 1,
             "history_size": settings.jobs_history_size,

@@ -62,9 +62,11 @@ class MoveStorage(Job):
         return turn.board.ask_soon(question).then(lambda page: self._move(turn, page))
 
     def content(self, position: Object) -> Object:
-        """The resources by level, as Orthanc has them; and how many files are moved, of how many."""
+        """The resources by level, as Orthanc has them; how many files there are, and are moved."""
         return {
-            **{level.plural.capitalize(): list(ids) for level, ids in self._by_level.items() if ids},
+            **{
+                level.plural.capitalize(): list(ids) for level, ids in self._by_level.items() if ids
+            },
             "Description": "Move to another storage",
             "TargetStorage": self._target,
             "FilesCount": position.get("Total", 0),
@@ -129,7 +131,8 @@ class MoveStorage(Job):
 
 
 def _progress(position: Object) -> float:
-    return min(position.get("Done", 0) / max(position.get("Total", 0), 1), 1.0)
+    done, total = int(position.get("Done", 0)), int(position.get("Total", 0))
+    return min(done / max(total, 1), 1.0)
 
 
 def _ids(parameters: Parameters, name: str) -> tuple[ResourceId, ...]:

@@ -4,7 +4,7 @@ from aiohttp import web
 
 from repertory.actors.messages.places import FindLevels, ListPlaces
 from repertory.conf.settings import Settings
-from repertory.errors import BadParameter, BadRequest, UnknownItem, UnknownResource
+from repertory.errors import BadBody, BadParameter, UnknownItem, UnknownResource
 from repertory.http.answers import answer
 from repertory.http.bridge import SETTINGS, ask
 from repertory.http.finding import Fields, read_fields
@@ -67,7 +67,7 @@ async def move_storage(request: web.Request) -> web.Response:
     settings = request.app[SETTINGS]
     if len(settings.storage_names) < 2:
         raise UnknownItem("The archive has one storage: there is nowhere to move files to.")
-    fields = await read_fields(request, limit=LONGEST_LIST)
+    fields = await read_fields(request, limit=LONGEST_LIST, refusal=BadBody)
     target = _target(fields, settings)
     how = Submission(fields)
     parameters = await _resources(request, fields)
@@ -97,7 +97,7 @@ async def _resources(request: web.Request, fields: Fields) -> Object:
     fields.need("Resources", list)
     ids = tuple(ResourceId(id_) for id_ in dict.fromkeys(fields.texts("Resources")))
     if not ids:
-        raise BadRequest("The field Resources names nothing.")
+        raise BadBody("The field Resources names nothing.")
     found = await ask(request, FindLevels(ids=ids))
     parameters: Object = {}
     for id_, ref in zip(ids, found, strict=True):

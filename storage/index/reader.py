@@ -61,9 +61,7 @@ class _OneState:
         self._db.rollback()
 
 
-class DatabaseReader(
-    DatabaseJobsReader, DeletionQueueReading, TrashReading, DatabasePlacesReader
-):
+class DatabaseReader(DatabaseJobsReader, DeletionQueueReading, TrashReading, DatabasePlacesReader):
     """An ``IndexReader``.
 
     ``engine`` is the name that the index goes by; ``identifier`` overrides the one it keeps.

@@ -51,9 +51,7 @@ log = structlog.get_logger(__name__)
 T = TypeVar("T")
 
 
-class DatabaseWriter(
-    DatabaseJobsWriter, DeletionQueueWriting, TrashWriting, DatabasePlacesWriter
-):
+class DatabaseWriter(DatabaseJobsWriter, DeletionQueueWriting, TrashWriting, DatabasePlacesWriter):
     """An ``IndexWriter``.
 
     Operations refuse before their first write, so that a refusal needs no savepoint; an error

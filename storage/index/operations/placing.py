@@ -55,9 +55,7 @@ RESERVE = "INSERT INTO copies (uuid, content_type, size, location) VALUES (?, ?,
 FORGET_COPY = "DELETE FROM copies WHERE uuid = ?"
 FIND_COPY = "SELECT uuid, content_type, size, location FROM copies WHERE uuid = ?"
 LIST_COPIES = "SELECT uuid, content_type, size, location FROM copies"
-CORRECT = (
-    "UPDATE attachments SET location = ? WHERE resource = ? AND content_type = ? AND uuid = ?"
-)
+CORRECT = "UPDATE attachments SET location = ? WHERE resource = ? AND content_type = ? AND uuid = ?"
 
 
 def list_places(db: Database) -> tuple[Place, ...]:
@@ -161,7 +159,7 @@ def _below(
 
 
 def _owned(level: int, digest: bytes, packed: Row) -> OwnedFile:
-    return OwnedFile(Level(level), unpack_id(digest), unpack_attachment(tuple(packed)))  # type: ignore[arg-type]
+    return OwnedFile(Level(level), unpack_id(digest), unpack_attachment(tuple(packed)))
 
 
 def reserve_copies(db: Database, group: Group, copies: Sequence[Attachment]) -> None:
@@ -221,9 +219,7 @@ def _release(db: Database, group: Group, row: Row) -> None:
     db.execute(FORGET_COPY, (row[0],))
 
 
-def correct_location(
-    db: Database, group: Group, file: OwnedFile, location: int
-) -> bool:
+def correct_location(db: Database, group: Group, file: OwnedFile, location: int) -> bool:
     """Note that a file lies elsewhere than it was thought to; whether anything was to correct."""
     row = db.one(
         "SELECT id FROM resources WHERE public_id = ? AND level = ?",

@@ -16,8 +16,8 @@ LIST_RELEASED = (
 )
 _FAILED = (
     "SELECT released.number, released.uuid, released.content_type, released.size,"
-    " released.location, failed_removals.attempts, failed_removals.reason, failed_removals.failed_at,"
-    " failed_removals.due"
+    " released.location, failed_removals.attempts, failed_removals.reason,"
+    " failed_removals.failed_at, failed_removals.due"
     " FROM failed_removals JOIN released ON released.number = failed_removals.number"
 )
 LIST_FAILED = f"{_FAILED} ORDER BY failed_removals.number LIMIT ?"
