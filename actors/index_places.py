@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, TypeVar
 
 from repertory.actors.base import handles
+from repertory.actors.clock import Clock
 from repertory.actors.messages.attachments import AttachmentsReleased
 from repertory.actors.messages.base import Event
 from repertory.actors.messages.places import (
@@ -28,6 +29,7 @@ R = TypeVar("R")
 class IndexPlaces:
     """A part of ``IndexActor``."""
 
+    clock: Clock
     _writer: IndexWriter
 
     if TYPE_CHECKING:
@@ -38,7 +40,9 @@ class IndexPlaces:
 
     def release_unfinished_copies(self) -> int:
         """Release the copies that the last run left; at the start."""
-        self._writer.begin()
+        if not self._writer.has_copies():
+            return 0
+        self._writer.begin(self.clock.now())
         count = self._writer.release_all_copies()
         self._writer.commit()
         return count

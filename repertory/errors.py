@@ -2,7 +2,8 @@
 
 RepertoryError
 ├─ Refused             asking again will not help
-│  ├─ BadRequest, BadParameter, BadJson, NotDicom
+│  ├─ BadParameter, BadJson, NotDicom, BadRequest
+│  │  └─ BadBody
 │  ├─ Unauthorized, Forbidden
 │  ├─ UnknownResource, UnknownItem, MissingTag
 │  ├─ TooLarge

@@ -31,6 +31,9 @@ class PlacesReader(Protocol):
 class PlacesWriter(Protocol):
     """Moving files."""
 
+    def has_copies(self) -> bool:
+        """Whether copies were begun and not ended; asked outside of a group."""
+
     def add_places(self, names: Sequence[str]) -> tuple[Place, ...]:
         """Give numbers to the storages that have none yet; all that there are then."""
 

@@ -50,6 +50,10 @@ class DatabasePlacesWriter:
 
         def _change(self, operation: Callable[..., T], *values: object) -> T: ...
 
+    def has_copies(self) -> bool:
+        """Whether copies were begun and not ended; outside of a group."""
+        return placing.has_copies(self._db)
+
     def add_places(self, names: Sequence[str]) -> tuple[Place, ...]:
         """Give numbers to storages."""
         return self._change(placing.add_places, self._db, self._group, names)

@@ -205,6 +205,11 @@ def release_copies(db: Database, group: Group, uuids: Sequence[str]) -> None:
             _release(db, group, row)
 
 
+def has_copies(db: Database) -> bool:
+    """Whether there are any."""
+    return db.one("SELECT 1 FROM copies LIMIT 1") is not None
+
+
 def release_all_copies(db: Database, group: Group) -> int:
     """Release the copies that the last run left unfinished; how many there were."""
     rows = db.all(LIST_COPIES)
