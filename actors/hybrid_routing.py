@@ -19,6 +19,7 @@ from repertory.actors.messages.attachments import (
 )
 from repertory.actors.messages.base import Question
 from repertory.actors.messages.finding import Sifted, SiftFiles
+from repertory.actors.messages.housekeeping import DoChores
 from repertory.actors.messages.instances import (
     AbandonUpload,
     AppendToUpload,
@@ -42,6 +43,7 @@ from repertory.actors.messages.tags import (
 )
 from repertory.actors.reply import Reply
 from repertory.actors.switchboard import Switchboard
+from repertory.housekeeping import ChoresReceipt
 from repertory.model import Attachment, ContentType, Level, ResourceId, StoreReceipt
 
 R = TypeVar("R")
@@ -198,6 +200,11 @@ class ReadsRouting:
     @handles(ReconstructResource)
     def reconstruct_resource(self, command: ReconstructResource) -> Reply[ReconstructionReport]:
         """Read the files of a resource anew."""
+        return self._first.ask_soon(command)
+
+    @handles(DoChores)
+    def do_chores(self, command: DoChores) -> Reply[tuple[ChoresReceipt, ...]]:
+        """Read files anew, and store them anew where they lie."""
         return self._first.ask_soon(command)
 
     @handles(ReconstructArchive)

@@ -8,6 +8,8 @@ import structlog
 
 from repertory.actors.base import RepertoryActor, handles
 from repertory.actors.index_deletion import IndexDeletion
+from repertory.actors.index_following import IndexFollowing
+from repertory.actors.index_housekeeping import IndexHousekeeping
 from repertory.actors.index_items import IndexItems
 from repertory.actors.index_jobs import IndexJobs
 from repertory.actors.index_places import IndexPlaces
@@ -59,7 +61,15 @@ class CommitGroup(Event):
 
 
 class IndexActor(
-    IndexItems, IndexStability, IndexJobs, IndexDeletion, IndexTrash, IndexPlaces, RepertoryActor
+    IndexFollowing,
+    IndexItems,
+    IndexStability,
+    IndexJobs,
+    IndexDeletion,
+    IndexTrash,
+    IndexHousekeeping,
+    IndexPlaces,
+    RepertoryActor,
 ):
     """The sole writer of the index.
 

@@ -3,6 +3,8 @@
 from repertory.actors.base import RepertoryActor, handles
 from repertory.actors.finding import Finder
 from repertory.actors.finding_rules import FindingRules
+from repertory.actors.index_following import IndexReaderFollowing
+from repertory.actors.index_housekeeping import IndexReaderHousekeeping
 from repertory.actors.index_jobs import IndexReaderJobs
 from repertory.actors.index_places import IndexReaderPlaces
 from repertory.actors.index_reader_deletion import IndexReaderDeletion
@@ -61,10 +63,12 @@ from repertory.storage.index.base import IndexEngine, IndexReader
 
 
 class IndexReaderActor(
+    IndexReaderFollowing,
     IndexReaderItems,
     IndexReaderJobs,
     IndexReaderDeletion,
     IndexReaderTrash,
+    IndexReaderHousekeeping,
     IndexReaderPlaces,
     RepertoryActor,
 ):

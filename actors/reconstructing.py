@@ -27,6 +27,7 @@ from repertory.model import (
     ResourceId,
     ResourceIds,
     ResourceRef,
+    Summary,
 )
 from repertory.storage import dicom
 from repertory.storage.files import Files
@@ -177,15 +178,8 @@ class Reconstructing:
     def _reconstruct(self, id_: ResourceId, found: AttachmentDescription) -> Reply[None]:
         attachment = found.attachment
         with self._mending.watching(Level.INSTANCE, id_, attachment):
-            self._files.check_size(attachment)
-            try:
-                with AttachmentFile(self._files, attachment) as file:
-                    summary = dicom.summarize(cast("BinaryIO", file), self._main_tags)
-            except (NotDicom, MissingTag) as error:
-                raise FileCorrupted from error
-        ids = resource_ids(summary.identity)
-        if ids.instance != id_:
-            raise FileCorrupted("A stored file is that of another instance.")
+            summary = read_anew(self._files, attachment, self._main_tags)
+        ids = ids_of(summary, id_)
         form = self._files.options.compression
         new = None
         if self._rewrite and attachment.compression is not form:
@@ -210,6 +204,30 @@ class Reconstructing:
         if reply.error is not None:
             with self._lock:
                 self._refreshed.difference_update(ids.at(level) for level in levels)
+
+
+def read_anew(files: Files, attachment: Attachment, main_tags: MainDicomTags) -> Summary:
+    """Read the file of an instance, as if it came in now.
+
+    Raises:
+        FileLost: there is no such file.
+        FileCorrupted: it is not as it was.
+        StorageFailed: it could not be read.
+    """
+    files.check_size(attachment)
+    try:
+        with AttachmentFile(files, attachment) as file:
+            return dicom.summarize(cast("BinaryIO", file), main_tags)
+    except (NotDicom, MissingTag) as error:
+        raise FileCorrupted from error
+
+
+def ids_of(summary: Summary, id_: ResourceId) -> ResourceIds:
+    """The identifiers of what was read; ``FileCorrupted`` where it is not the instance ``id_``."""
+    ids = resource_ids(summary.identity)
+    if ids.instance != id_:
+        raise FileCorrupted("A stored file is that of another instance.")
+    return ids
 
 
 class AttachmentFile(io.RawIOBase):

@@ -34,6 +34,7 @@ from repertory.actors.messages.reconstruction import (
 )
 from repertory.actors.reconstructing import Reconstructing
 from repertory.actors.reply import Reply
+from repertory.actors.storage_housekeeping import StorageHousekeeping
 from repertory.actors.storage_integrity import StorageIntegrity
 from repertory.actors.storage_items import StorageItems
 from repertory.actors.storage_places import StoragePlaces
@@ -77,6 +78,7 @@ class StorageActor(
     StorageItems,
     StorageTags,
     StorageIntegrity,
+    StorageHousekeeping,
     StoragePlaces,
     RepertoryActor,
 ):

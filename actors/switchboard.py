@@ -50,6 +50,8 @@ class Switchboard:
         self.clock = clock or SystemClock()
         self.patience = patience
         self.dead: str | None = None
+        self.visits = 0
+        """How often somebody who is no actor has asked: what the archive is busy with."""
         self._seats: dict[type[Message], tuple[Ref, ...]] = {}
         self._ranks: dict[type[Message], int] = {}
         self._listeners: dict[type[Event], tuple[Callable[[Any], None], ...]] = {}
@@ -85,6 +87,12 @@ class Switchboard:
         with self._lock:
             self._listeners[kind] = (*self._listeners.get(kind, ()), listener)
 
+    def unlisten(self, kind: type[E], listener: Callable[[E], None]) -> None:
+        """Call ``listener`` no more."""
+        with self._lock:
+            others = self._listeners.get(kind, ())
+            self._listeners[kind] = tuple(other for other in others if other != listener)
+
     def ask(self, question: Question[R], *, timeout: float | None = None) -> R:
         """Ask, and wait for the answer.
 
@@ -96,6 +104,8 @@ class Switchboard:
         rank = current_rank()
         if rank is not None and self._ranks.get(type(question), 0) >= rank:
             raise DeadlockRisk
+        if rank is None:
+            self.visits += 1
         return self.ask_soon(question).get(timeout=timeout or self.patience)
 
     def ask_soon(self, question: Question[R]) -> Reply[R]:
@@ -119,6 +129,7 @@ class Switchboard:
             NoReplyInTime: no answer came in ``timeout`` seconds.
             RepertoryError: whatever the answer is.
         """
+        self.visits += 1
         reply = self.ask_soon(question)
         if not reply.done:
             loop = asyncio.get_running_loop()

@@ -3,7 +3,7 @@
 import dataclasses
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any, TypeVar, dataclass_transform, get_args, get_type_hints
+from typing import Any, TypeVar, dataclass_transform, get_args, get_origin, get_type_hints
 
 T = TypeVar("T")
 
@@ -99,8 +99,19 @@ def option_name(field: "dataclasses.Field[Any]") -> str:
 
 def section_of(annotation: Any) -> type[Any] | None:
     """The section that a field of this type holds, if it holds one."""
+    if get_origin(annotation) is dict:
+        return None
     candidates = (annotation, *get_args(annotation))
     return next((each for each in candidates if hasattr(each, "__section__")), None)
+
+
+def entries_of(annotation: Any) -> type[Any] | None:
+    """The section that each entry of a field of this type is, if they are sections, by name."""
+    members = get_args(annotation)
+    if get_origin(annotation) is dict and hasattr(members[1], "__section__"):
+        entry: type[Any] = members[1]
+        return entry
+    return None
 
 
 def every_option(

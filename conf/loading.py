@@ -14,7 +14,7 @@ from typing import Any, get_type_hints
 
 from repertory.conf import orthanc
 from repertory.conf.comments import BadSyntax, Keys, parse
-from repertory.conf.fields import Option, option_name, section_of
+from repertory.conf.fields import Option, entries_of, option_name, section_of
 from repertory.conf.problems import InvalidSettings, Problem
 from repertory.conf.settings import Settings
 from repertory.conf.values import Mismatch, convert, show
@@ -86,7 +86,7 @@ class _Reader:
         refused = {problem.option for problem in self._problems}
         for name, text in faults_of(settings):
             if name not in refused:
-                self._problem((name,), text)
+                self._problem(tuple(name.split(".")), text)
         for name, text in doubts_about(settings):
             self._warning(tuple(name.split(".")), text)
         return Loaded(settings, tuple(self._problems), tuple(self._warnings), tuple(self._files))
@@ -191,9 +191,12 @@ class _Reader:
                 self._unknown(here, value, list(known), ignored)
                 continue
             part = section_of(types[field.name])
-            if part is None:
+            entry = entries_of(types[field.name])
+            if entry is not None and isinstance(value, dict):
+                values[field.name] = self._entries(entry, value, here)
+            elif part is None and entry is None:
                 self._option(here, field, types[field.name], value, values)
-            elif isinstance(value, dict):
+            elif part is not None and isinstance(value, dict):
                 values[field.name] = self._section(part, value, here)
             else:
                 self._problem(here, f"must be an object in braces, not {show(value)}")
@@ -201,6 +204,16 @@ class _Reader:
             text = f"Repertory does not honour (yet) what is set here: {', '.join(names)}."
             self._warnings.append(Problem(text, file))
         return cls(**values)
+
+    def _entries(self, cls: type[Any], tree: Mapping[str, Any], keys: Keys) -> dict[str, Any]:
+        """Sections that the user names, by their names."""
+        entries: dict[str, Any] = {}
+        for name, value in tree.items():
+            if isinstance(value, dict):
+                entries[name] = self._section(cls, value, (*keys, name))
+            else:
+                self._problem((*keys, name), f"must be an object in braces, not {show(value)}")
+        return entries
 
     def _option(
         self,
@@ -225,7 +238,7 @@ class _Reader:
         if option.path and converted:
             folder = self._sources[keys].file.parent
             if isinstance(converted, list):
-                converted = [str(folder / path) for path in converted]
+                converted = [str(folder / each) for each in converted]
             else:
                 converted = str(folder / converted)
         if option.paths:
@@ -267,6 +280,8 @@ class _Reader:
         self._warnings.append(self._found(keys, text, keys))
 
     def _found(self, keys: Keys, text: str, at: Keys) -> Problem:
+        while at not in self._sources and len(at) > 1:
+            at = at[:-1]  # what is missing stands nowhere, but what it is missing in does
         source = self._sources.get(at)
         option = ".".join(keys)
         return Problem(

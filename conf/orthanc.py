@@ -120,7 +120,6 @@ NOT_HONOURED: Mapping[str, tuple[Any, ...]] = {
     "DeidentifyLogs": (True,),
     "DeidentifyLogsDicomVersion": ("2008", "2017c", "2021b", "2023b"),
     "Plugins": ([],),
-    "PythonScript": ("",),
     "PythonVerbose": (False,),
 }
 """Options at the root, with the values that change nothing."""

@@ -12,7 +12,13 @@ from pathlib import Path
 from typing import Any, get_type_hints
 
 from repertory.conf import orthanc
-from repertory.conf.fields import Option, every_option, option_name, section_of
+from repertory.conf.fields import (
+    Option,
+    entries_of,
+    every_option,
+    option_name,
+    section_of,
+)
 from repertory.conf.settings import Settings
 from repertory.conf.values import describe
 
@@ -48,11 +54,19 @@ def render_options() -> str:
         "[explanation/configuration.md](../explanation/configuration.md).",
     ]
     section: tuple[str, ...] | None = None
-    for names, field, annotation in every_option(Settings):
+    entries = [
+        (f"Each entry of `{'.'.join(names)}`", entry)
+        for names, _, annotation in every_option(Settings)
+        if (entry := entries_of(annotation)) is not None
+    ]
+    listed = [("", *option) for option in every_option(Settings)]
+    for heading, entry in entries:
+        listed += [(heading, ("", *names), *more) for names, *more in every_option(entry)]
+    for heading, names, field, annotation in listed:
         if names[:-1] != section:
             section = names[:-1]
             title = f"Section `{'.'.join(section)}`" if section else "At the root"
-            lines += ["", f"## {title}", ""]
+            lines += ["", f"## {heading or title}", ""]
             lines += ["| Option | Type | Default | Meaning |", "|---|---|---|---|"]
         option: Option = field.metadata["option"]
         mark = " ◦" if option.ours else ""

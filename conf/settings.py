@@ -19,7 +19,9 @@ from repertory.conf.fields import (
     user_numbers,
     users,
 )
+from repertory.conf.housekeeper import HousekeeperSettings
 from repertory.conf.resources import DelayedDeletionSettings, StableAgesSettings, TrashSettings
+from repertory.conf.webhooks import WebhookSettings
 
 
 @section("")
@@ -318,9 +320,29 @@ class Settings:
         meaning="How many pools of memory the threads of the server share; 0: as the system does.",
         check=not_negative,
     )
+    python_scripts: list[str] = setting(
+        default_factory=list,
+        meaning="Python files that are run at the start, and may ask to be told of events.",
+        path=True,
+        ours=True,
+    )
+    python_script: str = setting(
+        default="",
+        meaning="The same as PythonScripts, as Orthanc writes it: one file.",
+        path=True,
+    )
+    webhooks: dict[str, WebhookSettings] = setting(
+        default_factory=dict,
+        meaning="Who is told by HTTP of what happens in the archive: webhooks by name.",
+        ours=True,
+    )
     delayed_deletion: DelayedDeletionSettings = setting(
         default_factory=DelayedDeletionSettings,
         meaning="How files of deleted resources are removed.",
+    )
+    housekeeper: HousekeeperSettings = setting(
+        default_factory=HousekeeperSettings,
+        meaning="How the archive is put in order after its configuration has changed.",
     )
     stable_ages: StableAgesSettings = setting(
         default_factory=StableAgesSettings,
@@ -355,6 +377,12 @@ class Settings:
             name: (kind, unknown) if isinstance(kind, int) else (int(kind[0]), str(kind[1]))
             for name, kind in self.user_content_type.items()
         }
+
+    @property
+    def scripts(self) -> tuple[str, ...]:
+        """The Python files to run at the start."""
+        single = (self.python_script,) if self.python_script else ()
+        return (*single, *self.python_scripts)
 
     @property
     def is_limited(self) -> bool:

@@ -46,6 +46,8 @@ def show(value: Any) -> str:
 
 def describe(annotation: Any) -> str:
     """A type in the words of the configuration: ``whole number``."""
+    if hasattr(annotation, "__section__"):
+        return "object"
     origin = get_origin(annotation) or annotation
     if origin in (Union, types.UnionType):
         return " or ".join(describe(member) for member in get_args(annotation))

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from repertory.conf.settings import Settings
+from repertory.conf.webhooks import NAME, WebhookSettings
 
 
 def faults_of(settings: Settings) -> Iterator[tuple[str, str]]:
@@ -29,6 +30,7 @@ def faults_of(settings: Settings) -> Iterator[tuple[str, str]]:
         yield "OverwriteInstances", "must not be IfChanged while StoreMD5ForAttachments is false"
     for script in settings.lua_scripts:
         yield from _missing("LuaScripts", script)
+    yield from _faults_of_events(settings)
     yield from _faults_of_storages(settings)
     if settings.http_server_enabled and settings.ssl_enabled:
         yield from _missing("SslCertificate", settings.ssl_certificate)
@@ -56,6 +58,7 @@ def doubts_about(settings: Settings) -> Iterator[tuple[str, str]]:
     """What is probably not meant: an option, and the rest of the sentence."""
     yield from _doubts_about_access(settings)
     yield from _doubts_about_files(settings)
+    yield from _doubts_about_events(settings)
 
 
 def _doubts_about_access(settings: Settings) -> Iterator[tuple[str, str]]:
@@ -99,6 +102,8 @@ def _doubts_about_files(settings: Settings) -> Iterator[tuple[str, str]]:
         yield "StorageCompressionLevel", "is more than 9, which is the most that zlib knows."
     if settings.read_only and settings.is_limited:
         yield "ReadOnly", "is true: nothing is recycled."
+    if settings.housekeeper.enable:
+        yield from _doubts_about_housekeeping(settings)
     if settings.stable_ages.called_aet or settings.stable_ages.remote_aet:
         yield (
             "StableAges",
@@ -107,6 +112,47 @@ def _doubts_about_files(settings: Settings) -> Iterator[tuple[str, str]]:
     deletion = settings.delayed_deletion
     if deletion.throttle_delay_ms and not deletion.enable:
         yield "DelayedDeletion.ThrottleDelayMs", "has no effect while Enable is false."
+
+
+def _doubts_about_housekeeping(settings: Settings) -> Iterator[tuple[str, str]]:
+    hours = settings.housekeeper.schedule
+    if hours and not any(hours.values()):
+        yield ("Housekeeper.Schedule", "has no hours: the housekeeper never works.")
+    if settings.read_only:
+        yield ("Housekeeper.Enable", "is true while ReadOnly is: there is no housekeeper.")
+
+
+def _faults_of_events(settings: Settings) -> Iterator[tuple[str, str]]:
+    for name, webhook in settings.webhooks.items():
+        yield from _faults_of_webhook(f"Webhooks.{name}", name, webhook)
+    if settings.python_script:
+        yield from _missing("PythonScript", settings.python_script)
+    for script in settings.python_scripts:
+        yield from _missing("PythonScripts", script)
+
+
+def _doubts_about_events(settings: Settings) -> Iterator[tuple[str, str]]:
+    if settings.read_only and settings.webhooks:
+        yield "Webhooks", "has no effect while ReadOnly is true: nothing happens."
+    if settings.read_only and settings.scripts:
+        yield "PythonScripts", "has no effect while ReadOnly is true: nothing happens."
+    for name, webhook in settings.webhooks.items():
+        if webhook.url.startswith("http://") and (webhook.headers or webhook.main_dicom_tags):
+            yield (
+                f"Webhooks.{name}.Url",
+                "is not https: headers and main DICOM tags go in the clear.",
+            )
+
+
+def _faults_of_webhook(
+    option: str, name: str, webhook: WebhookSettings
+) -> Iterator[tuple[str, str]]:
+    if NAME.fullmatch(name) is None:
+        yield option, "must have a name of at most 64 letters, digits, dots, dashes and underscores"
+    if not webhook.url:
+        yield f"{option}.Url", "must not be empty"
+    if webhook.ca_certificates:
+        yield from _missing(f"{option}.CACertificates", webhook.ca_certificates)
 
 
 def _missing(option: str, path: str) -> Iterator[tuple[str, str]]:

@@ -152,9 +152,12 @@ def words_page() -> str:
     lines = [
         NOTICE,
         "# Words\n",
-        "What [messages](messages.md) are made of: `repertory.model`, `.items` and `.integrity`.\n",
+        (
+            "What [messages](messages.md) are made of: `repertory.model`, `.items`, `.integrity`,"
+            "\n`.housekeeping` and `.events`.\n"
+        ),
     ]
-    names = ("model", "items", "integrity")
+    names = ("model", "items", "integrity", "housekeeping", "events")
     modules = [parse(ROOT / "repertory" / f"{name}.py") for name in names]
     body = [node for tree in modules for node in tree.body]
     for node, after in zip(body, [*body[1:], None], strict=True):

@@ -14,6 +14,7 @@ from repertory.http.names import VOCABULARY, Vocabulary
 from repertory.http.read_only import is_there
 from repertory.http.routes import ALL
 from repertory.http.routes.changes_stream import PAGES, Pages
+from repertory.http.routes.housekeeper import is_switched_on
 from repertory.http.routing import TREE, RouteTree
 
 DISPATCHER = web.AppKey("dispatcher", Dispatcher)
@@ -41,7 +42,10 @@ def make_app(
         CannotStart: the settings contradict each other.
     """
     tree = RouteTree(
-        route for routes in ALL for route in routes if is_there(route, read_only=settings.read_only)
+        route
+        for routes in ALL
+        for route in routes
+        if is_there(route, read_only=settings.read_only) and is_switched_on(route, settings)
     )
     request_filter = RequestFilter(board) if guarded and settings.is_scripted else None
     dispatcher = Dispatcher(tree, settings, guarded=guarded, request_filter=request_filter)

@@ -2,19 +2,24 @@
 
 from pathlib import Path
 
+from repertory.actors.clock import Clock
 from repertory.actors.lua.actor import LuaOptions
 from repertory.actors.lua.machine import Limits
+from repertory.actors.targets.base import Rules
+from repertory.actors.targets.webhook import WebhookTarget
 from repertory.conf.fields import shown
 from repertory.conf.settings import Settings
 from repertory.errors import BadParameter, CannotStart
+from repertory.housekeeping import Configuration
 from repertory.maintags import NAMES
-from repertory.model import Compression, Level
+from repertory.model import ChangeType, Compression, Level
 from repertory.storage.dicom import tag_name
 from repertory.storage.files import FileOptions
 from repertory.storage.index.policy import Overwriting, StableAges, StorePolicy
 from repertory.storage.index.sqlite.engine import SqliteEngine
 from repertory.storage.main_tags import MainDicomTags
 from repertory.storage.resolving import resolve_tag
+from repertory.version import ORTHANC_VERSION
 
 
 def files_folder(settings: Settings) -> Path:
@@ -97,6 +102,43 @@ def lua_options_of(settings: Settings) -> LuaOptions:
         heart_beat=settings.lua_heart_beat_period,
         limits=Limits(seconds=settings.lua_time_limit, memory=settings.lua_memory_limit << 20),
         configuration=shown(settings),
+    )
+
+
+def housekeeping_of(settings: Settings, main_tags: MainDicomTags) -> Configuration:
+    """What the housekeeper brings the archive in line with."""
+    return Configuration(
+        orthanc_version=ORTHANC_VERSION,
+        storage_compression=settings.storage_compression,
+        signatures={level: main_tags.signature(level) for level in Level},
+    )
+
+
+def webhooks_of(settings: Settings, clock: Clock) -> tuple[WebhookTarget, ...]:
+    """Who is told of events by HTTP.
+
+    Raises:
+        CannotStart: an address or a file of authorities cannot be used.
+    """
+    words = {change.word: change for change in ChangeType}
+    return tuple(
+        WebhookTarget(
+            name,
+            webhook.url,
+            clock=clock,
+            rules=Rules(
+                types=frozenset(words[word] for word in webhook.events),
+                main_tags=webhook.main_dicom_tags,
+                attempts=webhook.attempts,
+                first_delay=webhook.retry_delay,
+                last_delay=max(webhook.maximum_retry_delay, webhook.retry_delay),
+            ),
+            secret=webhook.secret,
+            headers=webhook.headers,
+            timeout=webhook.timeout,
+            ca_certificates=webhook.ca_certificates,
+        )
+        for name, webhook in settings.webhooks.items()
     )
 
 

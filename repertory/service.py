@@ -1,48 +1,26 @@
 """The archive as a whole: builds its parts from settings, starts its actors and stops them."""
 
-import os
 import threading
-from collections.abc import Callable
-from functools import partial
+from collections.abc import Callable, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Protocol, Self, TypeVar
 
 import structlog
 
-from repertory.actors.archiving import ArchiverActor
 from repertory.actors.base import RepertoryActor
 from repertory.actors.clock import Clock, SystemClock
-from repertory.actors.crew import ThreadCrew
-from repertory.actors.deletion_queue import DeletionQueueActor
-from repertory.actors.finding_rules import FindingRules
-from repertory.actors.hybrid_router import HybridRouterActor, Side
-from repertory.actors.index import IndexActor
-from repertory.actors.index_reader import IndexReaderActor
-from repertory.actors.integrity import IntegrityActor
-from repertory.actors.jobs import JOBS
-from repertory.actors.jobs.actor import JobsActor
-from repertory.actors.lua.actor import LuaActor
 from repertory.actors.messages.base import Event, Question
 from repertory.actors.messages.system import ActorDied, CallIn
 from repertory.actors.reply import Reply
-from repertory.actors.rest_api import FrontEnd, RestApiActor
-from repertory.actors.stability_monitor import StabilityMonitorActor
-from repertory.actors.storage import StorageActor
+from repertory.actors.rest_api import FrontEnd
 from repertory.actors.switchboard import Ref, Switchboard
-from repertory.actors.trash import TrashActor
-from repertory.building import (
-    engine_of,
-    file_options_of,
-    index_folder,
-    lua_options_of,
-    main_tags_of,
-    store_policy_of,
-)
+from repertory.actors.targets.base import Target
+from repertory.casting import Casting
 from repertory.conf.settings import Settings
 from repertory.errors import CannotStart, RepertoryError, ShuttingDown, Unsupported
-from repertory.storage.backup.hold import HOLD_NAME, RemovalHold
-from repertory.storage.main_tags import MainDicomTags
-from repertory.storing import storages_of
+from repertory.events import ArchiveEvent
+from repertory.scripting import Scripts
+from repertory.subscribing import C, Subscriptions
 
 if TYPE_CHECKING:
     from aiohttp import web
@@ -51,9 +29,6 @@ log = structlog.get_logger(__name__)
 
 R = TypeVar("R")
 E = TypeVar("E", bound=Event)
-
-SCRIPT_THREADS = 4
-"""Requests to other servers, and programs, that scripts may wait for at a time."""
 
 STOP_PATIENCE = 60.0
 """Seconds that an actor may take to finish what it has begun when the archive stops."""
@@ -69,7 +44,7 @@ class LogLevels(Protocol):
         """Let a category log more or less."""
 
 
-class Repertory:
+class Repertory(Casting):
     """An archive: its actors, and the REST API if the settings want it.
 
     Several archives live in one process without knowing of each other. ``start`` and ``stop`` may
@@ -84,6 +59,7 @@ class Repertory:
         clock: Clock | None = None,
         on_failure: Callable[[str], None] | None = None,
         log_levels: "LogLevels | None" = None,
+        targets: Sequence[Target] = (),
     ) -> None:
         """Take the settings; nothing is started yet.
 
@@ -94,14 +70,18 @@ class Repertory:
             ending ``wait``; the caller should stop it soon, from a thread of its own.
         log_levels: what ``/tools/log-level`` changes; a program that embeds the archive sets up
             its own log, and needs none.
+        targets: whom to tell of events, besides the webhooks of the settings.
         """
         self.settings = settings or Settings()
         self._own_clock = clock
         self._on_failure = on_failure
         self._log_levels = log_levels
+        self._targets = tuple(targets)
         self._cast: list[tuple[type[RepertoryActor], Ref]] = []
         self._board: Switchboard | None = None
         self._server: Any = None
+        self._subscriptions = Subscriptions()
+        self._scripts = Scripts(self, self._subscriptions, self.settings.scripts)
         self._lock = threading.Lock()
         self._stopped = threading.Event()
         self.restart_requested = False
@@ -146,6 +126,7 @@ class Repertory:
                 self._stop_all()
                 raise
             log.info("archive_started", name=self.settings.name, port=self.port)
+            self._scripts.begin()
 
     def stop(self) -> None:
         """Take no more requests, finish those that run, and stop the actors in reverse."""
@@ -178,6 +159,25 @@ class Repertory:
     async def ask_async(self, question: Question[R], *, timeout: float | None = None) -> R:
         """Ask the archive, and await the answer."""
         return await self.board.ask_async(question, timeout=timeout)
+
+    def on(self, *kinds: type[ArchiveEvent], main_tags: bool = False) -> Callable[[C], C]:
+        """Call a function for each event of some classes of ``repertory.events``, in their order.
+
+        ``archive.on(StudyStabilized)(function)``, or as a decorator; before the start or after.
+        Each function is called in a thread of its own, also a coroutine function.
+
+        Args:
+        kinds: the classes; ``ArchiveEvent`` is every event.
+        main_tags: whether the events tell the main DICOM tags, which is patient data.
+
+        Raises:
+            TypeError: it is no such class.
+        """
+        return self._subscriptions.on(kinds, main_tags=main_tags)
+
+    def off(self, callback: Callable[..., Any]) -> bool:
+        """Call a function no more; whether it was registered."""
+        return self._subscriptions.off(callback)
 
     def app(self) -> "web.Application":
         """The REST API as an aiohttp application, to be mounted in another one."""
@@ -227,98 +227,6 @@ class Repertory:
             raise Unsupported("The log is set up by the program that runs the archive.")
         self._log_levels.set_level(category, level)
 
-    def _start_cast(self, board: Switchboard) -> None:
-        settings = self.settings
-        main_tags = main_tags_of(settings)
-        engine = engine_of(settings, main_tags)
-        policy = store_policy_of(settings)
-        finding = FindingRules(
-            main_tags=main_tags,
-            case_sensitive_pn=settings.case_sensitive_pn,
-            storage_access=settings.storage_access_on_find,
-            warnings=settings.warnings,
-        )
-        self._put_on(
-            board,
-            IndexActor,
-            engine=engine,
-            policy=policy,
-            read_only=settings.read_only,
-            log_exports=settings.log_exported_resources,
-            removes_at_once=not settings.delayed_deletion.enable,
-            retention=settings.trash.retention_days * 86_400,
-        )
-        for _ in range(settings.index_readers):
-            self._put_on(board, IndexReaderActor, engine=engine, finding=finding)
-        self._start_storages(board, main_tags)
-        self._put_on(
-            board,
-            ArchiverActor,
-            makers=ThreadCrew(settings.archive_threads, name="archiver"),
-            compressors=ThreadCrew(settings.archive_threads, name="compressor"),
-        )
-        jobs: dict[str, Any] = {
-            "types": JOBS,
-            "concurrent": settings.concurrent_jobs or os.cpu_count() or 1,
-            "history_size": settings.jobs_history_size,
-            "keeps": settings.save_jobs,
-            "read_only": settings.read_only,
-        }
-        if settings.read_only:
-            self._put_on(board, DeletionQueueActor, read_only=True)
-            self._put_on(board, IntegrityActor, read_only=True)
-            self._put_on(board, JobsActor, **jobs)
-            self._start_scripts(board)
-            return  # nobody works in the background: what waits, waits for a run that may write
-        self._put_on(
-            board,
-            DeletionQueueActor,
-            throttle=settings.delayed_deletion.throttle_delay_ms / 1000,
-            hold=RemovalHold(index_folder(settings) / HOLD_NAME),
-            at_once=not settings.delayed_deletion.enable,
-        )
-        self._put_on(board, TrashActor)
-        self._put_on(board, StabilityMonitorActor, shortest_age=policy.stable_ages.shortest)
-        self._put_on(board, IntegrityActor)
-        self._put_on(board, JobsActor, **jobs)
-        self._start_scripts(board)
-
-    def _start_storages(self, board: Switchboard, main_tags: MainDicomTags) -> None:
-        settings = self.settings
-        storages = storages_of(settings, board)
-        routed = len(storages.areas) > 1
-        sides: dict[int, Side] = {}
-        for number, area in storages.areas.items():
-            name = storages.names[number]
-            ref = self._put_on(
-                board,
-                StorageActor,
-                connected=not routed,
-                area=area,
-                crew=ThreadCrew(settings.storage_threads, name="storage"),
-                main_tags=main_tags,
-                options=file_options_of(settings),
-                store_dicom=settings.store_dicom,
-                unpacking_limit=settings.maximum_request_body_size_mb << 20,
-                location=number,
-                others={other: it for other, it in storages.areas.items() if other != number},
-            )
-            sides[number] = Side(name, ref)
-        if routed:
-            self._put_on(
-                board,
-                HybridRouterActor,
-                sides=sides,
-                writer=storages.writer,
-                width=settings.advanced_storage.moves_at_a_time,
-            )
-
-    def _start_scripts(self, board: Switchboard) -> None:
-        self._put_on(board, RestApiActor, make_front_end=partial(self._inner_api, board))
-        if self.settings.is_scripted:
-            crew = ThreadCrew(SCRIPT_THREADS, name="scripts")
-            self._put_on(board, LuaActor, options=lua_options_of(self.settings), crew=crew)
-
     def _put_on(
         self,
         board: Switchboard,
@@ -359,6 +267,10 @@ class Repertory:
             except Exception:  # the actors have to stop all the same
                 log.exception("http_server_stuck")
             self._server = None
+        self._scripts.end()
+        for name in self._subscriptions.stop():
+            log.warning("callback_stuck", callback=name)
+        self._scripts.forget()
         board, self._board = self._board, None
         while self._cast:
             actor, ref = self._cast.pop()

@@ -10,6 +10,7 @@ from repertory.http.routes import (
     exports,
     files,
     find,
+    housekeeper,
     instances,
     integrity,
     jobs,
@@ -26,6 +27,7 @@ from repertory.http.routes import (
     tags,
     tools,
     trash,
+    webhooks,
 )
 from repertory.http.routing import Routes
 
@@ -50,10 +52,12 @@ ALL: tuple[Routes, ...] = (
     integrity.routes,
     trash.routes,
     scripting.routes,
+    housekeeper.routes,
     archives.routes,
     stability.routes,
     jobs.routes,
     bulk.routes,
+    webhooks.routes,
     storages.routes,
 )
 """Every topic, in the order of the reference."""

@@ -30,6 +30,13 @@ def _plugins(settings: Settings) -> dict[str, Object]:
             "ID": "delayed-deletion",
             "Version": VERSION,
         }
+    if settings.housekeeper.enable and not settings.read_only:
+        found["housekeeper"] = {
+            "Description": "Puts the archive in order after its configuration has changed.",
+            "ExtendsOrthancExplorer": False,
+            "ID": "housekeeper",
+            "Version": VERSION,
+        }
     return found
 
 

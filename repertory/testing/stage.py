@@ -85,9 +85,7 @@ class Stage:
         self.settle()
         return [message for message in self._heard if isinstance(message, kind)]
 
-    def put_on(
-        self, actor: type[RepertoryActor], *, connected: bool = True, **parts: Any
-    ) -> Ref:
+    def put_on(self, actor: type[RepertoryActor], *, connected: bool = True, **parts: Any) -> Ref:
         """Start an actor with its parts, and wait until it is ready.
 
         One that is not ``connected`` gets no mail but from whoever knows it.

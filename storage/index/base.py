@@ -27,6 +27,8 @@ from repertory.model import (
     Totals,
 )
 from repertory.storage.index.base_deletion import DeletionQueueReader, DeletionQueueWriter
+from repertory.storage.index.base_following import FollowingReader, FollowingWriter
+from repertory.storage.index.base_housekeeping import HousekeepingReader, HousekeepingWriter
 from repertory.storage.index.base_integrity import IntegrityReader, IntegrityWriter
 from repertory.storage.index.base_jobs import JobsReader, JobsWriter
 from repertory.storage.index.base_places import PlacesReader, PlacesWriter
@@ -38,7 +40,14 @@ from repertory.storage.searching import Candidate, Requested, Search, Wanted
 
 
 class IndexReader(
-    IntegrityReader, JobsReader, DeletionQueueReader, TrashReader, PlacesReader, Protocol
+    FollowingReader,
+    IntegrityReader,
+    JobsReader,
+    DeletionQueueReader,
+    TrashReader,
+    HousekeepingReader,
+    PlacesReader,
+    Protocol,
 ):
     """Answers questions about the last committed state. Each call sees one consistent state.
 
@@ -177,11 +186,13 @@ class IndexReader(
 
 
 class IndexWriter(
+    FollowingWriter,
     IntegrityWriter,
     StabilityWriter,
     JobsWriter,
     DeletionQueueWriter,
     TrashWriter,
+    HousekeepingWriter,
     PlacesWriter,
     Protocol,
 ):

@@ -18,6 +18,7 @@ from repertory.model import (
     Totals,
 )
 from repertory.storage.index.database import Database
+from repertory.storage.index.housekeeping import ReadsHousekeeping
 from repertory.storage.index.jobs import DatabaseJobsReader
 from repertory.storage.index.operations import (
     annotating,
@@ -38,6 +39,7 @@ from repertory.storage.index.operations.finding import finding, selecting
 from repertory.storage.index.packing import unpack_id
 from repertory.storage.index.places import DatabasePlacesReader
 from repertory.storage.index.reader_deletion import DeletionQueueReading
+from repertory.storage.index.reader_following import ReaderFollowing
 from repertory.storage.index.reader_trash import TrashReading
 from repertory.storage.searching import Candidate, Requested, Search, Wanted
 
@@ -61,7 +63,14 @@ class _OneState:
         self._db.rollback()
 
 
-class DatabaseReader(DatabaseJobsReader, DeletionQueueReading, TrashReading, DatabasePlacesReader):
+class DatabaseReader(
+    ReaderFollowing,
+    DatabaseJobsReader,
+    DeletionQueueReading,
+    TrashReading,
+    ReadsHousekeeping,
+    DatabasePlacesReader,
+):
     """An ``IndexReader``.
 
     ``engine`` is the name that the index goes by; ``identifier`` overrides the one it keeps.
@@ -190,7 +199,7 @@ class DatabaseReader(DatabaseJobsReader, DeletionQueueReading, TrashReading, Dat
                 schema_version=db.schema_version(),
                 identifier=self._identifier or kept[0],
                 totals=statistics.describe_totals(db),
-                signatures=self._signatures,
+                signatures=dict(self._signatures),
             )
 
     def list_metadata(self, level: Level, id_: ResourceId) -> dict[int, str]:

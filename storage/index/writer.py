@@ -21,6 +21,7 @@ from repertory.model import (
     Summary,
 )
 from repertory.storage.index.database import Database
+from repertory.storage.index.housekeeping import WritesHousekeeping
 from repertory.storage.index.jobs import DatabaseJobsWriter
 from repertory.storage.index.operations import (
     annotating,
@@ -44,6 +45,7 @@ from repertory.storage.index.operations.trashing import Keeping
 from repertory.storage.index.places import DatabasePlacesWriter
 from repertory.storage.index.policy import StorePolicy
 from repertory.storage.index.writer_deletion import DeletionQueueWriting
+from repertory.storage.index.writer_following import WriterFollowing
 from repertory.storage.index.writer_trash import TrashWriting
 
 log = structlog.get_logger(__name__)
@@ -51,7 +53,14 @@ log = structlog.get_logger(__name__)
 T = TypeVar("T")
 
 
-class DatabaseWriter(DatabaseJobsWriter, DeletionQueueWriting, TrashWriting, DatabasePlacesWriter):
+class DatabaseWriter(
+    WriterFollowing,
+    DatabaseJobsWriter,
+    DeletionQueueWriting,
+    TrashWriting,
+    WritesHousekeeping,
+    DatabasePlacesWriter,
+):
     """An ``IndexWriter``.
 
     Operations refuse before their first write, so that a refusal needs no savepoint; an error

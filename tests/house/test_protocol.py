@@ -29,6 +29,8 @@ RANKS = {
     "JobsActor": 5,
     "HousekeeperActor": 5,
     "IntegrityActor": 5,
+    "DeliveryActor": 6,
+    "SubscriberActor": 7,
     "RestApiActor": 6,
     "LuaActor": 7,
 }

@@ -4,6 +4,7 @@ from collections.abc import Collection, Sequence
 
 from repertory.model import Change, ChangePage, ChangeType, Level
 from repertory.storage.index.database import Database, Row
+from repertory.storage.index.operations import following
 from repertory.storage.index.operations.group import Group
 from repertory.storage.index.packing import LARGEST, stamp, unpack_id
 
@@ -102,13 +103,15 @@ def log_deletions(db: Database, group: Group, numbers: Sequence[int], now: float
     """Log that these resources, which still have their rows, are deleted: instances first."""
     condition, value = db.among("id", numbers)
     group.writing = True
+    following.keep_deletions(db, group, *db.among("resources.id", numbers), now)
     db.execute(LOG_DELETIONS.format(condition), (group.last_change, int(now), value))
     group.last_change += len(numbers)
     db.execute("DELETE FROM deletions WHERE seq <= ?", (group.last_change - KEPT,))
 
 
 def clear_changes(db: Database, group: Group) -> None:
-    """Empty the log; numbering goes on."""
+    """Empty the log; numbering goes on. What is still to be delivered is kept."""
     group.flush()
+    following.keep_everything(db, group)
     db.execute("DELETE FROM changes")
     db.execute("DELETE FROM deletions")

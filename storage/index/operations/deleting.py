@@ -3,6 +3,7 @@
 from repertory.errors import IndexFailed, UnknownResource
 from repertory.model import DeletionReceipt, Level, ResourceId, ResourceRef
 from repertory.storage.index.database import Database
+from repertory.storage.index.operations import following
 from repertory.storage.index.operations.changes import log_deletions
 from repertory.storage.index.operations.group import COUNT_RELEASED, Group
 from repertory.storage.index.operations.trashing import Keeping, keep
@@ -111,7 +112,8 @@ def _delete_tree(  # noqa: PLR0917 - what ``delete_resource`` has found out
         db.execute(COUNT_RELEASED, (files, sizes[0]))
     else:
         keep(db, named, numbers, ancestors, counts, sizes[0], now, keeping)
-    for table in ("attachments", "labels", "changes", "tallies"):
+    following.keep_changes(db, group, *db.among("changes.resource", numbers))
+    for table in ("attachments", "labels", "changes", "tallies", "set_aside"):
         db.execute(f"DELETE FROM {table} WHERE {of_doomed}", (value,))  # noqa: S608
     log_deletions(db, group, numbers, now)
     of_doomed, value = db.among("id", numbers)

@@ -182,7 +182,12 @@ class Group:
         self.last_instance = 0
         self.last_change = 0
         self.last_shown = 0
+        self.holds: dict[str, int] = {}
+        """Who reads the log, and up to where each has read it (``following.py``)."""
+        self.oldest_kept: int | None = None
         self.forget()
+        query = "SELECT name, position FROM targets WHERE is_enabled = 1"
+        self.holds.update(db.all(query))
 
     def forget(self) -> None:
         """Drop what was added up, and read again which numbers were given."""
@@ -196,6 +201,12 @@ class Group:
             raise IndexFailed("The index is damaged: it has lost its totals.")
         self.last_parent, self.last_instance, self.last_change, self.last_shown = row
         self._flushed_change = self.last_change
+        self.note_kept()
+
+    def note_kept(self) -> None:
+        """Find out whether anything that left the log is kept for those who read it."""
+        row = self._db.one("SELECT MIN(seq) FROM kept_changes")
+        self.oldest_kept = row[0] if row else None
 
     def attach(self, resource: int, attachment: AttachmentRow) -> None:
         """Give a new resource its attachment."""

@@ -12,7 +12,7 @@ from repertory.model import (
     Summary,
 )
 from repertory.storage.index.database import Database
-from repertory.storage.index.operations import metadata
+from repertory.storage.index.operations import following, metadata
 from repertory.storage.index.operations.group import Group, Lineage
 from repertory.storage.index.operations.recompressing import find_file, put_file
 from repertory.storage.index.operations.recycling import Recycler
@@ -101,6 +101,8 @@ class Overwriter:
         for level, resource in zip(Level, numbers, strict=True):
             refresh(db, level, resource, summary, self._signatures)
         db.execute(SET_METADATA, (values, number))
+        arrival = f"changes.resource = ? AND changes.type = {int(ChangeType.NEW_INSTANCE)}"
+        following.keep_changes(db, group, arrival, number)
         db.execute(FORGET_ARRIVAL, (number, int(ChangeType.NEW_INSTANCE)))
         lineage.expected = summary.expected_instances
         lineage.places = None

@@ -25,11 +25,14 @@ def record_reconstruction(  # noqa: PLR0917 - the database, the group, then what
     levels: Collection[Level],
     replaces: str,
     attachment: Attachment | None,
+    *,
+    beside: bool = True,
 ) -> None:
     """Refresh an instance and its parents, at these levels, from its file ``replaces``.
 
     ``attachment`` takes the place of the file, which is released; ``None`` leaves it. Nothing is
-    logged, and stable resources stay stable.
+    logged, and stable resources stay stable. ``beside`` says whether to look for files that an
+    Orthanc kept beside it.
 
     Raises:
         UnknownResource: there is no such instance.
@@ -60,7 +63,7 @@ def record_reconstruction(  # noqa: PLR0917 - the database, the group, then what
         refresh(db, level, numbers[level], summary, signatures)
     if new is not None:
         resize(db, number, *put_file(db, group, number, old, new))
-    if Level.INSTANCE in levels:
+    if beside and Level.INSTANCE in levels:
         for content_type in OBSOLETE:
             obsolete = find_file(db, number, content_type)
             if obsolete is not None:

@@ -13,10 +13,10 @@ FIND_METADATA = "SELECT metadata FROM resources WHERE id = ?"
 REFRESH = {
     level: "UPDATE resources SET main_tags = ?, metadata = ?, {} WHERE id = ?".format(  # noqa: S608
         ", ".join(f"{column} = ?" for column in SEARCHED[level].values())
+        + (", index_in_series = ?" if level is Level.INSTANCE else "")
     )
     for level in Level
 }
-REFRESH_PLACE = "UPDATE resources SET index_in_series = ? WHERE id = ?"
 REFRESH_STUDIES = (
     "UPDATE resources SET patient_id = ?, patient_name = ?, patient_birth_date = ?"
     " WHERE parent = ? AND level = 2"
@@ -40,15 +40,15 @@ def refresh(
     row = db.one(FIND_METADATA, (number,)) or ("{}",)
     kept = unpack_entries(row[0])
     columns = searched(summary, level)
+    place = (place_of(summary),) if level is Level.INSTANCE else ()
     values = (
         pack_tags(summary.main_tags.get(level, {})),
         pack_metadata(metadata.recomputed(kept, level, summary, signatures.get(level))),
         *columns,
+        *place,
     )
     db.execute(REFRESH[level], (*values, number))
-    if level is Level.INSTANCE:
-        db.execute(REFRESH_PLACE, (place_of(summary), number))
-    elif level is Level.PATIENT:
+    if level is Level.PATIENT:
         db.execute(REFRESH_STUDIES, (*columns, number))
 
 

@@ -164,6 +164,7 @@ class _Maker:
         self._step(
             "attachments", sql.ATTACHMENTS.format(revision="revision" if has_revisions else "0")
         )
+        db.execute(sql.PROPERTIES)
         if self._has("orthanc", "Labels"):
             self._step("labels", sql.LABELS)
         known = ", ".join(str(int(kind)) for kind in ChangeType if kind < ChangeType.DELETED)

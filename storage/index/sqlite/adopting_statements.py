@@ -64,6 +64,13 @@ SELECT c.seq, c.changeType, n.new, seconds(c.date)
 FROM orthanc.Changes AS c JOIN numbers AS n ON n.old = c.internalId
 WHERE c.changeType IN ({types}) ORDER BY c.seq
 """
+# What plugins kept, the housekeeper among them; and that the archive was filled by an Orthanc.
+PROPERTIES = """
+INSERT INTO properties (name, value)
+SELECT 'property/' || property, CAST(value AS TEXT)
+FROM orthanc.GlobalProperties WHERE property >= 1024 AND value IS NOT NULL
+UNION ALL SELECT 'adopted', 'Orthanc'
+"""
 EXPORTS = """
 INSERT INTO exports
     (seq, level, public_id, remote, date, patient_id, study_uid, series_uid, sop_uid)

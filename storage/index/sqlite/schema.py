@@ -11,7 +11,7 @@ from repertory.storage.index.packing import unpack_id
 APPLICATION_ID = 0x52505459
 """What marks a SQLite file as ours: "RPTY"."""
 
-VERSION = 7
+VERSION = 9
 """The version of ``schema.sql``.
 
 1: the first.
@@ -21,7 +21,9 @@ VERSION = 7
 5: what was deleted can be restored.
 6: counts the resources that were recorded with other main DICOM tags, and finds attachments that
 are no DICOM file.
-7: in which storage each file lies.
+7: studies that housekeeping sets aside.
+8: targets of events, what is kept for them, and dead letters.
+9: in which storage each file lies.
 """
 
 HOME = Path(__file__).parent

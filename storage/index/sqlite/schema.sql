@@ -1,4 +1,4 @@
--- The index, schema version 7. Sizes are in bytes; times are seconds since the epoch, UTC.
+-- The index, schema version 9. Sizes are in bytes; times are seconds since the epoch, UTC.
 -- Numbers of resources, changes and released files are never given twice.
 
 -- A row for each patient, study, series and instance; `id` grows with arrival. Instances are
@@ -354,6 +354,64 @@ END;
 
 -- The few attachments that are no DICOM file of an instance.
 CREATE INDEX attachments_of_other_types ON attachments (resource) WHERE content_type <> 1;
+
+-- Studies that housekeeping takes out of turn: those that somebody has put first (`attempts` is 0),
+-- and those that failed, until they succeed. `property` is the name of the state that they belong
+-- to; `due` is when they are to be taken. `form` is the compression that files are stored anew in,
+-- `instance` the first that failed. `is_open` says that the attempt under way has failed already.
+CREATE TABLE set_aside (
+    resource INTEGER NOT NULL,
+    property TEXT NOT NULL,
+    attempts INTEGER NOT NULL,
+    due REAL NOT NULL,
+    form INTEGER,
+    instance BLOB,
+    reason TEXT NOT NULL,
+    is_open INTEGER NOT NULL DEFAULT 0,
+    PRIMARY KEY (resource, property)
+) STRICT, WITHOUT ROWID;
+
+-- Who is told of the log of changes, each at its own pace (webhooks): `position` is the number up
+-- to which all was delivered, or put aside as a dead letter. One that is not in the configuration
+-- is not enabled: its place is kept, and holds back nothing.
+CREATE TABLE targets (
+    name TEXT PRIMARY KEY,
+    position INTEGER NOT NULL,
+    is_paused INTEGER NOT NULL DEFAULT 0,
+    is_enabled INTEGER NOT NULL DEFAULT 1
+) STRICT, WITHOUT ROWID;
+
+-- Lines that left the log of changes before all were told of them. There may be no row of the
+-- resource any more, hence its identifier, and those of its parents, the nearest first.
+CREATE TABLE kept_changes (
+    seq INTEGER PRIMARY KEY,
+    type INTEGER NOT NULL,
+    level INTEGER NOT NULL,
+    public_id BLOB NOT NULL,
+    date INTEGER NOT NULL,
+    above_1 BLOB,
+    above_2 BLOB,
+    above_3 BLOB
+) STRICT;
+
+-- What targets refused until the archive gave up.
+CREATE TABLE dead_letters (
+    number INTEGER PRIMARY KEY AUTOINCREMENT,
+    target TEXT NOT NULL,
+    seq INTEGER NOT NULL,
+    type INTEGER NOT NULL,
+    level INTEGER NOT NULL,
+    public_id BLOB NOT NULL,
+    date INTEGER NOT NULL,
+    above_1 BLOB,
+    above_2 BLOB,
+    above_3 BLOB,
+    reason TEXT NOT NULL,
+    attempts INTEGER NOT NULL,
+    failed_at REAL NOT NULL
+) STRICT;
+
+CREATE INDEX dead_letters_by_target ON dead_letters (target, number);
 
 -- The storages that files lie in, and how many files and bytes of resources each holds: kept, not
 -- counted. Their numbers and names stay, whatever the configuration says later.

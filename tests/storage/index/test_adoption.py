@@ -204,6 +204,15 @@ def test_an_instance_keeps_metadata_labels_and_its_compressed_file(read):
     assert instance.attachment.revision == 1
 
 
+def test_what_plugins_kept_is_taken_over_and_that_an_orthanc_was_here(folder, read):
+    change(folder, "INSERT INTO GlobalProperties VALUES (1025, '{\"Version\": 1}'), (3, 'own')")
+    index = read()
+
+    kept = index.describe_kept_state(1025)
+    assert (kept.text, kept.is_adopted) == ('{"Version": 1}', True)
+    assert index.describe_kept_state(3).text == ""
+
+
 def test_revisions_of_metadata_are_kept(folder):
     take_over(folder)
 

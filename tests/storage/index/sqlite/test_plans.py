@@ -96,6 +96,10 @@ READS = {
     "protection": lambda r, ids: r.describe_protection(ids.patient),
     "exports": lambda r, ids: r.list_exports(10, 10),
     "last export": lambda r, ids: r.describe_last_export(),
+    "events": lambda r, ids: r.list_events(10, 10, ()),
+    "events of a type": lambda r, ids: r.list_events(10, 10, {ChangeType.NEW_STUDY}),
+    "events with tags": lambda r, ids: r.list_events(10, 10, (), main_tags=True),
+    "dead letters": lambda r, ids: r.list_dead_letters("pacs", 0, 10),
 }
 
 
@@ -106,6 +110,15 @@ def test_questions_are_answered_by_an_index(plans, made_up, name):
 
     assert found
     assert [one for one in scans(found) if not one[0].endswith("FROM totals")] == []
+
+
+@pytest.mark.parametrize("types", [(), {ChangeType.NEW_STUDY, ChangeType.DELETED}])
+def test_a_page_of_events_is_read_in_order_and_nothing_is_sorted(plans, types):
+    found = plans(plans.reader, lambda reader: reader.list_events(10, 10, types))
+    steps = [step for _, some in found for step in some]
+
+    assert any(step.startswith("SEARCH changes USING INTEGER PRIMARY KEY") for step in steps)
+    assert not any("TEMP B-TREE" in step for step in steps)
 
 
 def test_changes_are_written_by_an_index(plans, made_up):

@@ -1,0 +1,85 @@
+"""The index's handlers for housekeeping, of the one that writes and of those that read."""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, TypeVar
+
+from repertory.actors.base import handles
+from repertory.actors.clock import Clock
+from repertory.actors.messages.attachments import AttachmentsReleased
+from repertory.actors.messages.base import Event
+from repertory.actors.messages.housekeeping import (
+    DescribeKeptState,
+    DescribeUnfinished,
+    EstimateWork,
+    FindPortions,
+    RecordChores,
+    RecordState,
+    SetStudyFirst,
+)
+from repertory.actors.reply import Reply
+from repertory.housekeeping import ChoresReceipt, KeptState, Portion, Unfinished, Workload
+from repertory.storage.index.base import IndexReader, IndexWriter
+
+R = TypeVar("R")
+
+
+class IndexHousekeeping:
+    """A part of ``IndexActor``, apart from it for length only."""
+
+    clock: Clock
+    _writer: IndexWriter
+
+    if TYPE_CHECKING:
+
+        def _change(
+            self, work: Callable[[], R], events: Callable[[R], tuple[Event, ...]] = ...
+        ) -> Reply[R]: ...
+
+    @handles(RecordChores)
+    def record_chores(self, command: RecordChores) -> Reply[tuple[ChoresReceipt, ...]]:
+        """Record some portions; files that were replaced are released."""
+        record = command.record
+        return self._change(
+            lambda: self._writer.record_chores(record, self.clock.now()),
+            lambda _: (AttachmentsReleased(),) if any(it.done for it in record.portions) else (),
+        )
+
+    @handles(RecordState)
+    def record_state(self, command: RecordState) -> Reply[None]:
+        """Keep how far housekeeping is."""
+        return self._change(
+            lambda: self._writer.record_state(command.name, command.state, paused=command.paused)
+        )
+
+    @handles(SetStudyFirst)
+    def set_study_first(self, command: SetStudyFirst) -> Reply[None]:
+        """Put a study before all others."""
+        return self._change(
+            lambda: self._writer.put_first(command.name, command.id, command.form, self.clock.now())
+        )
+
+
+class IndexReaderHousekeeping:
+    """A part of ``IndexReaderActor``, apart from it for length only."""
+
+    _reader: IndexReader
+
+    @handles(DescribeKeptState)
+    def describe_kept_state(self, query: DescribeKeptState) -> KeptState:
+        """What is kept of the passes of this server."""
+        return self._reader.describe_kept_state(query.number)
+
+    @handles(DescribeUnfinished)
+    def describe_unfinished(self, query: DescribeUnfinished) -> Unfinished:
+        """What a pass has left, and what failed."""
+        return self._reader.describe_unfinished(query.name, query.position, query.last, query.limit)
+
+    @handles(FindPortions)
+    def find_portions(self, query: FindPortions) -> tuple[Portion, ...]:
+        """What is to be done next."""
+        return self._reader.find_portions(query.wanted)
+
+    @handles(EstimateWork)
+    def estimate_work(self, query: EstimateWork) -> Workload:
+        """How much there is to do."""
+        return self._reader.estimate(query.chores, query.position, query.last, query.limit)

@@ -1,0 +1,152 @@
+"""The storage area's part in housekeeping: files are read anew, and stored anew."""
+
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, Protocol
+
+import structlog
+
+from repertory.actors.base import handles
+from repertory.actors.crew import Crew
+from repertory.actors.mending import Mending
+from repertory.actors.messages.housekeeping import DoChores, RecordChores
+from repertory.actors.reconstructing import ids_of, read_anew
+from repertory.actors.reply import Reply
+from repertory.errors import ArchiveFull, RepertoryError, UnknownItem
+from repertory.housekeeping import (
+    ChoresReceipt,
+    ChoresRecord,
+    DonePortion,
+    DoneTask,
+    InstanceFailure,
+    Portion,
+    Task,
+)
+from repertory.model import Attachment, Compression, Level, ResourceId
+from repertory.storage.files import Files
+from repertory.storage.main_tags import MainDicomTags
+
+if TYPE_CHECKING:
+    from repertory.actors.switchboard import Switchboard
+
+log = structlog.get_logger(__name__)
+
+
+class TakesBack(Protocol):
+    """Removes a file once the index has refused it; the storage actor's."""
+
+    def __call__(self, attachment: Attachment, reply: Reply[Any]) -> None:
+        """Remove ``attachment`` when ``reply`` is a refusal."""
+
+
+class StorageHousekeeping:
+    """A part of ``StorageActor``, apart from it for length only."""
+
+    board: "Switchboard"
+    _crew: Crew
+    _files: Files
+    _main_tags: MainDicomTags
+    _mending: Mending
+    take_back: TakesBack
+
+    @handles(DoChores)
+    def do_chores(self, command: DoChores) -> Reply[tuple[ChoresReceipt, ...]]:
+        """Do some portions as one piece of work, and let the index record them at once."""
+        return self._crew.do(lambda: self._do_chores(command))
+
+    def _do_chores(self, command: DoChores) -> Reply[tuple[ChoresReceipt, ...]]:
+        written: list[Attachment] = []
+        done: list[DonePortion] = []
+        try:
+            for portion in command.portions:
+                work = _Work(self._files, self._main_tags, self._mending, portion, written)
+                work.do()
+                done.append(DonePortion(portion, tuple(work.done), tuple(work.failures)))
+        except BaseException:
+            for attachment in written:
+                self._files.remove(attachment.uuid, attachment.content_type, attachment.location)
+            raise
+        record = ChoresRecord(command.name, command.state, tuple(done))
+        reply = self.board.ask_soon(RecordChores(record=record))
+        for attachment in written:
+            self.take_back(attachment, reply)
+        return reply
+
+
+class _Work:
+    """One portion of a study: of a parent, the first instance that can be read tells the tags."""
+
+    def __init__(
+        self,
+        files: Files,
+        main_tags: MainDicomTags,
+        mending: Mending,
+        portion: Portion,
+        written: list[Attachment],
+    ) -> None:
+        self._files = files
+        self._main_tags = main_tags
+        self._mending = mending
+        self._portion = portion
+        self._written = written
+        self._refreshed: set[ResourceId] = set()
+        self.done: list[DoneTask] = []
+        self.failures: list[InstanceFailure] = []
+
+    def do(self) -> None:
+        """Do all tasks; one that fails does not keep the others from it.
+
+        Raises:
+            ArchiveFull: there is no room: none of the others would succeed either.
+        """
+        for task in self._portion.tasks:
+            try:
+                self._do(task)
+            except ArchiveFull:
+                raise
+            except RepertoryError as error:
+                self.failures.append(InstanceFailure(task.ids.instance, str(error)))
+            except Exception:
+                # A file that we fail at must not keep the rest of the archive from it.
+                log.exception("reconstruction_failed", id=task.ids.instance)
+                reason = "It could not be reconstructed by a defect; see the log."
+                self.failures.append(InstanceFailure(task.ids.instance, reason))
+
+    def _do(self, task: Task) -> None:
+        levels = frozenset(it for it in task.levels if task.ids.at(it) not in self._refreshed)
+        if not levels and not task.rewrite and not task.obsolete:
+            return
+        attachment, summary, new = task.attachment, None, None
+        if (levels or task.rewrite) and attachment is None:
+            raise UnknownItem("The instance has no file.")
+        ids = task.ids
+        if attachment is not None and (levels or task.rewrite):
+            with self._mending.watching(Level.INSTANCE, ids.instance, attachment):
+                wanted = _at(self._main_tags, levels)
+                summary = read_anew(self._files, attachment, wanted)
+            ids = ids_of(summary, ids.instance)
+        if attachment is not None and summary is not None and task.rewrite:
+            with self._mending.watching(Level.INSTANCE, ids.instance, attachment):
+                new = self._rewrite(attachment, summary.pixel_data_offset or 0)
+        self._refreshed.update(task.ids.at(level) for level in levels)
+        self.done.append(
+            DoneTask(
+                ids=ids,
+                summary=summary,
+                levels=levels,
+                replaces="" if attachment is None else attachment.uuid,
+                attachment=new,
+                obsolete=task.obsolete,
+            )
+        )
+
+    def _rewrite(self, attachment: Attachment, head: int) -> Attachment:
+        form = self._portion.form or Compression.NONE
+        new = self._files.rewrite(attachment, form, head=head)
+        self._written.append(new)
+        return new
+
+
+@lru_cache(maxsize=64)
+def _at(main_tags: MainDicomTags, levels: frozenset[Level]) -> MainDicomTags:
+    """The main tags of some levels alone: what is not refreshed need not be read."""
+    return MainDicomTags({level: main_tags.by_level.get(level, frozenset()) for level in levels})

@@ -1,0 +1,1 @@
+"""Where events are delivered to: a module for each kind of target."""

@@ -1,0 +1,173 @@
+"""The cast of an archive: which actors there are, and what each is given."""
+
+import os
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from repertory.actors.archiving import ArchiverActor
+from repertory.actors.base import RepertoryActor
+from repertory.actors.crew import ThreadCrew
+from repertory.actors.deletion_queue import DeletionQueueActor
+from repertory.actors.delivery import DeliveryActor
+from repertory.actors.finding_rules import FindingRules
+from repertory.actors.housekeeper import HousekeeperActor
+from repertory.actors.hybrid_router import HybridRouterActor, Side
+from repertory.actors.index import IndexActor
+from repertory.actors.index_reader import IndexReaderActor
+from repertory.actors.integrity import IntegrityActor
+from repertory.actors.jobs import JOBS
+from repertory.actors.jobs.actor import JobsActor
+from repertory.actors.lua.actor import LuaActor
+from repertory.actors.rest_api import FrontEnd, RestApiActor
+from repertory.actors.stability_monitor import StabilityMonitorActor
+from repertory.actors.storage import StorageActor
+from repertory.actors.switchboard import Ref, Switchboard
+from repertory.actors.targets.base import Target
+from repertory.actors.trash import TrashActor
+from repertory.building import (
+    engine_of,
+    file_options_of,
+    housekeeping_of,
+    index_folder,
+    lua_options_of,
+    main_tags_of,
+    store_policy_of,
+    webhooks_of,
+)
+from repertory.conf.settings import Settings
+from repertory.scripting import Scripts
+from repertory.storage.backup.hold import HOLD_NAME, RemovalHold
+from repertory.storage.main_tags import MainDicomTags
+from repertory.storing import storages_of
+from repertory.subscribing import Subscriptions
+
+SCRIPT_THREADS = 4
+"""Requests to other servers, and programs, that scripts may wait for at a time."""
+
+
+class Casting:
+    """A part of ``Repertory``: starts its actors, each after those that it may wait for."""
+
+    settings: Settings
+    _subscriptions: Subscriptions
+    _scripts: Scripts
+    _targets: tuple[Target, ...]
+
+    if TYPE_CHECKING:
+
+        def _put_on(
+            self,
+            board: Switchboard,
+            actor: type[RepertoryActor],
+            *,
+            connected: bool = True,
+            **parts: Any,
+        ) -> Ref: ...
+        def _inner_api(self, board: Switchboard) -> FrontEnd: ...
+
+    def _start_cast(self, board: Switchboard) -> None:
+        settings = self.settings
+        main_tags = main_tags_of(settings)
+        engine = engine_of(settings, main_tags)
+        policy = store_policy_of(settings)
+        finding = FindingRules(
+            main_tags=main_tags,
+            case_sensitive_pn=settings.case_sensitive_pn,
+            storage_access=settings.storage_access_on_find,
+            warnings=settings.warnings,
+        )
+        self._put_on(
+            board,
+            IndexActor,
+            engine=engine,
+            policy=policy,
+            read_only=settings.read_only,
+            log_exports=settings.log_exported_resources,
+            removes_at_once=not settings.delayed_deletion.enable,
+            retention=settings.trash.retention_days * 86_400,
+        )
+        for _ in range(settings.index_readers):
+            self._put_on(board, IndexReaderActor, engine=engine, finding=finding)
+        if not settings.read_only:
+            self._subscriptions.hold(board)
+        self._start_storages(board, main_tags)
+        self._put_on(
+            board,
+            ArchiverActor,
+            makers=ThreadCrew(settings.archive_threads, name="archiver"),
+            compressors=ThreadCrew(settings.archive_threads, name="compressor"),
+        )
+        jobs: dict[str, Any] = {
+            "types": JOBS,
+            "concurrent": settings.concurrent_jobs or os.cpu_count() or 1,
+            "history_size": settings.jobs_history_size,
+            "keeps": settings.save_jobs,
+            "read_only": settings.read_only,
+        }
+        if settings.read_only:
+            self._put_on(board, DeletionQueueActor, read_only=True)
+            self._put_on(board, IntegrityActor, read_only=True)
+            self._put_on(board, JobsActor, **jobs)
+            self._put_on(board, DeliveryActor, read_only=True)
+            self._start_scripts(board)
+            return  # nobody works in the background: what waits, waits for a run that may write
+        self._put_on(
+            board,
+            DeletionQueueActor,
+            throttle=settings.delayed_deletion.throttle_delay_ms / 1000,
+            hold=RemovalHold(index_folder(settings) / HOLD_NAME),
+            at_once=not settings.delayed_deletion.enable,
+        )
+        self._put_on(board, TrashActor)
+        self._put_on(board, StabilityMonitorActor, shortest_age=policy.stable_ages.shortest)
+        self._put_on(board, IntegrityActor)
+        self._put_on(board, JobsActor, **jobs)
+        if settings.housekeeper.enable:
+            self._put_on(
+                board,
+                HousekeeperActor,
+                settings=settings.housekeeper,
+                configuration=housekeeping_of(settings, main_tags),
+                form=file_options_of(settings).compression,
+            )
+        targets = (*webhooks_of(settings, board.clock), *self._targets)
+        self._put_on(board, DeliveryActor, targets=targets)
+        self._start_scripts(board)
+        self._scripts.load()
+        self._subscriptions.start(board)
+
+    def _start_storages(self, board: Switchboard, main_tags: MainDicomTags) -> None:
+        """Start an actor for each storage; where there are several, a router stands before them."""
+        settings = self.settings
+        storages = storages_of(settings, board)
+        is_routed = len(storages.areas) > 1
+        sides: dict[int, Side] = {}
+        for number, area in storages.areas.items():
+            ref = self._put_on(
+                board,
+                StorageActor,
+                connected=not is_routed,
+                area=area,
+                crew=ThreadCrew(settings.storage_threads, name="storage"),
+                main_tags=main_tags,
+                options=file_options_of(settings),
+                store_dicom=settings.store_dicom,
+                unpacking_limit=settings.maximum_request_body_size_mb << 20,
+                location=number,
+                others={other: it for other, it in storages.areas.items() if other != number},
+            )
+            sides[number] = Side(storages.names[number], ref)
+        if is_routed:
+            self._put_on(
+                board,
+                HybridRouterActor,
+                sides=sides,
+                writer=storages.writer,
+                width=settings.advanced_storage.moves_at_a_time,
+            )
+
+    def _start_scripts(self, board: Switchboard) -> None:
+        self._put_on(board, RestApiActor, make_front_end=partial(self._inner_api, board))
+        if self.settings.is_scripted:
+            crew = ThreadCrew(SCRIPT_THREADS, name="scripts")
+            self._put_on(board, LuaActor, options=lua_options_of(self.settings), crew=crew)

@@ -1,0 +1,229 @@
+import json
+import sys
+import threading
+
+import pytest
+from structlog.testing import capture_logs
+
+from repertory import Repertory, Settings, script
+from repertory.actors.messages.instances import StoreInstance
+from repertory.actors.messages.resources import DeleteResource
+from repertory.errors import CannotStart, ShuttingDown
+from repertory.model import Level
+from repertory.testing import ManualClock
+from repertory.testing.files import make_dicom
+from repertory.testing.server import until
+
+
+@pytest.fixture
+def scripted(tmp_path):
+    """An archive that runs scripts; what they note in ``NOTES`` is in ``archive.notes``."""
+    notes = []
+    sys.modules["notes"] = type(sys)("notes")
+    sys.modules["notes"].note = lambda *words: notes.append(words)
+
+    def make(*texts, **options):
+        paths = []
+        for number, text in enumerate(texts, 1):
+            path = tmp_path / f"script{number}.py"
+            path.write_text(text)
+            paths.append(str(path))
+        archive = Repertory(
+            Settings(
+                storage_directory=str(tmp_path / "archive"),
+                http_server_enabled=False,
+                python_scripts=paths,
+                **options,
+            ),
+            clock=ManualClock(),
+        )
+        archive.notes = notes
+        return archive
+
+    yield make
+    del sys.modules["notes"]
+
+
+def store(archive, **how):
+    return archive.ask(StoreInstance(content=make_dicom(**how))).ids
+
+
+OURS = """
+from notes import note
+from repertory import script
+from repertory.events import InstanceStored, ResourceDeleted
+
+@script.on(InstanceStored)
+def stored(event):
+    study = script.get(f"/studies/{event.study}")
+    note(study["ID"], study["PatientMainDicomTags"]["PatientID"])
+    script.say("heard", level="warning")
+
+@script.on(ResourceDeleted)
+async def deleted(event):
+    note("deleted", event.level.word)
+"""
+
+
+def test_a_script_is_told_of_events_and_asks_the_rest_api(scripted):
+    with scripted(OURS) as archive, capture_logs() as logs:
+        ids = store(archive, patient_id="P1")
+        until(lambda: archive.notes)
+        archive.ask(DeleteResource(level=Level.STUDY, id=ids.study))
+
+    assert archive.notes[0] == (ids.study, "P1")
+    assert {word for _, word in archive.notes[1:]} == {"Patient", "Study", "Series", "Instance"}
+    said = [line for line in logs if line["event"] == "script_said"]
+    assert [(line["script"], line["log_level"], line["text"]) for line in said] == [
+        ("script1.py", "warning", "heard")
+    ]
+
+
+def test_a_script_is_run_anew_at_each_start_and_told_once(scripted):
+    archive = scripted(OURS)
+    for expected in (1, 2):
+        with archive:
+            store(archive)
+        assert len(archive.notes) == expected
+
+
+ORTHANC = """
+import json
+import orthanc
+from notes import note
+
+def OnChange(changeType, level, resource):
+    if changeType == orthanc.ChangeType.ORTHANC_STARTED:
+        note("started", level, json.loads(orthanc.RestApiGet("/system"))["ApiVersion"] > 0)
+    elif changeType == orthanc.ChangeType.ORTHANC_STOPPED:
+        note("stopped", resource)
+    elif changeType == orthanc.ChangeType.STABLE_STUDY:
+        orthanc.RestApiPut("/studies/%s/metadata/1024" % resource, "seen")
+        note("stable", level == orthanc.ResourceType.STUDY, resource)
+        orthanc.RestApiDelete("/studies/" + resource)
+    elif changeType == orthanc.ChangeType.DELETED and level == orthanc.ResourceType.STUDY:
+        note("deleted", resource)
+
+def OnStoredInstance(dicom, instanceId):
+    tags = json.loads(dicom.GetInstanceSimplifiedJson())
+    full = json.loads(dicom.GetInstanceJson())
+    note(
+        "stored", instanceId, tags["PatientID"], len(dicom.GetInstanceData()),
+        dicom.GetInstanceSize(), dicom.GetInstanceOrigin().name,
+        full["0010,0020"]["Value"], dicom.GetInstanceMetadata("ReceptionDate")[:2],
+        dicom.HasInstanceMetadata("ModifiedFrom"), dicom.GetInstanceRemoteAet(),
+        orthanc.GetDicomForInstance(instanceId)[128:132],
+        orthanc.LookupPatient(tags["PatientID"]), orthanc.LookupStudy("1.2.999"),
+    )
+    orthanc.LogWarning("stored")
+    try:
+        orthanc.RestApiGet("/studies/nothing")
+    except orthanc.OrthancException as error:
+        note("refused", *error.args)
+
+orthanc.RegisterOnChangeCallback(OnChange)
+orthanc.RegisterOnStoredInstanceCallback(OnStoredInstance)
+"""
+
+
+def test_a_script_that_was_written_for_orthanc_runs(scripted):
+    content = make_dicom(patient_id="P1")
+    with scripted(ORTHANC) as archive:
+        ids = archive.ask(StoreInstance(content=content)).ids
+        until(lambda: any(note[0] == "refused" for note in archive.notes))
+        until(
+            lambda: (
+                archive._own_clock.advance(61),
+                any(note[0] == "deleted" for note in archive.notes),
+            )[1]
+        )
+    notes = {note[0]: note[1:] for note in archive.notes}
+
+    assert notes["started"] == (4, True)
+    assert notes["stored"] == (
+        *(ids.instance, "P1", len(content), len(content), "PLUGIN", "P1", "20", 0, ""),
+        *(b"DICM", ids.patient, None),
+    )
+    assert notes["refused"][0] == 17
+    assert notes["stable"] == (True, ids.study)
+    assert notes["deleted"] == (ids.study,)
+    assert archive.notes[-1] == ("stopped", "")
+
+
+def test_what_the_module_orthanc_lacks_is_refused_by_name_at_the_start(scripted):
+    with pytest.raises(CannotStart) as refused:
+        scripted("import orthanc\northanc.RegisterRestCallback('/x', None)").start()
+
+    text = str(refused.value)
+    assert "script1.py, line 2 cannot be loaded" in text
+    assert "RegisterRestCallback" in text
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "error"),
+    [
+        ("x = 1\nraise ValueError('no way')", 2, "ValueError: no way"),
+        ("def f(:\n", 1, "SyntaxError"),
+        ("import nothing_of_that_name", 1, "ModuleNotFoundError"),
+        ("import sys\nsys.exit(3)", 2, "SystemExit: 3"),
+        ("from repertory import script\nscript.on(int)", 2, "TypeError"),
+    ],
+)
+def test_a_script_that_cannot_be_loaded_keeps_the_archive_from_starting(
+    scripted, text, line, error
+):
+    archive = scripted(OURS, text)
+    with pytest.raises(CannotStart) as refused:
+        archive.start()
+
+    assert f"script2.py, line {line} cannot be loaded: {error}" in str(refused.value)
+    with pytest.raises(ShuttingDown):
+        assert archive.board
+
+
+def test_a_script_finds_what_lies_beside_it(scripted, tmp_path):
+    (tmp_path / "beside_the_script.py").write_text("VALUE = 7")
+    with scripted(
+        "from notes import note\nimport beside_the_script\nnote(beside_the_script.VALUE)"
+    ) as archive:
+        pass
+
+    assert archive.notes == [(7,)]
+
+
+def test_a_callback_of_a_script_that_raises_is_logged_by_the_names_of_both(scripted):
+    text = OURS.replace("    study =", "    raise KeyError('DOE')\n    study =")
+    with scripted(text) as archive, capture_logs() as logs:
+        store(archive)
+        until(lambda: any(line["event"] == "callback_failed" for line in logs))
+
+    (failed,) = [line for line in logs if line["event"] == "callback_failed"]
+    assert failed["callback"].startswith("script script1.py.stored")
+    assert failed["error"] == "KeyError"
+    assert "DOE" not in json.dumps(logs, default=str)
+
+
+def test_a_thread_of_a_script_speaks_to_the_only_archive_there_is(scripted):
+    with scripted(OURS) as archive:
+        found = []
+        thread = threading.Thread(target=lambda: found.append(script.archive()))
+        thread.start()
+        thread.join()
+    assert found == [archive]
+    with pytest.raises(RuntimeError, match="belongs to no script"):
+        script.archive()
+
+
+def test_one_decorator_serves_several_functions(scripted):
+    text = """
+from notes import note
+from repertory import script
+from repertory.events import InstanceStored
+tell = script.on(InstanceStored)
+tell(lambda event: note("one", script.get("/system")["Name"]))
+tell(lambda event: note("two", script.get("/system")["Name"]))
+"""
+    with scripted(text, name="ours") as archive:
+        store(archive)
+
+    assert sorted(archive.notes) == [("one", "ours"), ("two", "ours")]
