@@ -358,18 +358,6 @@ class Settings:
     )
 
     @property
-    def storage_names(self) -> tuple[str, ...]:
-        """The names of the storages that files lie in."""
-        return ("file-system", *self.advanced_storage.disks)
-
-    @property
-    def write_storage(self) -> str:
-        """The name of the storage that new files go to."""
-        advanced = self.advanced_storage
-        current = advanced.multiple_storages.current_write_storage if advanced.enable else ""
-        return current or "file-system"
-
-    @property
     def content_types(self) -> dict[str, tuple[int, str]]:
         """The number and the MIME type of each name in UserContentType."""
         unknown = "application/octet-stream"

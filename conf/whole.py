@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from repertory.conf.settings import Settings
+from repertory.conf.storages import storage_names, write_storage
 from repertory.conf.webhooks import NAME, WebhookSettings
 
 
@@ -42,10 +43,10 @@ def faults_of(settings: Settings) -> Iterator[tuple[str, str]]:
 
 def _faults_of_storages(settings: Settings) -> Iterator[tuple[str, str]]:
     disks = settings.advanced_storage.disks
-    if settings.write_storage not in settings.storage_names:
+    if write_storage(settings) not in storage_names(settings):
         yield (
             "AdvancedStorage.MultipleStorages.CurrentWriteStorage",
-            f"must be one of {', '.join(disks) or 'the Storages'}, not {settings.write_storage}",
+            f"must be one of {', '.join(disks) or 'the Storages'}, not {write_storage(settings)}",
         )
     if any(Path(folder) == Path(settings.storage_directory) for folder in disks.values()):
         yield (

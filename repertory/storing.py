@@ -9,6 +9,7 @@ from repertory.actors.messages.places import AddPlaces, ListPlaces
 from repertory.actors.switchboard import Switchboard
 from repertory.building import files_folder
 from repertory.conf.settings import Settings
+from repertory.conf.storages import write_storage
 from repertory.places import FILE_SYSTEM
 from repertory.storage.areas import FilesystemArea
 from repertory.storage.areas.base import StorageArea
@@ -50,7 +51,7 @@ def storages_of(settings: Settings, board: Switchboard) -> Storages:
     for place in places:
         if place.files and place.name not in areas:
             log.error("storage_missing", storage=place.name, files=place.files)
-    writer = settings.write_storage
+    writer = write_storage(settings)
     return Storages(
         areas={known[name]: area for name, area in areas.items()},
         names={known[name]: name for name in areas},

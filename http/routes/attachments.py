@@ -15,6 +15,7 @@ from repertory.actors.messages.attachments import (
     VerifyFile,
 )
 from repertory.actors.messages.places import ListPlaces
+from repertory.conf.storages import storage_names
 from repertory.errors import BadRequest, Forbidden, UnknownItem, UnknownResource
 from repertory.http import params, revisions, views
 from repertory.http.answers import JSON_TYPE, answer, done, headers_for, ready_answer, text_answer
@@ -257,7 +258,7 @@ async def describe_attachment(request: web.Request, level: Level) -> web.Respons
 
     Where files lie in several storages, `Storage` is the name of the one that it lies in.
     """
-    if len(request.app[SETTINGS].storage_names) == 1:
+    if len(storage_names(request.app[SETTINGS])) == 1:
         return await _tell(request, level, lambda it: answer(views.attachment(it)))
     names = {place.number: place.name for place in await ask(request, ListPlaces())}
     return await _tell(

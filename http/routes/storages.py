@@ -4,6 +4,7 @@ from aiohttp import web
 
 from repertory.actors.messages.places import FindLevels, ListPlaces
 from repertory.conf.settings import Settings
+from repertory.conf.storages import storage_names, write_storage
 from repertory.errors import BadBody, BadParameter, UnknownItem, UnknownResource
 from repertory.http.answers import answer
 from repertory.http.bridge import SETTINGS, ask
@@ -31,12 +32,12 @@ async def describe_storages(request: web.Request) -> web.Response:
     places = await ask(request, ListPlaces())
     return answer(
         {
-            "Enabled": len(settings.storage_names) > 1,
-            "WriteStorage": settings.write_storage,
+            "Enabled": len(storage_names(settings)) > 1,
+            "WriteStorage": write_storage(settings),
             "Storages": {
                 place.name: _place(place, settings)
                 for place in places
-                if place.files or place.name in settings.storage_names
+                if place.files or place.name in storage_names(settings)
             },
         }
     )
@@ -47,7 +48,7 @@ def _place(place: Place, settings: Settings) -> Object:
         "CountFiles": place.files,
         "DiskSize": str(place.size),
         "DiskSizeMB": place.size >> 20,
-        "IsConfigured": place.name in settings.storage_names,
+        "IsConfigured": place.name in storage_names(settings),
     }
 
 
@@ -65,7 +66,7 @@ async def move_storage(request: web.Request) -> web.Response:
     - `Priority`, `UserData`: of the job.
     """
     settings = request.app[SETTINGS]
-    if len(settings.storage_names) < 2:
+    if len(storage_names(settings)) < 2:
         raise UnknownItem("The archive has one storage: there is nowhere to move files to.")
     fields = await read_fields(request, limit=LONGEST_LIST, refusal=BadBody)
     target = _target(fields, settings)
@@ -87,8 +88,8 @@ def _target(fields: Fields, settings: Settings) -> str:
     """Where to; the plugin of several disks has another name for it."""
     name = "TargetStorageId" if "TargetStorageId" in fields else "TargetStorage"
     target = fields.need(name, str)
-    if target not in settings.storage_names:
-        raise BadParameter(f"The field {name} must be one of {', '.join(settings.storage_names)}.")
+    if target not in storage_names(settings):
+        raise BadParameter(f"The field {name} must be one of {', '.join(storage_names(settings))}.")
     return target
 
 

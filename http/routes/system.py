@@ -4,6 +4,7 @@ from aiohttp import web
 
 from repertory.actors.messages.places import ListPlaces
 from repertory.actors.messages.system import DescribeIndex, DescribeTotals
+from repertory.conf.storages import storage_names
 from repertory.errors import ShuttingDown
 from repertory.http import views
 from repertory.http.answers import answer
@@ -100,11 +101,11 @@ async def describe_totals(request: web.Request) -> web.Response:
     several storages, `Storages` tells how many, and how many bytes, each of them holds.
     """
     view = views.totals(await ask(request, DescribeTotals()))
-    if len(request.app[SETTINGS].storage_names) > 1:
+    if len(storage_names(request.app[SETTINGS])) > 1:
         places = await ask(request, ListPlaces())
         view["Storages"] = {
             place.name: {"CountFiles": place.files, "DiskSize": str(place.size)}
             for place in places
-            if place.files or place.name in request.app[SETTINGS].storage_names
+            if place.files or place.name in storage_names(request.app[SETTINGS])
         }
     return answer(view)

@@ -1,7 +1,9 @@
 """Moving files between storages, in a server of its own."""
 
+import contextlib
 import hashlib
 import json
+import os
 import random
 import threading
 from pathlib import Path
@@ -45,11 +47,14 @@ def store(server, *, studies=1, instances=5, first=0):
 
 
 def files_in(folder):
-    """The MD5 sum of each file, by its name; what is being written does not count."""
-    return {
-        path.name: hashlib.md5(path.read_bytes()).hexdigest()
-        for path in Path(folder).glob("[0-9a-f][0-9a-f]/*/*")
-    }
+    """The MD5 sum of each file, by its name; what is being written or removed does not count."""
+    sums = {}
+    for parent, _, names in os.walk(folder):
+        for name in names:
+            if parent.endswith(f"{os.sep}{name[:2]}{os.sep}{name[2:4]}"):
+                with contextlib.suppress(FileNotFoundError):
+                    sums[name] = hashlib.md5(Path(parent, name).read_bytes()).hexdigest()
+    return sums
 
 
 def move(server, ids, target, **more):
@@ -84,11 +89,11 @@ def test_files_are_moved_and_read_from_where_they_are(two_disks):
     assert server.get("/integrity").json["Report"]["Sound"]
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", range(2))
 def test_a_move_killed_by_kill_9_at_any_point_leaves_every_file_exactly_once(two_disks, seed):
     server = two_disks()
     chance = random.Random(seed)
-    stored, studies = store(server, studies=6, instances=40)
+    stored, studies = store(server, studies=6, instances=30)
     sums = sorted(hashlib.md5(content).hexdigest() for content in stored.values())
     job = move(server, studies, "second", Asynchronous=True).json
     pause = threading.Event()
@@ -101,7 +106,7 @@ def test_a_move_killed_by_kill_9_at_any_point_leaves_every_file_exactly_once(two
 
     until(lambda: not files_in(server.storage))
     assert sorted(files_in(server.second).values()) == sums
-    assert status(server) == {"file-system": 0, "second": 480}
+    assert status(server) == {"file-system": 0, "second": 360}
     assert all(server.get(f"/instances/{id_}/file").content == it for id_, it in stored.items())
     report = server.get("/integrity").json["Report"]
     assert report["Sound"], report
