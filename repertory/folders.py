@@ -1,8 +1,8 @@
 """Which folders a configuration means, for commands that work on an archive without a server."""
 
 import sys
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TextIO
 
@@ -16,6 +16,7 @@ class Folders:
 
     storage: Path
     index: Path
+    disks: Mapping[str, Path] = field(default_factory=dict)
 
 
 def find_folders(configuration: Sequence[Path]) -> Folders:
@@ -29,7 +30,8 @@ def find_folders(configuration: Sequence[Path]) -> Folders:
         raise CannotStart(f"the configuration cannot be used: {loaded.problems[0]}")
     settings = loaded.settings
     storage = Path(settings.storage_directory)
-    return Folders(storage, Path(settings.index_directory or storage))
+    disks = {name: Path(folder) for name, folder in settings.advanced_storage.disks.items()}
+    return Folders(storage, Path(settings.index_directory or storage), disks)
 
 
 class StepDisplay:

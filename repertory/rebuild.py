@@ -80,6 +80,11 @@ class Rebuild:
         Raises:
             CannotStart: a server runs on these folders, or they are not there.
         """
+        if self._settings.advanced_storage.disks:
+            raise CannotStart(
+                "The files lie in several storages: an index is made from one folder. Copy them"
+                " into it, and name no MultipleStorages; or restore the index from a backup."
+            )
         self._area.open()
         self._folder.mkdir(parents=True, exist_ok=True)
         lock = FolderLock(self._folder / LOCK_NAME)

@@ -1,5 +1,6 @@
 """The storages of an archive, as the settings have them."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -39,7 +40,13 @@ def areas_of(settings: Settings) -> dict[str, StorageArea]:
 
 def storages_of(settings: Settings, board: Switchboard) -> Storages:
     """The areas by the numbers that the index gave to them, or gives to them now."""
-    areas = areas_of(settings)
+    return number_storages(settings, board, areas_of(settings))
+
+
+def number_storages(
+    settings: Settings, board: Switchboard, areas: Mapping[str, StorageArea]
+) -> Storages:
+    """The same, of these areas."""
     places = board.ask(ListPlaces())
     known = {place.name: place.number for place in places}
     if new := tuple(name for name in areas if name not in known):
