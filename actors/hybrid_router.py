@@ -1,5 +1,6 @@
 """Answers for several storages: writes here, reads there, and moves files between them."""
 
+import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -45,6 +46,7 @@ class HybridRouterActor(WritesRouting, ReadsRouting, RepertoryActor):
         board: Switchboard,
         sides: Mapping[int, Side],
         writer: int,
+        spares: tuple[int, ...] = (),
         width: int = 8,
     ) -> None:
         """Take what the actor works with.
@@ -53,6 +55,8 @@ class HybridRouterActor(WritesRouting, ReadsRouting, RepertoryActor):
             board: the switchboard.
             sides: the storages by their numbers.
             writer: the number of the one that new files go to.
+            spares: the numbers of the disks that take what comes, one after the other as each is
+                full; none: the one that writes alone.
             width: how many files are moved at a time.
         """
         super().__init__(board=board)
@@ -64,12 +68,11 @@ class HybridRouterActor(WritesRouting, ReadsRouting, RepertoryActor):
             private.connect(side.ref, StorageActor)
             self._boards[number] = private
         self._writing = writer
+        self._spares = spares
+        self._full: set[int] = set()
+        self._changing = threading.Lock()
         self._width = width
         self._uploads: dict[UploadId, Switchboard] = {}
-
-    @property
-    def _writer(self) -> Switchboard:
-        return self._boards[self._writing]
 
     @property
     def _first(self) -> Switchboard:

@@ -1,7 +1,10 @@
 """What the router hands on as it is: to the storage that writes, or to the one that has a file."""
 
+import threading
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, TypeVar
+
+import structlog
 
 from repertory.actors.base import handles
 from repertory.actors.messages.attachments import (
@@ -30,6 +33,7 @@ from repertory.actors.messages.instances import (
     UploadId,
 )
 from repertory.actors.messages.job_outputs import StoreOutput
+from repertory.actors.messages.places import DescribeWriter
 from repertory.actors.messages.reconstruction import (
     ReconstructArchive,
     ReconstructionReport,
@@ -43,8 +47,11 @@ from repertory.actors.messages.tags import (
 )
 from repertory.actors.reply import Reply
 from repertory.actors.switchboard import Switchboard
+from repertory.errors import ArchiveFull, LimitReached
 from repertory.housekeeping import ChoresReceipt
 from repertory.model import Attachment, ContentType, Level, ResourceId, StoreReceipt
+
+log = structlog.get_logger(__name__)
 
 R = TypeVar("R")
 
@@ -58,17 +65,27 @@ class WritesRouting:
     """A part of ``HybridRouterActor``: what comes in goes to the storage that writes."""
 
     _uploads: dict[UploadId, Switchboard]
+    _boards: dict[int, Switchboard]
+    _names: dict[str, int]
+    _writing: int
+    _spares: tuple[int, ...]
+    _full: set[int]
+    _changing: threading.Lock
 
-    if TYPE_CHECKING:
+    @property
+    def _writer(self) -> Switchboard:
+        """The storage that takes new files."""
+        return self._boards[self._writing]
 
-        @property
-        def _writer(self) -> Switchboard:
-            """The storage that takes new files."""
+    @handles(DescribeWriter)
+    def describe_writer(self, _query: DescribeWriter) -> str:
+        """Which storage that is."""
+        return next(name for name, number in self._names.items() if number == self._writing)
 
     @handles(StoreInstance)
     def store_instance(self, command: StoreInstance) -> Reply[StoreReceipt]:
         """Store a file."""
-        return self._taker_of(command.content).ask_soon(command)
+        return self._store(command, command.content)
 
     @handles(StoreZip)
     def store_zip(self, command: StoreZip) -> Reply[tuple[StoreReceipt, ...]]:
@@ -78,12 +95,12 @@ class WritesRouting:
     @handles(StoreAttachment)
     def store_attachment(self, command: StoreAttachment) -> Reply[Attachment]:
         """Store a user's file."""
-        return self._taker_of(command.content).ask_soon(command)
+        return self._store(command, command.content)
 
     @handles(StoreOutput)
     def store_output(self, command: StoreOutput) -> Reply[Attachment]:
         """Store a file that a job made."""
-        return self._taker_of(command.content).ask_soon(command)
+        return self._store(command, command.content)
 
     @handles(BeginUpload)
     def begin_upload(self, command: BeginUpload) -> Reply[UploadId]:
@@ -100,13 +117,55 @@ class WritesRouting:
 
     @handles(AppendToUpload)
     def append_to_upload(self, command: AppendToUpload) -> Reply[None]:
-        """Append to an upload."""
-        return self._uploads.get(command.upload, self._writer).ask_soon(command)
+        """Append to an upload; a disk that it fills takes no more."""
+        asked = self._writing
+        reply = self._uploads.get(command.upload, self._writer).ask_soon(command)
+        if self._spares:
+            reply.on_done(lambda it: self._change_if_full(asked, it))
+        return reply
 
     @handles(AbandonUpload)
     def abandon_upload(self, command: AbandonUpload) -> Reply[None]:
         """Forget an upload."""
         return self._uploads.pop(command.upload, self._writer).ask_soon(command)
+
+    def _store(self, command: Question[R], body: Body) -> Reply[R]:
+        """Let the storage that writes take a file; if its disk is full, the next one."""
+        if not self._spares:
+            return self._taker_of(body).ask_soon(command)
+        outcome: Reply[R] = Reply()
+
+        def ask(taker: Switchboard) -> None:
+            asked = self._writing
+            taker.ask_soon(command).on_done(lambda reply: go_on(asked, reply))
+
+        def go_on(asked: int, reply: Reply[R]) -> None:
+            # What came in pieces lies on the full disk, and is gone: the client sends it again.
+            if self._change_if_full(asked, reply) and isinstance(body, bytes):
+                ask(self._writer)
+            else:
+                outcome.set(reply)
+
+        ask(self._taker_of(body))
+        return outcome
+
+    def _change_if_full(self, asked: int, reply: Reply[Any]) -> bool:
+        """Let another disk take what comes, if this one is full; whether one does by now."""
+        error = reply.error
+        if not isinstance(error, ArchiveFull) or isinstance(error, LimitReached):
+            return False
+        with self._changing:
+            if self._writing != asked:
+                return True  # somebody saw it before
+            order = (*self._spares, *self._spares)
+            following = order[order.index(asked) + 1] if asked in order else order[0]
+            self._full.add(asked)
+            if following in self._full:
+                return False
+            self._writing = following
+        names = {number: name for name, number in self._names.items()}
+        log.warning("write_storage_changed", full=names[asked], storage=names[following])
+        return True
 
     def _taker_of(self, body: Body) -> Switchboard:
         """Who has a body, or is to take it."""

@@ -163,6 +163,7 @@ class Casting:
                 HybridRouterActor,
                 sides=sides,
                 writer=storages.writer,
+                spares=storages.spares,
                 width=settings.advanced_storage.moves_at_a_time,
             )
 

@@ -20,11 +20,15 @@ log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Storages:
-    """The areas of an archive by their numbers, with their names; new files go to ``writer``."""
+    """The areas of an archive by their numbers, with their names; new files go to ``writer``.
+
+    ``spares`` are the disks that take over from each other when one is full.
+    """
 
     areas: dict[int, StorageArea]
     names: dict[int, str]
     writer: int
+    spares: tuple[int, ...] = ()
 
 
 def areas_of(settings: Settings) -> dict[str, StorageArea]:
@@ -59,8 +63,11 @@ def number_storages(
         if place.files and place.name not in areas:
             log.error("storage_missing", storage=place.name, files=place.files)
     writer = write_storage(settings)
+    disks = settings.advanced_storage.disks
     return Storages(
         areas={known[name]: area for name, area in areas.items()},
         names={known[name]: name for name in areas},
         writer=known.get(writer, 0),
+        # Only among the disks: whoever writes to another storage has a reason.
+        spares=tuple(known[n] for n in disks if n in known) if writer in disks else (),
     )

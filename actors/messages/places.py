@@ -11,6 +11,11 @@ class ListPlaces(Query[tuple[Place, ...]]):
 
 
 @message
+class DescribeWriter(Query[str]):
+    """The name of the storage that new files go to now; asked where there are several."""
+
+
+@message
 class AddPlaces(Command[tuple[Place, ...]]):
     """Give numbers to the storages that have none yet; all that there are then."""
 

@@ -2,9 +2,9 @@
 
 from aiohttp import web
 
-from repertory.actors.messages.places import FindLevels, ListPlaces
+from repertory.actors.messages.places import DescribeWriter, FindLevels, ListPlaces
 from repertory.conf.settings import Settings
-from repertory.conf.storages import storage_names, write_storage
+from repertory.conf.storages import storage_names
 from repertory.errors import BadBody, BadParameter, UnknownItem, UnknownResource
 from repertory.http.answers import answer
 from repertory.http.bridge import SETTINGS, ask
@@ -30,10 +30,13 @@ async def describe_storages(request: web.Request) -> web.Response:
     """
     settings = request.app[SETTINGS]
     places = await ask(request, ListPlaces())
+    writes_to = storage_names(settings)[0]
+    if len(storage_names(settings)) > 1:
+        writes_to = await ask(request, DescribeWriter())
     return answer(
         {
             "Enabled": len(storage_names(settings)) > 1,
-            "WriteStorage": write_storage(settings),
+            "WriteStorage": writes_to,
             "Storages": {
                 place.name: _place(place, settings)
                 for place in places

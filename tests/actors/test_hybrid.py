@@ -36,6 +36,7 @@ from repertory.actors.messages.jobs import (
 )
 from repertory.actors.messages.places import (
     AddPlaces,
+    DescribeWriter,
     ListPlaces,
     MoveFiles,
     RecordMoves,
@@ -109,7 +110,7 @@ class Hybrid:
         self.stage = None
         self.restart(writer=writer)
 
-    def restart(self, *, writer=DISK, without_other=False):
+    def restart(self, *, writer=DISK, spares=(), without_other=False):
         if self.stage is not None:
             self.stage.close()
         stage = self.stage = Stage()
@@ -130,7 +131,7 @@ class Hybrid:
                 others={n: it for n, it in areas.items() if n != number},
             )
             sides[number] = Side(["file-system", "", "other"][number], ref)
-        stage.put_on(HybridRouterActor, sides=sides, writer=writer)
+        stage.put_on(HybridRouterActor, sides=sides, writer=writer, spares=spares)
         stage.put_on(DeletionQueueActor)
         stage.put_on(JobsActor, types=JOBS)
         stage.put_on(IntegrityActor, young=0.0)
@@ -518,6 +519,45 @@ def test_a_store_that_hangs_keeps_nobody_from_the_files_on_disk(hybrid):
     hybrid.store(make_dicom(instance="1.2.3"))
     assert not hanging.done
     assert not moving.done
+
+
+def test_the_next_disk_takes_over_when_one_is_full(hybrid):
+    hybrid.restart(writer=OTHER, spares=(OTHER, DISK))
+    hybrid.other.room = 3
+
+    stored = [hybrid.store(make_dicom(instance=f"1.2.{number}")) for number in range(9)]
+
+    assert [hybrid.file_of(ids).location for ids in stored] == [OTHER] * 3 + [DISK] * 6
+    assert hybrid.ask(DescribeWriter()) == "file-system"
+    assert hybrid.check().is_sound
+
+
+def test_an_upload_that_fills_a_disk_is_refused_and_the_next_one_goes_to_another(hybrid):
+    hybrid.restart(writer=OTHER, spares=(OTHER, DISK))
+    hybrid.other.room = 0
+    hybrid.other.adopt = hybrid.other.create
+    for taken in (False, True):
+        upload = hybrid.ask(BeginUpload())
+        hybrid.ask(AppendToUpload(upload=upload, content=make_dicom()))
+        store = hybrid.stage.ask_soon(StoreInstance(content=upload))
+        assert store.get(timeout=10) if taken else refusal_of(store)
+
+
+def refusal_of(reply):
+    with pytest.raises(ArchiveFull):
+        reply.get(timeout=10)
+    return True
+
+
+def test_the_archive_is_full_when_all_disks_are(hybrid):
+    hybrid.restart(writer=OTHER, spares=(OTHER,))
+    hybrid.other.room = 1
+    hybrid.store(make_dicom(instance="1.2.1"))
+
+    with pytest.raises(ArchiveFull):
+        hybrid.store(make_dicom(instance="1.2.2"))
+    hybrid.other.room = None
+    hybrid.store(make_dicom(instance="1.2.2"))
 
 
 # The job
