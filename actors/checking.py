@@ -185,13 +185,12 @@ class Check:
         self._foreign += survey.foreign
         unknown = dict(survey.files)
         damaged: list[tuple[IndexedFile, Finding]] = []
+        doubtful: list[IndexedFile] = []
         whole: list[IndexedFile] = []
         for file in known:
             found = unknown.pop(unpack_uuid(file.uuid), None)
-            if found is None:
-                damaged.append((file, Finding(Damage.LOST, None)))
-            elif found.size != file.size:
-                damaged.append((file, Finding(Damage.WRONG_SIZE, found.size)))
+            if found is None or found.size != file.size:
+                doubtful.append(file)
             elif self._checksums:
                 # Where it was seen: whoever reads it finds it there, and corrects the index.
                 whole.append(file._replace(location=found.location))
@@ -199,6 +198,13 @@ class Check:
             if seen.age >= self._young:
                 self._orphans[pack_uuid(uuid)] = seen.size
                 self._locations[pack_uuid(uuid)] = seen.location
+        # A list may be older than what it is compared with, and does not always tell which files
+        # are encrypted: what differs is looked at itself.
+        for some in _some(doubtful, BATCH):
+            looks: tuple[Finding, ...] = yield ExamineFiles(files=some)
+            damaged += [it for it in zip(some, looks, strict=True) if it[1].damage]
+            if self._checksums:
+                whole += [file for file, look in zip(some, looks, strict=True) if not look.damage]
         for batch in _batches(whole):
             findings: tuple[Finding, ...] = yield ExamineFiles(files=batch, checksums=True)
             damaged += [it for it in zip(batch, findings, strict=True) if it[1].damage]

@@ -13,6 +13,7 @@ from repertory.actors.messages.attachments import (
     ForgetReleased,
     ListReleased,
     RemoveAttachment,
+    RemoveAttachments,
     RemoveReleased,
 )
 from repertory.actors.messages.base import Event, message
@@ -53,9 +54,9 @@ class RemovalDue(Event):
 
 @message
 class RemovalEnded(Event):
-    """The storage removed a file, or could not; the queue tells it to itself."""
+    """The storage removed files, or could not; the queue tells it to itself."""
 
-    file: ReleasedFile
+    files: tuple[ReleasedFile, ...]
     error: BaseException | None
 
 
@@ -93,6 +94,7 @@ class DeletionQueueActor(RepertoryActor):
         hold: Hold | None = None,
         at_once: bool = False,
         read_only: bool = False,
+        together: int = 1,
     ) -> None:
         """Take what the actor works with.
 
@@ -102,6 +104,8 @@ class DeletionQueueActor(RepertoryActor):
         hold: who may want that nothing is removed.
         at_once: whether requests wait for their files to go: then nothing pauses the removal.
         read_only: whether to remove nothing at all, and only tell what waits.
+        together: how many files the storage removes by one request; where it may pause between
+            files, one.
         """
         super().__init__(board=board)
         self._throttle = 0.0 if at_once else throttle
@@ -114,7 +118,9 @@ class DeletionQueueActor(RepertoryActor):
         self._flush_to = 0
         self._alarm: Appointment | None = None
         self._is_told = False
-        self._under_way: ReleasedFile | None = None
+        self._together = 1 if self._throttle else together
+        self._singly = 0
+        self._under_way: tuple[ReleasedFile, ...] = ()
         self._batch: deque[ReleasedFile] = deque()
         self._gone: list[int] = []
         self._failed: list[tuple[int, str]] = []
@@ -193,13 +199,13 @@ class DeletionQueueActor(RepertoryActor):
 
     @handles(RemovalDue)
     def removal_due(self, _event: RemovalDue) -> None:
-        """Have one file removed, or look what there is to remove."""
+        """Have files removed, or look what there is to remove."""
         self._is_told, self._alarm = False, None
-        if self._under_way is not None or (self._is_stopped and self._batch):
+        if self._under_way or (self._is_stopped and self._batch):
             return
         try:
             if self._batch or self._fill():
-                self._begin(self._batch.popleft())
+                self._begin()
         except Exception as error:  # noqa: BLE001 - whatever it is, the queue goes on
             # The index cannot be asked just now: nothing is lost, the queue is in it.
             log.warning("removal_postponed", error=type(error).__name__)
@@ -208,15 +214,21 @@ class DeletionQueueActor(RepertoryActor):
     @handles(RemovalEnded)
     def removal_ended(self, event: RemovalEnded) -> None:
         """Note what became of a file, and go on to the next."""
-        self._under_way = None
-        number, uuid, error = event.file.number, event.file.uuid, event.error
+        self._under_way = ()
+        error = event.error
         if error is None:
-            log.debug("attachment_removed", uuid=uuid)
-            self._gone.append(number)
-            self._pace.note(self.clock.monotonic())
+            for file in event.files:
+                log.debug("attachment_removed", uuid=file.uuid)
+                self._gone.append(file.number)
+                self._pace.note(self.clock.monotonic())
+        elif len(event.files) > 1:
+            # Which one it was, only asking for each tells.
+            self._batch.extendleft(reversed(event.files))
+            self._singly = len(event.files)
         else:
-            log.warning("removal_failed", uuid=uuid, error=type(error).__name__)
-            self._failed.append((number, _reason(error)))
+            (file,) = event.files
+            log.warning("removal_failed", uuid=file.uuid, error=type(error).__name__)
+            self._failed.append((file.number, _reason(error)))
         if self._throttle:
             try:
                 self._settle()
@@ -245,7 +257,7 @@ class DeletionQueueActor(RepertoryActor):
         retries = self.board.ask(
             ListFailedRemovals(up_to=self._cursor, limit=_BATCH, due=self.clock.now())
         )
-        fresh = self.board.ask(ListReleased(limit=_BATCH, after=self._cursor))
+        fresh = self.board.ask(ListReleased(limit=max(_BATCH, self._together), after=self._cursor))
         if self._is_paused:
             fresh = tuple(file for file in fresh if file.number <= self._flush_to)
         if not retries and not fresh:
@@ -262,20 +274,32 @@ class DeletionQueueActor(RepertoryActor):
             self._cursor = fresh[-1].number
         return True
 
-    def _begin(self, file: ReleasedFile) -> None:
-        """Have a file removed; the mailbox stays open meanwhile."""
-        self._under_way = file
-        removal = RemoveAttachment(
-            uuid=file.uuid, content_type=file.content_type, location=file.location
-        )
-        self.board.ask_soon(removal).on_done(partial(self._tell_end, file))
+    def _begin(self) -> None:
+        """Have files removed; the mailbox stays open meanwhile."""
+        number = 1 if self._singly else min(self._together, len(self._batch))
+        self._singly = max(self._singly - 1, 0)
+        taken = [self._batch.popleft()]
+        # One request goes to one storage.
+        while len(taken) < number and self._batch[0].location == taken[0].location:
+            taken.append(self._batch.popleft())
+        files = tuple(taken)
+        self._under_way = files
+        removal: RemoveAttachment | RemoveAttachments
+        if len(files) == 1:
+            it = files[0]
+            removal = RemoveAttachment(
+                uuid=it.uuid, content_type=it.content_type, location=it.location
+            )
+        else:
+            removal = RemoveAttachments(files=files)
+        self.board.ask_soon(removal).on_done(partial(self._tell_end, files))
 
-    def _tell_end(self, file: ReleasedFile, reply: Reply[None]) -> None:
-        self.board.tell(self.actor_ref, RemovalEnded(file=file, error=reply.error))
+    def _tell_end(self, files: tuple[ReleasedFile, ...], reply: Reply[None]) -> None:
+        self.board.tell(self.actor_ref, RemovalEnded(files=files, error=reply.error))
 
     def _work(self, after: float = 0.0) -> None:
         """Look after the next file then, if nobody does before."""
-        if self._is_told or self._under_way is not None or self._alarm is not None:
+        if self._is_told or self._under_way or self._alarm is not None:
             return
         if after > 0:
             self._alarm = self.clock.call_after(after, self._tell_due)

@@ -106,15 +106,10 @@ class HybridRouterActor(WritesRouting, ReadsRouting, RepertoryActor):
     @handles(SurveyFiles)
     def survey_files(self, query: SurveyFiles) -> Reply[Survey]:
         """List a part of all areas."""
-        numbers = tuple(self._boards)
-        asked = gather([self._boards[number].ask_soon(query) for number in numbers])
+        asked = gather([board.ask_soon(query) for board in self._boards.values()])
 
         def merge(surveys: tuple[Survey, ...]) -> Survey:
-            files = {
-                uuid: file._replace(location=number)
-                for number, survey in zip(numbers, surveys, strict=True)
-                for uuid, file in survey.files.items()
-            }
+            files = {uuid: it for survey in surveys for uuid, it in survey.files.items()}
             return Survey(files, sum(survey.foreign for survey in surveys))
 
         return asked.then(merge)

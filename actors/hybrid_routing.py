@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Mapping
+from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import structlog
@@ -17,6 +18,7 @@ from repertory.actors.messages.attachments import (
     ReadTags,
     RecompressAttachment,
     RemoveAttachment,
+    RemoveAttachments,
     StoreAttachment,
     VerifyFile,
 )
@@ -121,7 +123,7 @@ class WritesRouting:
         asked = self._writing
         reply = self._uploads.get(command.upload, self._writer).ask_soon(command)
         if self._spares:
-            reply.on_done(lambda it: self._change_if_full(asked, it))
+            reply.on_done(partial(self._note_if_full, asked))
         return reply
 
     @handles(AbandonUpload)
@@ -148,6 +150,9 @@ class WritesRouting:
 
         ask(self._taker_of(body))
         return outcome
+
+    def _note_if_full(self, asked: int, reply: Reply[Any]) -> None:
+        self._change_if_full(asked, reply)
 
     def _change_if_full(self, asked: int, reply: Reply[Any]) -> bool:
         """Let another disk take what comes, if this one is full; whether one does by now."""
@@ -235,6 +240,11 @@ class ReadsRouting:
     def remove_attachment(self, command: RemoveAttachment) -> Reply[None]:
         """Remove a file from the one storage that it is in."""
         return self._at(command.location).ask_soon(command)
+
+    @handles(RemoveAttachments)
+    def remove_attachments(self, command: RemoveAttachments) -> Reply[None]:
+        """Remove files from the one storage that they are in."""
+        return self._at(command.files[0].location).ask_soon(command)
 
     @handles(ReadModule)
     def read_module(self, query: ReadModule) -> Reply[Tags]:

@@ -16,6 +16,7 @@ from repertory.actors.messages.attachments import (
     RecompressAttachment,
     RecordRecompression,
     RemoveAttachment,
+    RemoveAttachments,
 )
 from repertory.actors.messages.base import Event, message
 from repertory.actors.messages.instances import (
@@ -333,3 +334,10 @@ class StorageActor(
         """Remove a released file."""
         it = command
         return self._crew.do(lambda: self._files.remove(it.uuid, it.content_type, it.location))
+
+    @handles(RemoveAttachments)
+    def remove_attachments(self, command: RemoveAttachments) -> Reply[None]:
+        """Remove released files as one piece of work."""
+        location = command.files[0].location if command.files else None
+        files = [(file.uuid, file.content_type) for file in command.files]
+        return self._crew.do(lambda: self._files.remove_many(files, location))

@@ -23,7 +23,16 @@ class StorageIntegrity:
     @handles(SurveyFiles)
     def survey_files(self, query: SurveyFiles) -> Reply[Survey]:
         """List a part of the area."""
-        return self._crew.do(lambda: self._area.survey(query.folder))
+        location = self._files.location
+
+        def survey() -> Survey:
+            found = self._area.survey(query.folder)
+            if not location:
+                return found
+            files = {uuid: it._replace(location=location) for uuid, it in found.files.items()}
+            return Survey(files, found.foreign)
+
+        return self._crew.do(survey)
 
     @handles(ExamineFiles)
     def examine_files(self, query: ExamineFiles) -> Reply[tuple[Finding, ...]]:

@@ -236,11 +236,7 @@ class _Reader:
             self._problem(keys, f"{complaint}{found}")
             return
         if option.path and converted:
-            folder = self._sources[keys].file.parent
-            if isinstance(converted, list):
-                converted = [str(folder / each) for each in converted]
-            else:
-                converted = str(folder / converted)
+            converted = _anchored(converted, self._sources[keys].file.parent)
         if option.paths:
             home = self._sources[keys].file.parent
             converted = {name: str(home / path) for name, path in converted.items()}
@@ -280,9 +276,9 @@ class _Reader:
         self._warnings.append(self._found(keys, text, keys))
 
     def _found(self, keys: Keys, text: str, at: Keys) -> Problem:
-        while at not in self._sources and len(at) > 1:
-            at = at[:-1]  # what is missing stands nowhere, but what it is missing in does
-        source = self._sources.get(at)
+        # What is missing is missing where its section is.
+        places = (self._sources.get(at[:end]) for end in range(len(at), 0, -1))
+        source = next((place for place in places if place is not None), None)
         option = ".".join(keys)
         return Problem(
             f"{option} {text}",
@@ -290,6 +286,13 @@ class _Reader:
             source.line if source else None,
             option,
         )
+
+
+def _anchored(value: Any, folder: Path) -> Any:
+    """A path, or those within lists, relative to the folder of the file that sets it."""
+    if isinstance(value, tuple | list):
+        return type(value)(_anchored(member, folder) for member in value)
+    return str(folder / value) if isinstance(value, str) and value else value
 
 
 def _nearest(name: str, known: list[str]) -> str | None:

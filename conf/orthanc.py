@@ -169,6 +169,11 @@ PARTLY_HONOURED: Mapping[str, Mapping[str, tuple[Any, ...]]] = {
         "NamingScheme": ("OrthancDefault",),
         "OtherAttachmentsPrefix": ("",),
     },
+    # Large files always go in parts; the SDK of Amazon is not here.
+    "AwsS3Storage": {
+        "EnableAwsSdkLogs": (False,),
+        "UseTransferManager": (True, False),
+    },
 }
 """Options within the sections that Repertory has, with the values that change nothing."""
 

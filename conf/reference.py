@@ -106,7 +106,8 @@ def _members(cls: type[Any], indent: str) -> Iterator[str]:
     options = [field for field in fields if section_of(types[field.name]) is None]
     parts = [field for field in fields if section_of(types[field.name]) is not None]
     # A comma after the last value is no harm, but not all editors of JSON think so.
-    last = [field for field in [*options, *parts] if _default(field) is not None][-1]
+    shown = [field for field in [*options, *parts] if _default(field) is not None]
+    last = shown[-1] if shown else None
     for number, field in enumerate([*options, *parts]):
         if number:
             yield ""
@@ -115,7 +116,12 @@ def _members(cls: type[Any], indent: str) -> Iterator[str]:
         yield from _comment(option.meaning, indent)
         name = option_name(field)
         part = section_of(types[field.name])
-        if part is not None:
+        if part is not None and _default(field) is None:
+            # Its being there would switch something on.
+            yield f'{indent}// "{name}" : {{'
+            yield from (f"{indent}// {line}".rstrip() for line in _members(part, "  "))
+            yield f"{indent}// }},"
+        elif part is not None:
             yield f'{indent}"{name}" : {{'
             yield from _members(part, f"{indent}  ")
             yield f"{indent}}}{comma}"

@@ -2,6 +2,8 @@
 
 from repertory.conf import orthanc_warnings
 from repertory.conf.advanced_storage import AdvancedStorageSettings
+from repertory.conf.derived import Derived
+from repertory.conf.encryption import StorageEncryptionSettings
 from repertory.conf.fields import (
     application_entity_title,
     named_or_not,
@@ -20,12 +22,18 @@ from repertory.conf.fields import (
     users,
 )
 from repertory.conf.housekeeper import HousekeeperSettings
+from repertory.conf.object_storage import (
+    AwsS3StorageSettings,
+    AzureBlobStorageSettings,
+    BlobStorageSettings,
+    GoogleCloudStorageSettings,
+)
 from repertory.conf.resources import DelayedDeletionSettings, StableAgesSettings, TrashSettings
 from repertory.conf.webhooks import WebhookSettings
 
 
 @section("")
-class Settings:
+class Settings(Derived):
     """The whole configuration; options at the root, and a field for each section."""
 
     name: str = setting(default="MyOrthanc", meaning="The name of this archive, shown in /system.")
@@ -352,46 +360,22 @@ class Settings:
         default_factory=AdvancedStorageSettings,
         meaning="Several storages: which there are, and how files are moved between them.",
     )
+    storage_encryption: StorageEncryptionSettings | None = setting(
+        default=None, meaning="Encryption of the files in the StorageDirectory.", ours=True
+    )
+    aws_s3_storage: AwsS3StorageSettings | None = setting(
+        default=None, meaning="Files in a bucket of S3."
+    )
+    azure_blob_storage: AzureBlobStorageSettings | None = setting(
+        default=None, meaning="Files in a container of Azure Blob Storage."
+    )
+    blob_storage: BlobStorageSettings | None = setting(
+        default=None, meaning="Files in a container of Azure, as it was configured long ago."
+    )
+    google_cloud_storage: GoogleCloudStorageSettings | None = setting(
+        default=None, meaning="Files in a bucket of Google Cloud Storage."
+    )
     trash: TrashSettings = setting(
         default_factory=TrashSettings,
         meaning="What becomes of deleted resources before their files are removed.",
     )
-
-    @property
-    def content_types(self) -> dict[str, tuple[int, str]]:
-        """The number and the MIME type of each name in UserContentType."""
-        unknown = "application/octet-stream"
-        return {
-            name: (kind, unknown) if isinstance(kind, int) else (int(kind[0]), str(kind[1]))
-            for name, kind in self.user_content_type.items()
-        }
-
-    @property
-    def scripts(self) -> tuple[str, ...]:
-        """The Python files to run at the start."""
-        single = (self.python_script,) if self.python_script else ()
-        return (*single, *self.python_scripts)
-
-    @property
-    def is_limited(self) -> bool:
-        """Whether the archive may become full before the disk does."""
-        return self.maximum_storage_size > 0 or self.maximum_patient_count > 0
-
-    @property
-    def is_scripted(self) -> bool:
-        """Whether there are Lua scripts, or may be."""
-        return bool(self.lua_scripts) or self.execute_lua_enabled
-
-    @property
-    def overwrite_mode(self) -> str:
-        """What ``overwrite_instances`` says, as a word."""
-        if isinstance(self.overwrite_instances, bool):
-            return "Always" if self.overwrite_instances else "Never"
-        return self.overwrite_instances
-
-    @property
-    def authentication_required(self) -> bool:
-        """Whether users must authenticate, where the option says so or where it says nothing."""
-        if self.authentication_enabled is None:
-            return self.remote_access_allowed
-        return self.authentication_enabled

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from pathlib import Path
 
+from repertory.conf import stores
 from repertory.conf.settings import Settings
 from repertory.conf.storages import storage_names, write_storage
 from repertory.conf.webhooks import NAME, WebhookSettings
@@ -39,6 +40,7 @@ def faults_of(settings: Settings) -> Iterator[tuple[str, str]]:
             yield from _missing(
                 "SslTrustedClientCertificates", settings.ssl_trusted_client_certificates
             )
+    yield from stores.faults_of(settings)
 
 
 def _faults_of_storages(settings: Settings) -> Iterator[tuple[str, str]]:
@@ -110,6 +112,7 @@ def _doubts_about_files(settings: Settings) -> Iterator[tuple[str, str]]:
             "StableAges",
             "names application entity titles: what comes over HTTP has none.",
         )
+    yield from stores.doubts_about(settings)
     deletion = settings.delayed_deletion
     if deletion.throttle_delay_ms and not deletion.enable:
         yield "DelayedDeletion.ThrottleDelayMs", "has no effect while Enable is false."

@@ -31,6 +31,7 @@ from repertory.errors import (
     ScriptFailed,
     ShuttingDown,
     StorageFailed,
+    StorageUnavailable,
     TooLarge,
     Unauthorized,
     UnknownItem,
@@ -85,6 +86,7 @@ TABLE: dict[type[RepertoryError], Row] = {
     FileCorrupted: Row(500, 20, "Corrupted file (e.g. inconsistent MD5 hash)"),
     IndexFailed: Row(500, 11, "Error with the database engine"),
     StorageFailed: Row(500, 14, "Cannot write to file"),
+    StorageUnavailable: Row(503, 14, "Cannot write to file"),
     IndexBusy: _UNAVAILABLE,
     ShuttingDown: _UNAVAILABLE,
     # Not 503, which orthanc_api_client takes for "nothing was done" and retries, uploads too.

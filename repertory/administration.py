@@ -22,16 +22,20 @@ from repertory.building import (
     files_folder,
     index_folder,
     main_tags_of,
+    object_area_of,
+    with_encryption,
 )
 from repertory.conf.settings import Settings
+from repertory.conf.storages import storage_names
 from repertory.errors import CannotStart
-from repertory.places import FILE_SYSTEM
+from repertory.places import FILE_SYSTEM, OBJECT_STORAGE
 from repertory.storage.areas import FilesystemArea
+from repertory.storage.areas.base import StorageArea
 from repertory.storage.areas.filesystem import STAGING
 from repertory.storage.index.packing import pack_uuid_or_none
 from repertory.storage.index.sqlite.engine import FILE_NAME
 from repertory.storage.main_tags import MainDicomTags
-from repertory.storing import number_storages
+from repertory.storing import number_storages, threads_at
 
 GOOD, BAD, NOT_DONE, INTERRUPTED = 0, 1, 2, 130
 """What a command ends with: nothing is wrong, something is, it could not tell, Ctrl-C."""
@@ -97,17 +101,22 @@ class OfflineArchive:
 
     def _start_storages(self, main_tags: MainDicomTags) -> None:
         settings = self._settings
-        areas = {
-            FILE_SYSTEM: UntouchedArea(files_folder(settings)),
-            **{n: UntouchedArea(Path(it)) for n, it in settings.advanced_storage.disks.items()},
-        }
-        for area in areas.values():
-            area.open()
+        folders = {FILE_SYSTEM: files_folder(settings)}
+        folders |= {name: Path(it) for name, it in settings.advanced_storage.disks.items()}
+        areas: dict[str, StorageArea] = {}
+        for name in storage_names(settings):
+            objects = object_area_of(settings, untouched=True) if name == OBJECT_STORAGE else None
+            if objects is not None:
+                areas[name] = objects
+                continue
+            local = UntouchedArea(folders[name])
+            local.open()
+            areas[name] = with_encryption(local, settings.storage_encryption)
             # What a power cut put back is not lost: a start of the server would do this, too.
-            staged = area.staged()
+            staged = local.staged()
             known = self.board.ask(FindAttachments(uuids=staged)) if staged else frozenset()
             for uuid in known:
-                area.finish(uuid)
+                local.finish(uuid)
         storages = number_storages(settings, self.board, areas)
         sides: dict[int, Side] = {}
         for number, it in storages.areas.items():
@@ -115,7 +124,7 @@ class OfflineArchive:
                 StorageActor,
                 connected=len(areas) == 1,
                 area=it,
-                crew=ThreadCrew(settings.storage_threads, name="storage"),
+                crew=ThreadCrew(threads_at(settings, storages.names[number]), name="storage"),
                 main_tags=main_tags,
                 options=file_options_of(settings),
                 location=number,

@@ -4,7 +4,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from repertory.errors import RepertoryError
+from repertory.errors import CannotStart, RepertoryError
 from repertory.folders import StepDisplay, find_folders, list_some, say
 from repertory.storage.backup.making import BackupReport, back_up
 from repertory.storage.backup.verifying import VerificationReport, verify
@@ -68,6 +68,12 @@ def run(arguments: argparse.Namespace) -> int:
             found = verify(arguments.folder, threads=arguments.jobs, progress=display.show)
             return _tell_verification(found, quiet=arguments.quiet)
         folders = find_folders(arguments.configuration)
+        if folders.elsewhere:
+            raise CannotStart(
+                f"the files lie in {folders.elsewhere}, which has means of its own against loss"
+                " (versions, replication): see howto/object-stores.md for the index. Nothing was"
+                " copied."
+            )
         report = back_up(
             storage=folders.storage,
             index=folders.index,

@@ -7,18 +7,23 @@ from repertory.actors.lua.actor import LuaOptions
 from repertory.actors.lua.machine import Limits
 from repertory.actors.targets.base import Rules
 from repertory.actors.targets.webhook import WebhookTarget
+from repertory.conf.encryption import StorageEncryptionSettings
 from repertory.conf.fields import shown
 from repertory.conf.settings import Settings
 from repertory.errors import BadParameter, CannotStart
 from repertory.housekeeping import Configuration
 from repertory.maintags import NAMES
 from repertory.model import ChangeType, Compression, Level
+from repertory.storage.areas import FilesystemArea, ObjectArea
+from repertory.storage.areas.base import StorageArea
+from repertory.storage.areas.encrypted import EncryptedArea
 from repertory.storage.dicom import tag_name
 from repertory.storage.files import FileOptions
 from repertory.storage.index.policy import Overwriting, StableAges, StorePolicy
 from repertory.storage.index.sqlite.engine import SqliteEngine
 from repertory.storage.main_tags import MainDicomTags
 from repertory.storage.resolving import resolve_tag
+from repertory.stores import bucket_of, keys_of, names_of
 from repertory.version import ORTHANC_VERSION
 
 
@@ -30,6 +35,52 @@ def files_folder(settings: Settings) -> Path:
 def index_folder(settings: Settings) -> Path:
     """The folder of the index."""
     return Path(settings.index_directory or settings.storage_directory)
+
+
+def local_area_of(settings: Settings) -> StorageArea:
+    """The folder of files, encrypted where that is configured.
+
+    Raises:
+        CannotStart: the keys cannot be used.
+    """
+    area = FilesystemArea(files_folder(settings), synchronize=settings.sync_storage_area)
+    return with_encryption(area, settings.storage_encryption)
+
+
+def with_encryption(area: StorageArea, section: StorageEncryptionSettings | None) -> StorageArea:
+    """An area that encrypts as a section wants it; without one, the area itself.
+
+    Raises:
+        CannotStart: the keys cannot be used.
+    """
+    keys = keys_of(section)
+    return area if keys is None else EncryptedArea(area, keys)
+
+
+def area_of(settings: Settings) -> StorageArea:
+    """The place of all files: the object store if there is one, else the folder.
+
+    Raises:
+        CannotStart: it cannot be one.
+    """
+    return object_area_of(settings) or local_area_of(settings)
+
+
+def object_area_of(settings: Settings, *, untouched: bool = False) -> StorageArea | None:
+    """The object store, if one is configured; ``untouched`` by its start, as if read-only.
+
+    Raises:
+        CannotStart: it cannot be one.
+    """
+    named = bucket_of(settings)
+    if named is None:
+        return None
+    bucket, section = named
+    encryption = getattr(section, "storage_encryption", None)
+    names = names_of(section, keys_of(encryption))
+    untouched = untouched or settings.read_only
+    area = ObjectArea(bucket, staging=files_folder(settings), names=names, untouched=untouched)
+    return with_encryption(area, encryption)
 
 
 def main_tags_of(settings: Settings) -> MainDicomTags:

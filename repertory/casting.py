@@ -38,7 +38,8 @@ from repertory.conf.settings import Settings
 from repertory.scripting import Scripts
 from repertory.storage.backup.hold import HOLD_NAME, RemovalHold
 from repertory.storage.main_tags import MainDicomTags
-from repertory.storing import storages_of
+from repertory.stores import removals_together
+from repertory.storing import storages_of, threads_at
 from repertory.subscribing import Subscriptions
 
 SCRIPT_THREADS = 4
@@ -117,6 +118,7 @@ class Casting:
             throttle=settings.delayed_deletion.throttle_delay_ms / 1000,
             hold=RemovalHold(index_folder(settings) / HOLD_NAME),
             at_once=not settings.delayed_deletion.enable,
+            together=removals_together(settings),
         )
         self._put_on(board, TrashActor)
         self._put_on(board, StabilityMonitorActor, shortest_age=policy.stable_ages.shortest)
@@ -148,7 +150,7 @@ class Casting:
                 StorageActor,
                 connected=not is_routed,
                 area=area,
-                crew=ThreadCrew(settings.storage_threads, name="storage"),
+                crew=ThreadCrew(threads_at(settings, storages.names[number]), name="storage"),
                 main_tags=main_tags,
                 options=file_options_of(settings),
                 store_dicom=settings.store_dicom,

@@ -14,6 +14,7 @@ RepertoryError
 ├─ Failed              the archive should have done it
 │  ├─ FileLost, FileCorrupted
 │  ├─ IndexFailed, StorageFailed
+│  │  └─ StorageUnavailable       nothing was recorded: a retry is safe
 │  ├─ IndexBusy, ShuttingDown     nothing was done: a retry is safe
 │  ├─ NoReplyInTime               perhaps done
 │  ├─ ScriptFailed                a script of the archive's administrator
@@ -120,6 +121,10 @@ class IndexFailed(Failed):
 
 class StorageFailed(Failed):
     """The storage area could not be read or written."""
+
+
+class StorageUnavailable(StorageFailed):
+    """The object store cannot be reached: nothing was recorded, try again."""
 
 
 class IndexBusy(Failed):

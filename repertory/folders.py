@@ -8,14 +8,19 @@ from typing import TextIO
 
 from repertory.conf.loading import read_settings
 from repertory.errors import CannotStart
+from repertory.stores import bucket_of
 
 
 @dataclass(frozen=True, slots=True)
 class Folders:
-    """Where an archive keeps its files and its index."""
+    """Where an archive keeps its files and its index.
+
+    ``elsewhere`` is the object store that holds the files, "" where they lie in ``storage``.
+    """
 
     storage: Path
     index: Path
+    elsewhere: str = ""
     disks: Mapping[str, Path] = field(default_factory=dict)
 
 
@@ -30,8 +35,10 @@ def find_folders(configuration: Sequence[Path]) -> Folders:
         raise CannotStart(f"the configuration cannot be used: {loaded.problems[0]}")
     settings = loaded.settings
     storage = Path(settings.storage_directory)
+    named = bucket_of(settings)
+    elsewhere = "" if named is None else named[0].place
     disks = {name: Path(folder) for name, folder in settings.advanced_storage.disks.items()}
-    return Folders(storage, Path(settings.index_directory or storage), disks)
+    return Folders(storage, Path(settings.index_directory or storage), elsewhere, disks)
 
 
 class StepDisplay:

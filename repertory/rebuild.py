@@ -31,6 +31,7 @@ from repertory.storage.index.packing import pack_uuid, unpack_uuid
 from repertory.storage.index.sqlite.engine import FILE_NAME, LOCK_NAME, SqliteEngine
 from repertory.storage.index.sqlite.lock import FolderLock
 from repertory.storage.index.writer import DatabaseWriter
+from repertory.stores import bucket_of
 
 WORK_FOLDER = ".rebuilding"
 GROUP = 500
@@ -80,10 +81,21 @@ class Rebuild:
         Raises:
             CannotStart: a server runs on these folders, or they are not there.
         """
+        named = bucket_of(self._settings)
+        if named is not None:
+            raise CannotStart(
+                f"The files lie in {named[0].place}: an index is made from a folder alone. Copy"
+                " them into a folder, or restore the index from a backup."
+            )
         if self._settings.advanced_storage.disks:
             raise CannotStart(
                 "The files lie in several storages: an index is made from one folder. Copy them"
                 " into it, and name no MultipleStorages; or restore the index from a backup."
+            )
+        if self._settings.storage_encryption is not None:
+            raise CannotStart(
+                "The files are encrypted: 'repertory recover --key' decrypts them one by one;"
+                " restore the index from a backup."
             )
         self._area.open()
         self._folder.mkdir(parents=True, exist_ok=True)

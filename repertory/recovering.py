@@ -12,9 +12,11 @@ from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO
 
-from repertory.errors import FileCorrupted, MissingTag, NotDicom
+from repertory.conf.encryption import BadKey, read_key
+from repertory.errors import CannotStart, FileCorrupted, MissingTag, NotDicom
 from repertory.model import Compression
 from repertory.storage import dicom
+from repertory.storage.areas.decrypting import NotEncryptedSo, opened
 from repertory.storage.compression import decompressed
 
 GOOD, CANNOT = 0, 1
@@ -40,6 +42,7 @@ examples:
   repertory recover OrthancStorage/ab/cd/abcd1234-… image.dcm
   repertory recover FILE                       only say what it is, and whether it is whole
   repertory recover FILE - | dcmdump -         the plain file on standard output
+  repertory recover --key master-key FILE.dcm.enc image.dcm
 
 exit:  0 it is whole, 1 it is not, or cannot be read or written.
 """
@@ -56,15 +59,30 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "out", metavar="OUT", nargs="?", type=Path, help="where the plain file goes; -: to stdout"
     )
     parser.add_argument("--force", action="store_true", help="replace OUT if it is there")
+    parser.add_argument(
+        "--key",
+        type=Path,
+        metavar="KEYFILE",
+        action="append",
+        default=[],
+        help="it may be encrypted, under this master key; several may be given",
+    )
     parser.add_argument("--form", choices=tuple(_FORMS), help="do not find out: it is of this form")
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Recover one file; returns the exit code."""
+    form = Compression.NONE
     try:
-        with arguments.file.open("rb") as file:
+        keys = [read_key(file) for file in arguments.key]
+        with arguments.file.open("rb") as stored:
+            file = opened(stored, keys)
             form = _FORMS[arguments.form] if arguments.form else form_of(file)
             size = _recover(file, form, arguments.out, force=arguments.force)
+    except BadKey as error:
+        return _refuse(f"The key file {error}.")
+    except (NotEncryptedSo, CannotStart) as error:
+        return _refuse(f"{arguments.file}: {error}")
     except FileCorrupted:
         return _refuse(f"{arguments.file} is damaged: it is {_NAMES[form]}, but not whole.")
     except (NotDicom, MissingTag):
@@ -112,7 +130,7 @@ def _recover(file: BinaryIO, form: Compression, out: Path | None, *, force: bool
         file.seek(start)
         return file.read(length)
 
-    pieces = decompressed(read, os.fstat(file.fileno()).st_size, form)
+    pieces = decompressed(read, file.seek(0, os.SEEK_END), form)
     if out is None:
         return sum(map(len, pieces))
     if str(out) == "-":

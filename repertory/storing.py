@@ -8,12 +8,13 @@ import structlog
 
 from repertory.actors.messages.places import AddPlaces, ListPlaces
 from repertory.actors.switchboard import Switchboard
-from repertory.building import files_folder
+from repertory.building import local_area_of, object_area_of, with_encryption
 from repertory.conf.settings import Settings
-from repertory.conf.storages import write_storage
-from repertory.places import FILE_SYSTEM
+from repertory.conf.storages import storage_names, write_storage
+from repertory.places import FILE_SYSTEM, OBJECT_STORAGE
 from repertory.storage.areas import FilesystemArea
 from repertory.storage.areas.base import StorageArea
+from repertory.stores import threads_of
 
 log = structlog.get_logger(__name__)
 
@@ -33,13 +34,24 @@ class Storages:
 
 def areas_of(settings: Settings) -> dict[str, StorageArea]:
     """The areas by their names, the one of the StorageDirectory first."""
-    synchronize = settings.sync_storage_area
-    areas: dict[str, StorageArea] = {
-        FILE_SYSTEM: FilesystemArea(files_folder(settings), synchronize=synchronize)
-    }
-    for name, folder in settings.advanced_storage.disks.items():
-        areas[name] = FilesystemArea(Path(folder), synchronize=synchronize)
+    disks = settings.advanced_storage.disks
+    areas: dict[str, StorageArea] = {}
+    for name in storage_names(settings):
+        if name == OBJECT_STORAGE:
+            objects = object_area_of(settings)
+            if objects is not None:
+                areas[name] = objects
+        elif name == FILE_SYSTEM:
+            areas[name] = local_area_of(settings)
+        else:
+            disk = FilesystemArea(Path(disks[name]), synchronize=settings.sync_storage_area)
+            areas[name] = with_encryption(disk, settings.storage_encryption)
     return areas
+
+
+def threads_at(settings: Settings, name: str) -> int:
+    """How many threads read and write the files of a storage."""
+    return threads_of(settings) if name == OBJECT_STORAGE else settings.storage_threads
 
 
 def storages_of(settings: Settings, board: Switchboard) -> Storages:
@@ -67,7 +79,7 @@ def number_storages(
     return Storages(
         areas={known[name]: area for name, area in areas.items()},
         names={known[name]: name for name in areas},
-        writer=known.get(writer, 0),
+        writer=known.get(writer, min(known[name] for name in areas)),
         # Only among the disks: whoever writes to another storage has a reason.
         spares=tuple(known[n] for n in disks if n in known) if writer in disks else (),
     )

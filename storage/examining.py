@@ -2,7 +2,7 @@
 
 import hashlib
 
-from repertory.errors import FileLost, StorageFailed
+from repertory.errors import FileCorrupted, FileLost, StorageFailed, StorageUnavailable
 from repertory.integrity import Damage, Finding, IndexedFile
 from repertory.storage.areas.base import StorageArea
 from repertory.storage.index.packing import unpack_uuid
@@ -11,7 +11,11 @@ PIECE = 1 << 20
 
 
 def examine(area: StorageArea, file: IndexedFile, *, checksums: bool) -> Finding:
-    """Look at a file; with ``checksums``, read it to its end and compare its MD5 sum."""
+    """Look at a file; with ``checksums``, read it to its end and compare its MD5 sum.
+
+    Raises:
+        StorageUnavailable: the object store does not answer.
+    """
     uuid = unpack_uuid(file.uuid)
     size = None
     try:
@@ -20,8 +24,12 @@ def examine(area: StorageArea, file: IndexedFile, *, checksums: bool) -> Finding
             return Finding(Damage.WRONG_SIZE, size)
         if checksums and file.md5 is not None and _md5(area, uuid, file) != file.md5:
             return Finding(Damage.CORRUPTED, size)
+    except FileCorrupted:  # an encrypted one, by its tag
+        return Finding(Damage.CORRUPTED, size)
     except FileLost:
         return Finding(Damage.LOST, None)
+    except StorageUnavailable:
+        raise  # that says nothing about the file
     except StorageFailed:
         return Finding(Damage.UNREADABLE, size)
     return Finding(None, size)

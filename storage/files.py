@@ -2,7 +2,7 @@
 
 import hashlib
 import uuid as uuids
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
@@ -70,7 +70,7 @@ class Files:
         """Take the storage area, its number, and the other ones of the archive by theirs."""
         self.options = options
         self._area = area
-        self._location = location
+        self.location = location
         self._others = others
         self._cache = FileCache(options.cache_size)
         self._streams = OpenStreams()
@@ -152,7 +152,7 @@ class Files:
         location: int | None = None,
     ) -> Attachment:
         uuid = str(uuids.uuid4())
-        location = self._location if location is None else location
+        location = self.location if location is None else location
         area = self.area_at(location)
         pieces = compressed(read, size, form, level=self.options.level, head=head)
         if size <= IN_MEMORY:
@@ -210,7 +210,7 @@ class Files:
 
     def area_at(self, location: int) -> StorageArea:
         """The storage area of a number; ``StorageFailed`` where the archive has none such."""
-        if location == self._location:
+        if location == self.location:
             return self._area
         area = self._others.get(location)
         if area is None:
@@ -219,7 +219,7 @@ class Files:
 
     def find_elsewhere(self, attachment: Attachment) -> Attachment | None:
         """The attachment as it is in another storage area than it should be, if it is there."""
-        for location in (self._location, *self._others):
+        for location in (self.location, *self._others):
             if location != attachment.location:
                 try:
                     size = self.area_at(location).size(attachment.uuid, attachment.content_type)
@@ -228,6 +228,14 @@ class Files:
                 if size == attachment.compressed_size:
                     return replace(attachment, location=location)
         return None
+
+    def remove_many(self, files: Sequence[tuple[str, int]], location: int | None = None) -> None:
+        """Remove files of one storage, each a name and a content type."""
+        for uuid, _ in files:
+            self._cache.remove(uuid)
+            self._streams.remove(uuid)
+        area = self._area if location is None else self.area_at(location)
+        area.remove_many(files)
 
     # Reading
 
@@ -360,7 +368,7 @@ class Files:
             uncompressed_md5=md5,
             compressed_size=size,
             compressed_md5=md5,
-            location=self._location,
+            location=self.location,
         )
 
 

@@ -1,11 +1,19 @@
 """What all tests share."""
 
 import os
+import uuid
+from functools import partial
 
 import pytest
 from hypothesis import settings
 
 from repertory.testing import Stage
+from repertory.testing.emulators import (
+    AzureEmulator,
+    EmulatorMissing,
+    GoogleEmulator,
+    S3Emulator,
+)
 
 # Elsewhere each run tries other examples; a machine that only says yes or no tries the same ones,
 # so that a change is judged by what it changes.
@@ -18,3 +26,32 @@ settings.load_profile("ci" if os.environ.get("CI") else "people")
 def stage():
     with Stage() as stage:
         yield stage
+
+
+@pytest.fixture(scope="session")
+def s3_emulator():
+    yield from started(S3Emulator)
+
+
+@pytest.fixture(scope="session")
+def azure_emulator():
+    yield from started(AzureEmulator)
+
+
+@pytest.fixture(scope="session")
+def google_emulator(tmp_path_factory):
+    yield from started(partial(GoogleEmulator, tmp_path_factory.mktemp("google")))
+
+
+def started(make):
+    try:
+        emulator = make().__enter__()
+    except EmulatorMissing as reason:
+        pytest.skip(str(reason))
+    yield emulator
+    emulator.stop()
+
+
+@pytest.fixture
+def bucket_name():
+    return f"bucket{uuid.uuid4().hex[:12]}"

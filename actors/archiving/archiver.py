@@ -13,7 +13,9 @@ from repertory.actors.crew import Crew
 from repertory.actors.messages.archives import (
     AbandonArchive,
     ArchiveId,
+    ArchiveState,
     BeginArchive,
+    DescribeArchive,
     ReadArchive,
 )
 from repertory.actors.messages.base import Event, message
@@ -34,6 +36,7 @@ class ArchivesDue(Event):
 
 @dataclass(slots=True)
 class _Open:
+    archive: Archive
     parcels: Iterator[bytes]
     touched: float
     is_read: bool = False
@@ -72,7 +75,7 @@ class ArchiverActor(RepertoryActor):
         )
         id_ = ArchiveId(str(uuids.uuid4()))
         # Known from now on: whoever is told the name may ask at once.
-        begun = self._open[id_] = _Open(iter(()), self.clock.monotonic())
+        begun = self._open[id_] = _Open(archive, iter(()), self.clock.monotonic())
         if not self._looks_after_them:
             self._looks_after_them = True
             self.tell_self(ArchivesDue(), after=IDLE_LIMIT)
@@ -112,6 +115,20 @@ class ArchiverActor(RepertoryActor):
             return parcel
 
         return self._makers.do(make)
+
+    @handles(DescribeArchive)
+    def describe_archive(self, query: DescribeArchive) -> ArchiveState:
+        """How far an archive is."""
+        opened = self._open.get(query.archive)
+        if opened is None:
+            raise UnknownItem("There is no such archive.")
+        archive = opened.archive
+        return ArchiveState(
+            instances=archive.instances,
+            size=archive.size,
+            missing=tuple((it.id, it.reason) for it in archive.missing),
+            is_whole=archive.is_whole,
+        )
 
     @handles(AbandonArchive)
     def abandon_archive(self, command: AbandonArchive) -> None:

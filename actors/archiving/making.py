@@ -84,6 +84,8 @@ class Archive:
         """How many instances have gone by, the missing ones too."""
         self.size = 0
         """How many bytes they had."""
+        self.is_whole = False
+        """Whether all bytes were handed out."""
 
     def resolve(
         self, ids: tuple[ResourceId, ...], level: Level | None
@@ -101,13 +103,14 @@ class Archive:
         parcel = bytearray()
         wanted = 1  # the client learns at once that something comes
         for piece in self._pieces(resources):
-            parcel += piece
+            # What is held back is never nothing, so that the last parcel is known to be it.
             if len(parcel) >= wanted:
                 yield bytes(parcel)
                 parcel.clear()
                 wanted = PARCEL
-        if parcel:
-            yield bytes(parcel)
+            parcel += piece
+        self.is_whole = True
+        yield bytes(parcel)
 
     def _pieces(self, resources: tuple[ResourceDescription, ...]) -> Iterator[bytes]:
         planned = self._plan.instances(resources)

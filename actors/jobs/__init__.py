@@ -1,9 +1,12 @@
 """The types of job: a module for each."""
 
+from repertory.actors.jobs.archive import MakeArchive, MakeMedia
 from repertory.actors.jobs.base import Job
 from repertory.actors.jobs.bulk_delete import BulkDelete
 from repertory.actors.jobs.move_storage import MoveStorage
 from repertory.actors.jobs.reconstruct import Reconstruct
 
-JOBS: dict[str, type[Job]] = {kind.type: kind for kind in (BulkDelete, MoveStorage, Reconstruct)}
+JOBS: dict[str, type[Job]] = {
+    kind.type: kind for kind in (BulkDelete, MakeArchive, MakeMedia, MoveStorage, Reconstruct)
+}
 """Every type of job, by its name."""

@@ -2,7 +2,7 @@
 
 from typing import NewType
 
-from repertory.actors.messages.base import Command, message
+from repertory.actors.messages.base import Command, Query, message
 from repertory.model import Level, ResourceId
 
 ArchiveId = NewType("ArchiveId", str)
@@ -42,13 +42,37 @@ class BeginArchive(Command[ArchiveId]):
 
 @message
 class ReadArchive(Command[bytes]):
-    """The next bytes of an archive; none when it has ended, and is forgotten.
+    """The next bytes of an archive; none when it has ended, and is forgotten then.
 
     Raises:
         UnknownItem: there is no such archive.
         IndexBusy: what was asked before is not answered yet.
         FileLost: a file is missing, and the archive is not permissive; it is forgotten.
         FileCorrupted: likewise, of a file that is damaged.
+    """
+
+    archive: ArchiveId
+
+
+@message
+class ArchiveState:
+    """How far an archive is: instances and bytes that went in, and those that could not, and why.
+
+    ``is_whole`` says that all its bytes were read.
+    """
+
+    instances: int
+    size: int
+    missing: tuple[tuple[ResourceId, str], ...]
+    is_whole: bool = False
+
+
+@message
+class DescribeArchive(Query[ArchiveState]):
+    """How far an archive is that is being read.
+
+    Raises:
+        UnknownItem: there is no such archive.
     """
 
     archive: ArchiveId

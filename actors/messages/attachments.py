@@ -164,6 +164,16 @@ class RemoveAttachment(Command[None]):
 
 
 @message
+class RemoveAttachments(Command[None]):
+    """Remove released files of one storage, by as few requests to it as it can do with.
+
+    A refusal says that some are there still: ask for each.
+    """
+
+    files: tuple[ReleasedFile, ...]
+
+
+@message
 class FindAttachments(Query[frozenset[str]]):
     """Which of these files belong to a resource. Slow: it looks through the whole index."""
 

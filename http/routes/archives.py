@@ -14,6 +14,7 @@ from repertory.actors.messages.archives import (
     BeginArchive,
     ReadArchive,
 )
+from repertory.actors.messages.resources import DescribeResource
 from repertory.errors import BadRequest, RepertoryError, Unsupported
 from repertory.http import params
 from repertory.http.answers import headers_for
@@ -21,7 +22,9 @@ from repertory.http.bodies import read_text
 from repertory.http.bridge import BOARD, SETTINGS, ask
 from repertory.http.downloads import disposition
 from repertory.http.finding import Fields
+from repertory.http.jobs import Submission, submit
 from repertory.http.routing import Routes
+from repertory.jobs import Object
 from repertory.model import Level, ResourceId
 
 routes = Routes()
@@ -41,6 +44,7 @@ class Order:
     level: Level | None
     form: ArchiveForm
     filename: str
+    how: Submission | None = None
 
 
 @routes.get("/{level}/{id}/archive", levels=ABOVE_INSTANCES)
@@ -63,6 +67,9 @@ async def make_archive(request: web.Request, level: Level) -> web.StreamResponse
     - `Filename`: the name that the client is told.
     - `Utf8`: whether names in the archive keep letters beyond ASCII (`ZipUseUtf8`).
     - `Permissive`: `false` breaks the answer off where an instance cannot be read (`true`).
+    - `Asynchronous`: let a job make it, and answer `{ID, Path}`; `GET /jobs/{ID}/archive` gives
+      it from then on, whole or in ranges, until the job is forgotten.
+    - `Priority`, `UserData`: of the job.
     """
     return await _send(request, await _from_body(request, level, media=False))
 
@@ -82,7 +89,7 @@ async def make_media(request: web.Request, level: Level) -> web.StreamResponse:
     """Give a ZIP archive that can be written to a medium, as the body, an object, wants it.
 
     - `Extended`: with optional elements in the DICOMDIR.
-    - `Filename`, `Permissive`: as for archives.
+    - `Filename`, `Permissive`, `Asynchronous`, `Priority`, `UserData`: as for archives.
     """
     return await _send(request, await _from_body(request, level, media=True))
 
@@ -104,7 +111,7 @@ async def make_archive_of_many(request: web.Request) -> web.StreamResponse:
     The body is an array of their identifiers, or an object.
 
     - `Resources`: their identifiers; required.
-    - `Filename`, `Utf8`, `Permissive`: as for one resource.
+    - `Filename`, `Utf8`, `Permissive`, `Asynchronous`, `Priority`, `UserData`: as for one resource.
     """
     return await _send(request, await _from_body(request, None, media=False))
 
@@ -126,7 +133,8 @@ async def make_media_of_many(request: web.Request) -> web.StreamResponse:
     The body is an array of their identifiers, or an object.
 
     - `Resources`: their identifiers; required.
-    - `Extended`, `Filename`, `Permissive`: as for one resource.
+    - `Extended`, `Filename`, `Permissive`, `Asynchronous`, `Priority`, `UserData`: as for one
+      resource.
     """
     return await _send(request, await _from_body(request, None, media=True))
 
@@ -178,15 +186,14 @@ async def _from_body(
         ids = _unique(fields.texts("Resources"))
     if "Transcode" in fields:
         raise Unsupported(_NO_TRANSCODING)
-    if not fields.get("Synchronous", default=True) or fields.get("Asynchronous", default=False):
-        raise Unsupported("This archive makes ZIP archives only while they are downloaded.")
+    how = Submission(fields)
     form = ArchiveForm(
         media=media,
         extended=fields.get("Extended", default=extended),
         utf8=fields.get("Utf8", default=request.app[SETTINGS].zip_use_utf8),
         permissive=fields.get("Permissive", default=True),
     )
-    return Order(ids, level, form, fields.get("Filename", "") or _name(ids, level))
+    return Order(ids, level, form, fields.get("Filename", "") or _name(ids, level), how)
 
 
 async def _read(request: web.Request, level: Level | None) -> "dict[str, Any] | list[Any]":
@@ -207,7 +214,25 @@ def _name(ids: tuple[ResourceId, ...], level: Level | None) -> str:
     return "Archive.zip" if level is None else f"{ids[0]}.zip"
 
 
+async def _submit(request: web.Request, order: Order, how: Submission) -> web.Response:
+    """Let a job make it; whether the resources are there is asked at once."""
+    if order.level is not None:
+        await ask(request, DescribeResource(level=order.level, id=order.ids[0]))
+    parameters: Object = {
+        "Resources": list(order.ids),
+        "Extended": order.form.extended,
+        "Utf8": order.form.utf8,
+        "Permissive": order.form.permissive,
+        "Filename": order.filename,
+    }
+    if order.level is not None:
+        parameters["Level"] = order.level.word
+    return await submit(request, "Media" if order.form.media else "Archive", parameters, how)
+
+
 async def _send(request: web.Request, order: Order) -> web.StreamResponse:
+    if order.how is not None and not order.how.synchronous:
+        return await _submit(request, order, order.how)
     question = BeginArchive(ids=order.ids, level=order.level, form=order.form)
     archive = await ask(request, question)
     headers = headers_for(

@@ -1,6 +1,6 @@
 """What a storage area can do: the whole of what the archive asks of a place for files."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Protocol
 
@@ -78,6 +78,13 @@ class StorageArea(Protocol):
 
         Raises:
             StorageFailed: it is still there.
+        """
+
+    def remove_many(self, files: Sequence[tuple[str, int]]) -> None:
+        """Remove files, each a name and a content type, by as few requests as the area can.
+
+        Raises:
+            StorageFailed: some are still there; nobody knows which, so ask again for all.
         """
 
     def names(self) -> Iterator[str]:

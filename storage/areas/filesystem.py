@@ -3,7 +3,7 @@
 import errno
 import os
 import uuid as uuids
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -172,6 +172,11 @@ class FilesystemArea:
         with suppress(OSError):
             path.parent.rmdir()
             path.parent.parent.rmdir()
+
+    def remove_many(self, files: Sequence[tuple[str, int]]) -> None:
+        """Remove files, one after the other."""
+        for uuid, content_type in files:
+            self.remove(uuid, content_type)
 
     def names(self) -> Iterator[str]:
         """The UUIDs of all files."""

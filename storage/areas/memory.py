@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -77,6 +77,11 @@ class MemoryArea:
         with self._lock:
             self.files.pop(uuid, None)
             self._made.pop(uuid, None)
+
+    def remove_many(self, files: Sequence[tuple[str, int]]) -> None:
+        """Remove files, one after the other."""
+        for uuid, content_type in files:
+            self.remove(uuid, content_type)
 
     def names(self) -> Iterator[str]:
         """The UUIDs of all files."""

@@ -12,6 +12,7 @@ from itertools import islice
 from pathlib import Path
 
 from repertory.errors import ArchiveFull, StorageFailed
+from repertory.storage.areas.cipher import MARK, OVERHEAD
 from repertory.storage.areas.filesystem import STAGING
 from repertory.storage.backup.snapshot import Progress, StoredFile
 
@@ -96,14 +97,14 @@ class Copier:
         place = f"{file.uuid[0:2]}/{file.uuid[2:4]}"
         source = f"{self._source}/{place}/{file.uuid}"
         target = f"{self._target}/{place}/{file.uuid}"
-        if size_of(target) == file.size:
+        if fits(target, file.size):
             return Fate.KEPT
         found = size_of(source)
         if found is None:
             # After a power cut, until the server starts again (docs/explanation/durability.md).
             source = f"{self._source}/{STAGING}/{file.uuid}"
             found = size_of(source)
-        if found != file.size:
+        if not fits(source, file.size):
             return Fate.LOST if found is None else Fate.DAMAGED
         try:
             os.makedirs(f"{self._target}/{place}", exist_ok=True)  # noqa: PTH103 - as below
@@ -127,6 +128,17 @@ def size_of(path: str) -> int | None:
         return os.stat(path).st_size  # noqa: PTH116
     except OSError:
         return None
+
+
+def fits(path: str, size: int) -> bool:
+    """Whether a file has its size, or that of its encrypted form."""
+    found = size_of(path)
+    return found == size or (found == size + OVERHEAD and _is_encrypted(path))
+
+
+def _is_encrypted(path: str) -> bool:
+    with open(path, "rb") as file:  # noqa: PTH123 - as above
+        return file.read(len(MARK)) == MARK
 
 
 def _linked(source: str, target: str) -> bool:
@@ -153,6 +165,8 @@ def _copied(source: str, staged: str, file: StoredFile) -> bool:
             view = memoryview(piece)
             while view:
                 view = view[new.write(view) :]
+    if size == file.size + OVERHEAD:
+        return True  # encrypted: the sum is that of what was encrypted
     return size == file.size and file.md5 in (None, digest.digest())
 
 
@@ -169,6 +183,8 @@ def examine(path: Path, file: StoredFile) -> Fate:
         return Fate.LOST
     except OSError:
         return Fate.DAMAGED
+    if size == file.size + OVERHEAD and _is_encrypted(str(path)):
+        return Fate.KEPT  # what it decrypts to, only its tag tells
     if size != file.size or file.md5 not in (None, digest.digest()):
         return Fate.DAMAGED
     return Fate.KEPT

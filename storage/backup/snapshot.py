@@ -109,9 +109,12 @@ def storages_of(path: Path) -> dict[int, str]:
         with closing(_open(path)) as connection:
             if not connection.table_exists("main", "places"):
                 return {0: FILE_SYSTEM}
-            names = dict(connection.execute("SELECT number, name FROM places").fetchall())
+            rows: list[Any] = connection.execute("SELECT number, name FROM places").fetchall()
+            names: dict[int, str] = dict(rows)
             files = _all_files(connection)
-            used = connection.execute(f"SELECT DISTINCT location FROM ({files})").fetchall()  # noqa: S608
+            used: list[Any] = connection.execute(
+                f"SELECT DISTINCT location FROM ({files})"  # noqa: S608
+            ).fetchall()
             return {number: names[number] for (number,) in used}
     except apsw.Error as error:
         raise IndexFailed("The snapshot of the index could not be read.") from error

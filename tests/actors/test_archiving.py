@@ -14,11 +14,14 @@ from repertory.actors.messages.archives import (
     BeginArchive,
     ReadArchive,
 )
-from repertory.actors.messages.attachments import ReadAttachment
+from repertory.actors.messages.attachments import ReadAttachment, ReadFile
 from repertory.actors.messages.instances import StoreInstance
+from repertory.actors.messages.job_outputs import DescribeJobOutput
+from repertory.actors.messages.jobs import RunJob
 from repertory.actors.messages.resources import DeleteResource
 from repertory.actors.reply import Reply
 from repertory.errors import FileCorrupted, FileLost, IndexBusy, UnknownItem, UnknownResource
+from repertory.jobs import JobState
 from repertory.model import Level
 from repertory.storage.files import FileOptions
 from repertory.testing.files import make_dicom, make_study
@@ -248,3 +251,24 @@ def test_files_that_go_into_archives_do_not_drive_others_out_of_the_cache(archiv
     files_of(archive.stage, ids[0].study)
 
     assert len(reads) == len(study)
+
+
+def test_a_job_begins_an_archive_anew_that_was_forgotten(archive, study):
+    real = put_on(archive)
+    ids = store(archive, study)
+    answers = [UnknownItem()]
+
+    def read(question):
+        # The first time, as if the archive had been started anew meanwhile.
+        return answers.pop() if answers else real.ask(question, block=False)
+
+    archive.stage.understudy(ReadArchive, answer=read)
+    job = archive.stage.ask(RunJob(type="Archive", parameters={"Resources": [ids[0].study]}))
+
+    assert job.state is JobState.SUCCESS
+    output = archive.stage.ask(DescribeJobOutput(id=job.record.id, key="archive"))
+    content = archive.stage.ask(
+        ReadFile(attachment=output.attachment, start=0, length=output.attachment.uncompressed_size)
+    )
+    assert sorted(unpack(content).values()) == sorted(study)
+    assert not answers

@@ -12,6 +12,7 @@ from repertory.actors.messages.attachments import (
     ForgetReleased,
     ListReleased,
     RemoveAttachment,
+    RemoveAttachments,
     RemoveReleased,
 )
 from repertory.actors.messages.deletion import (
@@ -95,6 +96,47 @@ def test_files_go_in_the_order_in_which_they_were_released(stage):
     stage.settle()
 
     assert removed(stage) == [f"file-{n}" for n in range(1, 251)]
+    assert index.queue == []
+
+
+def test_an_object_store_is_asked_for_many_at_once(stage):
+    index = Index(stage, 250)
+    stage.understudy(RemoveAttachments)
+    stage.put_on(DeletionQueueActor, together=1000)
+    stage.settle()
+
+    (command,) = stage.heard(RemoveAttachments)
+    assert [file.number for file in command.files] == list(range(1, 251))
+    assert index.queue == []
+
+
+def test_where_many_cannot_go_each_is_tried_and_those_go_that_can(stage):
+    index = Index(stage, 5)
+
+    def refuse(command):
+        if command.uuid == "file-3":
+            raise StorageFailed
+
+    stage.understudy(RemoveAttachments, answer=StorageFailed())
+    stage.understudy(RemoveAttachment, answer=refuse)
+    stage.put_on(DeletionQueueActor, together=1000)
+    stage.settle()
+
+    assert removed(stage) == [f"file-{n}" for n in range(1, 6)]
+    assert [file.number for file in index.queue] == [3]
+    assert list(index.failed) == [3]
+
+
+def test_files_that_are_throttled_go_one_by_one(stage):
+    index = Index(stage, 2)
+    stage.understudy(RemoveAttachment)
+    stage.put_on(DeletionQueueActor, together=1000, throttle=1.0)
+    for _ in range(3):
+        stage.settle()
+        stage.clock.advance(1)
+    stage.settle()
+
+    assert removed(stage) == ["file-1", "file-2"]
     assert index.queue == []
 
 

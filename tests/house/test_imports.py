@@ -79,6 +79,8 @@ HOMES = {
     "apsw": "repertory.storage",
     "pykka": "repertory.actors",
     "aiohttp": "repertory.http",
+    "obstore": "repertory.storage",
+    "cryptography": "repertory.storage",
 }
 """A library that one folder alone may import, besides the doors."""
 
@@ -179,9 +181,15 @@ def test_what_is_installed_imports_no_tests_and_no_tools(shipped):
 def test_the_libraries_that_are_imported_are_the_ones_that_are_required(root, shipped):
     setup = configparser.RawConfigParser()
     setup.read(root / "setup.cfg")
+    extras = setup["options.extras_require"]
     required = {
         re.split(r"[<>=~!\[; ]", line)[0]
-        for line in setup["options"]["install_requires"].split("\n")
+        for lines in (
+            setup["options"]["install_requires"],
+            extras["objectstore"],
+            extras["encryption"],
+        )
+        for line in lines.split("\n")
         if line
     }
     imported = {target.split(".")[0] for tree in shipped.values() for target in imports(tree)}

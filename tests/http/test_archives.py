@@ -2,11 +2,13 @@
 
 import io
 import json
+import threading
 import zipfile
 
 import pytest
 
 from repertory.actors.messages.instances import StoreInstance
+from repertory.actors.messages.jobs import JobFailed, JobSucceeded
 from repertory.testing.files import make_dicom, make_study
 
 NOBODY = "00000000-00000000-00000000-00000000-00000000"
@@ -177,3 +179,59 @@ def test_a_read_only_archive_gives_archives(client, whole, study, ids):
 
     found = unpack(post(reader, "/tools/create-archive", [ids[0].study]))
     assert sorted(found.values()) == sorted(study)
+
+
+def finished(client, submit):
+    """Submit a job, and describe it when it is over."""
+    over = threading.Event()
+    for kind in (JobSucceeded, JobFailed):
+        client.archive.board.listen(kind, lambda _: over.set())
+    response = submit()
+    assert response.status == 200
+    assert over.wait(30)
+    return client.json(json.loads(response.content)["Path"])
+
+
+@pytest.mark.parametrize("kind", ["archive", "media"])
+def test_a_job_makes_an_archive_to_be_downloaded_later_also_in_ranges(client, study, ids, kind):
+    path = f"/studies/{ids[0].study}/{kind}"
+    job = finished(
+        client,
+        lambda: post(client, path, {"Asynchronous": True, "Filename": "k.zip", "UserData": 7}),
+    )
+
+    assert (job["State"], job["Progress"], job["UserData"]) == ("Success", 100, 7)
+    assert job["Type"] == kind.capitalize()
+    assert job["Content"]["InstancesCount"] == len(study)
+    assert job["Content"]["UncompressedSize"] == str(sum(map(len, study)))
+    response = client.get(f"/jobs/{job['ID']}/archive")
+    assert "k.zip" in response.headers["Content-Disposition"]
+    assert job["Content"]["ArchiveSize"] == str(len(response.content))
+    found = unpack(response)
+    found.pop("DICOMDIR", None)
+    assert sorted(found.values()) == sorted(study)
+    rest = client.get(f"/jobs/{job['ID']}/archive", headers={"Range": "bytes=100-"})
+    assert (rest.status, rest.content) == (206, response.content[100:])
+
+
+def test_a_job_reports_what_it_could_not_read(client, study, ids, lost):
+    path = f"/studies/{ids[0].study}/archive"
+    job = finished(client, lambda: post(client, path, {"Synchronous": False}))
+
+    assert (job["State"], job["FailedItemsCount"]) == ("Success", 1)
+    assert [it["Item"] for it in client.json(f"/jobs/{job['ID']}/failures")] == [lost]
+    found = unpack(client.get(f"/jobs/{job['ID']}/archive"))
+    assert max(found) == "missing-instances.json"
+    strict = {"Synchronous": False, "Permissive": False}
+    failed = finished(client, lambda: post(client, path, strict))
+    assert (failed["State"], failed["ErrorCode"]) == ("Failure", 2006)
+    assert lost in failed["ErrorDetails"]
+    assert client.get(f"/jobs/{failed['ID']}/archive").status == 404
+
+
+def test_a_job_for_what_is_not_there_is_refused_or_fails(client):
+    assert code_of(post(client, f"/studies/{NOBODY}/archive", {"Asynchronous": True})) == (404, 17)
+    many = {"Resources": [NOBODY], "Asynchronous": True}
+    job = finished(client, lambda: post(client, "/tools/create-archive", many))
+
+    assert (job["State"], job["ErrorCode"]) == ("Failure", 17)

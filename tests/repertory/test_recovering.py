@@ -1,4 +1,5 @@
 import argparse
+import base64
 import subprocess
 import sys
 from pathlib import Path
@@ -9,6 +10,8 @@ import repertory
 from repertory.cli import main
 from repertory.model import Compression
 from repertory.recovering import add_arguments, form_of, run
+from repertory.storage.areas import cipher
+from repertory.storage.areas.cipher import Keys
 from repertory.storage.compression import compress
 from repertory.testing.files import make_dicom
 
@@ -158,3 +161,60 @@ def test_the_help_teaches_by_examples():
     )
 
     assert "repertory recover FILE" in result.stdout
+
+
+@pytest.fixture
+def key_file(tmp_path):
+    def key_file(number):
+        file = tmp_path / f"key-{number}"
+        file.write_bytes(base64.b64encode(bytes([number]) * 32))
+        return file
+
+    return key_file
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_an_encrypted_file_comes_out_in_the_clear(recover, stored, tmp_path, key_file, form):
+    path = stored(form=form)
+    path.write_bytes(cipher.encrypted(Keys({7: b"\2" * 32}, 7), path.read_bytes()))
+    out = tmp_path / "out"
+
+    assert recover("--key", key_file(1), "--key", key_file(2), path, out) == 0
+    assert out.read_bytes() == CONTENT
+
+
+def test_a_file_that_is_not_encrypted_needs_none_of_the_keys(recover, stored, tmp_path, key_file):
+    assert recover("--key", key_file(1), stored(), tmp_path / "out") == 0
+    assert (tmp_path / "out").read_bytes() == CONTENT
+
+
+def test_without_the_right_key_nothing_is_written(recover, stored, tmp_path, key_file, capsys):
+    path = stored()
+    path.write_bytes(cipher.encrypted(Keys({7: b"\2" * 32}, 7), path.read_bytes()))
+    out = tmp_path / "out"
+
+    assert recover("--key", key_file(1), path, out) == 1
+    assert "none of the keys opens it (it names the key 7)" in capsys.readouterr().err
+    assert not out.exists()
+
+
+def test_an_encrypted_file_that_was_changed_is_refused(recover, stored, tmp_path, key_file, capsys):
+    path = stored()
+    changed = bytearray(cipher.encrypted(Keys({7: b"\1" * 32}, 7), path.read_bytes()))
+    changed[200] ^= 1
+    path.write_bytes(changed)
+
+    assert recover("--key", key_file(1), path, tmp_path / "out") == 1
+    assert "or it is damaged" in capsys.readouterr().err
+
+
+def test_a_key_file_that_holds_no_key_is_not_shown(recover, stored, tmp_path, capsys):
+    bad = tmp_path / "bad"
+    bad.write_text("c2VjcmV0")
+
+    assert recover("--key", bad, stored()) == 1
+    err = capsys.readouterr().err
+    assert "must hold 32 bytes" in err
+    assert "c2VjcmV0" not in err
+    assert recover("--key", tmp_path / "none", stored()) == 1
+    assert "cannot be read" in capsys.readouterr().err

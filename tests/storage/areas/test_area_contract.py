@@ -1,35 +1,16 @@
 """What every storage area promises."""
 
+import random
 import threading
 import uuid
 
 import pytest
 
 from repertory.errors import FileLost
-from repertory.storage.areas import AREAS, FilesystemArea, MemoryArea
-
-
-def make_filesystem(folder):
-    return FilesystemArea(folder / "files")
-
-
-def make_memory(_folder):
-    return MemoryArea()
-
-
-MAKERS = {"FileSystem": make_filesystem, "Memory": make_memory}
 
 
 def name():
     return str(uuid.uuid4())
-
-
-@pytest.fixture(params=sorted(AREAS))
-def area(request, tmp_path):
-    area = MAKERS[request.param](tmp_path)
-    area.open()
-    yield area
-    area.close()
 
 
 def test_a_file_is_read_as_it_was_written(area):
@@ -74,6 +55,59 @@ def test_a_missing_file_is_lost(area):
         area.read(name(), 1)
     with pytest.raises(FileLost):
         area.size(name(), 1)
+
+
+def test_many_are_removed_at_once_whether_they_are_there_or_not(area):
+    files = [name() for _ in range(12)]
+    for file in files[:10]:
+        area.create(file, 1, b"x")
+    area.remove_many([(file, 1) for file in files[3:]])
+    area.remove_many([])
+
+    assert sorted(area.names()) == sorted(files[:3])
+
+
+def test_a_large_staged_file_arrives_whole(area):
+    file = name()
+    content = random.Random(1).randbytes((12 << 20) + 7)
+    staged = area.staging_path(file)
+    staged.write_bytes(content)
+    area.adopt(file, 1, staged)
+
+    assert area.size(file, 1) == len(content)
+    assert area.read(file, 1) == content
+    assert area.read(file, 1, 5 << 20, 100) == content[5 << 20 :][:100]
+
+
+def test_a_file_of_a_type_that_nobody_knows_any_more_is_still_measured(area):
+    file = name()
+    area.create(file, 3, b"hello")
+
+    assert area.size(file, 0) == 5
+
+
+@pytest.mark.parametrize("content_type", [0, 1, 2, 3, 1024, 65535])
+def test_files_of_every_type_are_kept(area, content_type):
+    file = name()
+    area.create(file, content_type, b"content")
+
+    assert area.read(file, content_type) == b"content"
+    assert list(area.names()) == [file]
+    area.remove(file, content_type)
+    assert list(area.names()) == []
+
+
+def test_what_a_crash_left_is_settled_by_the_next_start(area):
+    kept, dropped = name(), name()
+    for file in (kept, dropped):
+        area.staging_path(file).write_bytes(b"content")
+    area.adopt(kept, 1, area.staging_path(kept))
+
+    assert kept not in area.leftovers()
+    area.discard(dropped)
+    area.discard(name())
+    assert area.leftovers() == ()
+    assert list(area.names()) == [kept]
 
 
 def test_removing_twice_does_no_harm(area):

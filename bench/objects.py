@@ -1,0 +1,170 @@
+"""How fast files go into an object store through the archive, beside the store's own rate.
+
+``python bench/objects.py [--count 10000] [--size 524288] [--at-once 16] [--rounds 3]``, from the
+root of a checkout. The store is rclone's S3 server on this computer (``repertory[stores]``), with
+its files below ``--folder``. In turns: as many objects are put by the library alone, by as many
+threads; then as many DICOM files are stored over HTTP in an archive whose files lie in a bucket.
+At the end of a round the archive's are deleted, and it is timed until the bucket is empty.
+"""
+
+import argparse
+import http.client
+import itertools
+import statistics
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+import obstore
+from obstore.store import S3Store
+
+from repertory.testing.emulators import RcloneEmulator
+from repertory.testing.files import make_dicom
+from repertory.testing.server import ServerProcess, until
+
+GOAL = 0.8
+
+
+@dataclass(frozen=True, slots=True)
+class Round:
+    """What one round measured: files per second, and seconds."""
+
+    bare: float
+    ingest: float
+    delete: float
+
+
+def timed(count: int, at_once: int, work: Callable[[int], None]) -> float:
+    """How many per second, with ``at_once`` threads that take the next number each time."""
+    numbers = iter(range(count))
+    lock = threading.Lock()
+
+    def run(_: int) -> None:
+        while True:
+            with lock:
+                number = next(numbers, None)
+            if number is None:
+                return
+            work(number)
+
+    began = time.perf_counter()
+    with ThreadPoolExecutor(at_once) as pool:
+        list(pool.map(run, range(at_once)))
+    return count / (time.perf_counter() - began)
+
+
+def bare_rate(store: S3Store, contents: list[bytes], count: int, at_once: int) -> float:
+    """Put objects by the library alone."""
+
+    def put(number: int) -> None:
+        obstore.put(store, f"{number:08}", contents[number % len(contents)], use_multipart=False)
+
+    return timed(count, at_once, put)
+
+
+def ingest_rate(port: int, files: Callable[[int], bytes], count: int, at_once: int) -> float:
+    """Store files over HTTP, each thread by a connection of its own."""
+    own = threading.local()
+
+    def post(number: int) -> None:
+        if not hasattr(own, "connection"):
+            own.connection = http.client.HTTPConnection("127.0.0.1", port, timeout=120)
+        own.connection.request("POST", "/instances", body=files(number))
+        answer = own.connection.getresponse()
+        answer.read()
+        if answer.status != 200:
+            raise RuntimeError(f"the archive answered {answer.status}")
+
+    return timed(count, at_once, post)
+
+
+def delete_seconds(port: int, folder: Path) -> float:
+    """Delete all patients, and wait until the bucket is empty."""
+    began = time.perf_counter()
+    with closing(http.client.HTTPConnection("127.0.0.1", port, timeout=600)) as connection:
+        connection.request("GET", "/patients")
+        patients = connection.getresponse().read().decode().split('"')[1::2]
+        for patient in patients:
+            connection.request("DELETE", f"/patients/{patient}")
+            connection.getresponse().read()
+    until(lambda: next(folder.iterdir(), None) is None, patience=3600)
+    return time.perf_counter() - began
+
+
+def main() -> int:
+    """Measure, and print a table; 1 where the goal is missed."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
+    parser.add_argument("--count", type=int, default=10_000)
+    parser.add_argument("--size", type=int, default=1 << 19)
+    parser.add_argument("--at-once", type=int, default=16)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--folder", type=Path, help="a folder on a disk with enough room")
+    arguments = parser.parse_args()
+    count, at_once = arguments.count, arguments.at_once
+    template = make_dicom(size=arguments.size, instance="1.2.3.4.000000000", seed=1)
+    places = template.count(b"1.2.3.4.000000000")
+    turns = itertools.count()
+    rounds = []
+    with tempfile.TemporaryDirectory(prefix="objects-", dir=arguments.folder) as folder:
+        root = Path(folder)
+        with RcloneEmulator(root / "s3") as s3:
+            s3.make_bucket("bare")
+            s3.make_bucket("archive")
+            store = S3Store(
+                "bare",
+                endpoint=s3.url,
+                access_key_id="test",
+                secret_access_key="secret-of-the-test",
+                region="us-east-1",
+                virtual_hosted_style_request=False,
+                client_options={"allow_http": True},
+            )
+            section = {
+                "BucketName": "archive",
+                "Region": "us-east-1",
+                "AccessKey": "test",
+                "SecretKey": "secret-of-the-test",
+                "Endpoint": s3.url,
+                "VirtualAddressing": False,
+            }
+            options = {"StableAge": 86_400, "KeepAlive": True, "AwsS3Storage": section}
+            with ServerProcess(root / "ours", **options) as ours:
+                for _ in range(arguments.rounds):
+                    turn = next(turns)
+
+                    def file(number: int, turn: int = turn) -> bytes:
+                        name = b"1.2.3.4.%03d%06d" % (turn, number)
+                        return template.replace(b"1.2.3.4.000000000", name, places)
+
+                    bare = bare_rate(store, [template], count, at_once)
+                    obstore.delete(store, [f"{number:08}" for number in range(count)])
+                    ingest = ingest_rate(ours.port, file, count, at_once)
+                    delete = delete_seconds(ours.port, root / "s3" / "archive")
+                    rounds.append(Round(bare, ingest, delete))
+                    print(f"round {turn + 1}: {rounds[-1]}", file=sys.stderr)
+    bare = statistics.median(it.bare for it in rounds)
+    ingest = statistics.median(it.ingest for it in rounds)
+    delete = statistics.median(it.delete for it in rounds)
+    ratio = statistics.median(it.ingest / it.bare for it in rounds)
+    print(
+        f"{count} objects of {arguments.size} bytes, {at_once} at a time, medians of"
+        f" {arguments.rounds} rounds\n\n"
+        "| | |\n|---|---:|\n"
+        f"| bare put, per s | {bare:,.0f} |\n"
+        f"| ingest through the archive, per s | {ingest:,.0f} |\n"
+        f"| ratio | {ratio:.2f} |\n"
+        f"| delete all until the bucket is empty, per s | {count / delete:,.0f} |"
+    )
+    return 0 if ratio >= GOAL else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

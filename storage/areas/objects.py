@@ -1,0 +1,402 @@
+"""Files in an object store: S3, Azure Blob Storage, Google Cloud Storage, and their like."""
+
+import threading
+import time
+import uuid as uuids
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import structlog
+
+from repertory.errors import CannotStart, FileLost, StorageFailed, StorageUnavailable
+from repertory.integrity import Survey
+from repertory.storage.areas.filesystem import STAGING
+from repertory.storage.areas.naming import ObjectNames
+from repertory.storage.areas.object_errors import Trouble, failure, refuse_to_start
+from repertory.storage.areas.object_listing import Listing
+
+if TYPE_CHECKING:
+    from obstore.store import ObjectStore
+
+R = TypeVar("R")
+
+log = structlog.get_logger(__name__)
+
+AT_ONCE = 1000
+"""How many objects are removed by one request, at most: S3 takes no more."""
+
+_MOST_PARTS = 9_000
+
+
+@dataclass(frozen=True, slots=True)
+class Bucket:
+    """How to get at a store.
+
+    ``place`` names it in sentences, without anything secret; ``options`` are those to look at when
+    it cannot be used. ``make`` connects, patiently or, for the first try, not; ``prepare`` makes
+    the bucket where that is wanted, and tells whether it did. ``part_size`` is in bytes.
+    """
+
+    place: str
+    options: str
+    make: "Callable[[bool], ObjectStore]"
+    prepare: Callable[[], bool] = lambda: False
+    attributes: Mapping[str, str] = field(default_factory=dict)
+    tags: Mapping[str, str] = field(default_factory=dict)
+    part_size: int = 5 << 20
+    parts_at_once: int = 10
+
+
+class ObjectArea:
+    """A bucket of an object store.
+
+    A file is there as a whole or not at all. Bodies that arrive in pieces are gathered in a local
+    folder first. Where nobody knows whether a file arrived (a time-out), its name is noted there,
+    so that it is removed as soon as the store answers again, or by the next start.
+    """
+
+    def __init__(
+        self,
+        bucket: Bucket,
+        *,
+        staging: Path,
+        names: ObjectNames | None = None,
+        untouched: bool = False,
+    ) -> None:
+        """Name the store.
+
+        Args:
+        bucket: how to get at it.
+        staging: the folder in which the local one lies, made where it is missing.
+        names: how objects are named.
+        untouched: whether a start writes nothing, and settles nothing.
+        """
+        self._bucket = bucket
+        self._names = names or ObjectNames()
+        self._untouched = untouched
+        self._staging = staging / STAGING
+        self._store: Any = None
+        self._doubtful: set[str] = set()
+        self._lock = threading.Lock()
+        self._listing: Listing | None = None
+
+    @property
+    def tells_clear_sizes(self) -> bool:
+        """Whether ``survey`` leaves out what encryption adds: it does, by names or as new ones."""
+        return True
+
+    @property
+    def place(self) -> str:
+        """The store, in words."""
+        return self._bucket.place
+
+    def open(self) -> None:
+        """See whether the store can be read and written."""
+        if not self._untouched:
+            self._make_staging()
+        bucket = self._bucket
+        try:
+            hasty = bucket.make(False)
+            try:
+                self._probe(hasty)
+            except Exception as error:
+                missing = Trouble(error).no_place and not self._untouched
+                if not missing or not bucket.prepare():
+                    raise
+                self._probe(hasty)
+            self._store = bucket.make(True)
+        except CannotStart:
+            raise
+        except Exception as error:  # noqa: BLE001 - of the library, which has many
+            refuse_to_start(error, bucket.place, bucket.options)
+
+    def _make_staging(self) -> None:
+        try:
+            self._staging.mkdir(parents=True, exist_ok=True)
+            probe = self._staging / str(uuids.uuid4())
+            probe.write_bytes(b"")
+            probe.unlink()
+        except OSError as error:
+            raise CannotStart(
+                f"The storage directory cannot be written ({error.strerror}): files for the object"
+                " store are gathered there. Check the option StorageDirectory."
+            ) from error
+
+    def _probe(self, store: "ObjectStore") -> None:
+        """Write, read and remove an object of no content; or list, where nothing may be written."""
+        import obstore  # noqa: PLC0415 - optional
+
+        if self._untouched:
+            next(iter(obstore.list(store, self._names.folder.rstrip("/") or None)), None)
+            return
+        name = f"{self._names.folder}{uuids.uuid4()}.probe"
+        obstore.put(store, name, b"", use_multipart=False)
+        obstore.head(store, name)
+        obstore.delete(store, [name])
+
+    def close(self) -> None:
+        """Let go of the connections."""
+        self._store = None
+        self._listing = None
+
+    def leftovers(self) -> tuple[str, ...]:
+        """The names in the local folder."""
+        if self._untouched:
+            return ()
+        try:
+            return tuple(sorted(path.name for path in self._staging.iterdir()))
+        except OSError as error:
+            raise StorageFailed("The staging folder could not be read.") from error
+
+    def finish(self, uuid: str) -> None:
+        """Drop the local copy: what the index knows had arrived."""
+        self._unlink(uuid)
+
+    def discard(self, uuid: str) -> None:
+        """Remove the local copy, and what may have arrived of it."""
+        self._remove_names(list(self._names.all_candidates(uuid)), "An incomplete file")
+        self._unlink(uuid)
+
+    def staging_path(self, uuid: str) -> Path:
+        """A path in the local folder, for ``adopt``."""
+        return self._staging / uuid
+
+    # Writing
+
+    def create(self, uuid: str, content_type: int, content: bytes) -> None:
+        """Store a new file."""
+        self._put(uuid, content_type, content, len(content))
+
+    def adopt(self, uuid: str, content_type: int, path: Path) -> None:
+        """Send a local file, a large one in parts."""
+        try:
+            size = path.stat().st_size
+            self._put(uuid, content_type, path, size)
+        except OSError as error:
+            raise StorageFailed("A staged file could not be read.") from error
+        finally:
+            with suppress(OSError):
+                # What is in doubt stays noted, by an empty file.
+                if uuid in self._doubtful and path == self.staging_path(uuid):
+                    path.write_bytes(b"")
+                else:
+                    path.unlink(missing_ok=True)
+
+    def _put(self, uuid: str, content_type: int, content: bytes | Path, size: int) -> None:
+        import obstore  # noqa: PLC0415 - optional
+
+        bucket = self._bucket
+        part = max(bucket.part_size, size // _MOST_PARTS + 1)
+        try:
+            # Overwriting: a request that is tried again must not meet what it sent itself. Names
+            # are new ones, whatever happens.
+            obstore.put(
+                self._opened,
+                self._names.new(uuid, content_type),
+                content,
+                attributes=dict(bucket.attributes) or None,
+                tags=dict(bucket.tags) or None,
+                use_multipart=size > part,
+                chunk_size=part,
+                max_concurrency=bucket.parts_at_once,
+            )
+        except Exception as error:  # noqa: BLE001 - of the library, which has many
+            found = failure(error, bucket.place, f"The file {uuid} could not be stored")
+            if isinstance(found, FileLost):
+                found = StorageUnavailable(f"The file {uuid} could not be stored: {found}")
+            if isinstance(found, StorageUnavailable):
+                self._note_doubt(uuid)
+            raise found from None
+        if self._doubtful:
+            self._settle_doubts()
+
+    def _note_doubt(self, uuid: str) -> None:
+        with self._lock:
+            self._doubtful.add(uuid)
+        with suppress(OSError):  # then a check of the archive finds it
+            self.staging_path(uuid).touch()
+
+    def _settle_doubts(self) -> None:
+        """The store works again: remove what may have arrived and was never recorded."""
+        with self._lock:
+            doubtful, self._doubtful = self._doubtful, set()
+        for uuid in doubtful:
+            try:
+                self.discard(uuid)
+            except StorageFailed:
+                self._note_doubt(uuid)
+            else:
+                log.info("doubtful_object_removed", uuid=uuid)
+
+    # Reading
+
+    def read(
+        self, uuid: str, content_type: int, start: int = 0, length: int | None = None
+    ) -> bytes:
+        """The bytes from ``start``, at most ``length`` of them."""
+        if length is not None and length <= 0:
+            return b""
+        with self._reading(uuid):
+            return self._first(uuid, content_type, lambda name: self._get(name, start, length))
+
+    def size(self, uuid: str, content_type: int) -> int:
+        """How many bytes the file has."""
+        with self._reading(uuid):
+            return self._first(uuid, content_type, self._measure)
+
+    def _first(self, uuid: str, content_type: int, look: Callable[[str], R]) -> R:
+        """What is found under the first of the names that there is."""
+        names = list(self._names.candidates(uuid, content_type))
+        if content_type == 0:  # unknown also to whoever asks
+            names += [name for name in self._names.all_candidates(uuid) if name not in names]
+        for name in names[:-1]:
+            with suppress(FileNotFoundError):
+                return look(name)
+        return look(names[-1])
+
+    def _get(self, name: str, start: int, length: int | None) -> bytes:
+        import obstore  # noqa: PLC0415 - optional
+
+        if start == 0 and length is None:
+            return bytes(obstore.get(self._opened, name).bytes())
+        wanted: Any = {"offset": start} if length is None else (start, start + length)
+        try:
+            answer = obstore.get(self._opened, name, options={"range": wanted})
+            first, last = answer.range
+            content = bytes(answer.bytes())
+        except FileNotFoundError:
+            raise
+        except Exception as error:
+            trouble = Trouble(error)
+            if trouble.out_of_range:
+                return b""
+            if not trouble.range_ignored:
+                raise
+            # RFC 9110 section 14.2: a server may send everything whatever was asked for.
+            whole = bytes(obstore.get(self._opened, name).bytes())
+            return whole[start:] if length is None else whole[start : start + length]
+        if len(content) != last - first:
+            raise StorageUnavailable(f"{self.place} sent less than it said.")
+        return content
+
+    def _measure(self, name: str) -> int:
+        import obstore  # noqa: PLC0415 - optional
+
+        try:
+            return int(obstore.head(self._opened, name)["size"])
+        except FileNotFoundError:
+            # The answer has no body, so perhaps the bucket is gone: that does not lose its files.
+            obstore.get(self._opened, name).bytes()
+            raise
+
+    @contextmanager
+    def _reading(self, uuid: str) -> Iterator[None]:
+        try:
+            yield
+        except StorageFailed:
+            raise
+        except Exception as error:  # noqa: BLE001 - of the library, which has many
+            raise failure(error, self.place, f"The file {uuid} could not be read") from None
+
+    # Removing
+
+    def remove(self, uuid: str, content_type: int) -> None:
+        """Remove a file."""
+        self.remove_many([(uuid, content_type)])
+
+    def remove_many(self, files: Sequence[tuple[str, int]]) -> None:
+        """Remove files, a thousand by one request where the store can."""
+        names = [name for uuid, kind in files for name in self._names.candidates(uuid, kind)]
+        what = f"The file {files[0][0]}" if len(files) == 1 else f"{len(files)} files"
+        self._remove_names(names, what)
+
+    def _remove_names(self, names: list[str], what: str) -> None:
+        import obstore  # noqa: PLC0415 - optional
+
+        remaining = iter(names)
+        while some := list(islice(remaining, AT_ONCE)):
+            try:
+                obstore.delete(self._opened, some)
+            except FileNotFoundError as error:
+                # One was gone before, which ends the request of some stores.
+                if Trouble(error).no_place:
+                    raise failure(error, self.place, f"{what} could not be removed") from None
+                for name in some:
+                    self._remove_name(name, what)
+            except Exception as error:  # noqa: BLE001 - of the library, which has many
+                raise failure(error, self.place, f"{what} could not be removed") from None
+
+    def _remove_name(self, name: str, what: str) -> None:
+        import obstore  # noqa: PLC0415 - optional
+
+        try:
+            with suppress(FileNotFoundError):
+                obstore.delete(self._opened, name)
+        except Exception as error:  # noqa: BLE001 - of the library, which has many
+            raise failure(error, self.place, f"{what} could not be removed") from None
+
+    # Looking after files
+
+    def names(self) -> Iterator[str]:
+        """The UUIDs of all files."""
+        with self._listed():
+            yield from Listing(self._opened, self._names).all()
+
+    def survey(self, folder: int) -> Survey:
+        """The files whose UUIDs begin with this byte.
+
+        Whoever asks for one after the other has the bucket listed once.
+        """
+        with self._listed(), self._lock:
+            listing = self._listing
+            if listing is None or not listing.stands_at(folder, time.monotonic()):
+                listing = Listing(self._opened, self._names)
+            self._listing = None
+            survey = listing.survey(folder, time.monotonic())
+            self._listing = listing
+            return survey
+
+    def set_aside(self, uuid: str) -> bool:
+        """Give a file another name, below ``lost-and-found``."""
+        import obstore  # noqa: PLC0415 - optional
+
+        moved = False
+        for name in self._names.all_candidates(uuid):
+            try:
+                obstore.copy(self._opened, name, self._names.aside(name))
+                obstore.delete(self._opened, name)
+                moved = True
+            except Exception as error:  # noqa: BLE001 - of the library, which has many
+                found = failure(error, self.place, f"The file {uuid} could not be set aside")
+                if not isinstance(found, FileLost):
+                    raise found from None
+        return moved
+
+    @contextmanager
+    def _listed(self) -> Iterator[None]:
+        try:
+            yield
+        except StorageFailed:
+            raise
+        except Exception as error:  # noqa: BLE001 - of the library, which has many
+            found = failure(error, self.place, "Files could not be listed")
+            if isinstance(found, FileLost):
+                found = StorageUnavailable(f"{self.place} is not there.")
+            raise found from None
+
+    @property
+    def _opened(self) -> "ObjectStore":
+        store: ObjectStore | None = self._store
+        if store is None:
+            raise StorageFailed("The storage area is closed.")
+        return store
+
+    def _unlink(self, uuid: str) -> None:
+        try:
+            self.staging_path(uuid).unlink(missing_ok=True)
+        except OSError as error:
+            raise StorageFailed("A staged file could not be removed.") from error
