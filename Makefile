@@ -6,16 +6,20 @@ BIN := .venv/bin
 FOLDERS := actors conf http storage
 
 .DEFAULT_GOAL := help
-.PHONY: help run test crash check format lint types bench docs clean
+.PHONY: help run test simulate crash check format lint types bench docs clean
 
 help: ## list the verbs
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/\1|\2/p' Makefile | awk -F'|' '{ printf "make %-7s %s\n", $$1, $$2 }'
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/\1|\2/p' Makefile | awk -F'|' '{ printf "make %-8s %s\n", $$1, $$2 }'
 
 run: .venv/run.stamp ## serve on http://localhost:8042, with the files in ./RepertoryStorage
 	@$(BIN)/repertory $(ARGS)
 
 test: .venv/test.stamp ## run the tests; ARGS="-k deletes -x" goes to pytest
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile $(ARGS)
+
+simulate: .venv/test.stamp ## simulate crashes and failures: SEEDS=5000 many runs, SEED=123 one
+	@$(BIN)/python -m repertory.testing.simulate \
+		$(if $(SEED),--seed $(SEED) --shrink --story,--seeds $(or $(SEEDS),1000)) $(ARGS)
 
 crash: .venv/test.stamp ## kill the server at random moments, CRASHES=20 times under each load
 	REPERTORY_CRASHES=$(or $(CRASHES),20) $(BIN)/python -m pytest tests/journeys/test_crash.py $(ARGS)

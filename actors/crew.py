@@ -3,7 +3,7 @@
 import queue
 import threading
 from collections.abc import Callable
-from typing import Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import structlog
 
@@ -21,6 +21,12 @@ class Crew(Protocol):
     def do(self, work: Callable[[], R | Reply[R]]) -> Reply[R]:
         """The reply will be what ``work`` returns or raises."""
 
+    def tidy(self, work: Callable[[], R | Reply[R]]) -> Reply[R]:
+        """The same, for what ends something that was begun: it is done though the crew is closed.
+
+        Then it is done at once, by whoever asks.
+        """
+
     def close(self) -> None:
         """Finish what was begun or waits, and take no more."""
 
@@ -32,6 +38,7 @@ class ThreadCrew:
     """A crew of ``size`` threads with one queue."""
 
     def __init__(self, size: int, *, name: str) -> None:
+        self.size = size
         self._queue: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
         self._closed = False
         self._lock = threading.Lock()  # or work could be left behind what ends the threads
@@ -44,6 +51,13 @@ class ThreadCrew:
 
     def do(self, work: Callable[[], R | Reply[R]]) -> Reply[R]:
         """Have ``work`` done by the next thread that is free."""
+        return self._take(work) or _refused()
+
+    def tidy(self, work: Callable[[], R | Reply[R]]) -> Reply[R]:
+        """Have ``work`` done by a thread, or do it now if they end."""
+        return self._take(work) or InlineCrew().do(work)
+
+    def _take(self, work: Callable[[], R | Reply[R]]) -> Reply[R] | None:
         reply: Reply[R] = Reply()
 
         def perform() -> None:
@@ -53,10 +67,9 @@ class ThreadCrew:
                 reply.refuse(error)
 
         with self._lock:
-            if not self._closed:
-                self._queue.put(perform)
-                return reply
-        reply.refuse(ShuttingDown())
+            if self._closed:
+                return None
+            self._queue.put(perform)
         return reply
 
     def close(self) -> None:
@@ -90,8 +103,18 @@ class InlineCrew:
             reply.refuse(error)
         return reply
 
+    def tidy(self, work: Callable[[], R | Reply[R]]) -> Reply[R]:
+        """Do ``work`` now."""
+        return self.do(work)
+
     def close(self) -> None:
         """Nothing waits."""
 
     def leave(self) -> None:
         """Nothing waits."""
+
+
+def _refused() -> Reply[Any]:
+    reply: Reply[Any] = Reply()
+    reply.refuse(ShuttingDown())
+    return reply

@@ -210,7 +210,8 @@ class HousekeeperActor(HousekeeperAnswers, RepertoryActor):
         portion, state = portions[0], self._state
         for each in portions:
             state = self._after(state, each)
-        if portion.study is not None:
+        # One that was set aside and is no more has nothing to be done, but is taken off the list.
+        if portion.study is not None or portion.aside:
             self._under_way = True
             command = DoChores(name=self._name, state=state.text(), portions=portions)
 
@@ -228,7 +229,7 @@ class HousekeeperActor(HousekeeperAnswers, RepertoryActor):
         self._pace.end(portion.passed)
         if ended:
             self._note_end()
-        if state.runs or ended or portion.aside:
+        if state.runs or ended:
             self._go_on()
             return
         self._at_once = False
@@ -254,7 +255,7 @@ class HousekeeperActor(HousekeeperAnswers, RepertoryActor):
                 log.warning(
                     "study_set_aside", id=portion.study, instance=failure.id, reason=failure.reason
                 )
-            if portion.ends:
+            if portion.ends and portion.study is not None:
                 log.debug("study_kept", id=portion.study, instances=receipt.done)
         worked = any(portion.ends and portion.tasks for portion in event.portions)
         self._go_on(after=self._settings.throttle_delay if worked else 0.0)

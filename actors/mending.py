@@ -103,7 +103,7 @@ class Mending:
         """Decide what becomes of a file whose instance may have been there already."""
         if receipt.status is not StoreStatus.ALREADY_STORED:
             return receipt
-        return self._crew.do(lambda: self._keep_the_better(receipt, attachment, summary))
+        return self._crew.tidy(lambda: self._keep_the_better(receipt, attachment, summary))
 
     def _keep_the_better(
         self, receipt: StoreReceipt, attachment: Attachment, summary: Summary

@@ -1,6 +1,6 @@
 """The storage area: its one owner, and the crew that reads and writes for it."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
@@ -58,7 +58,7 @@ from repertory.model import (
 )
 from repertory.storage import dicom
 from repertory.storage.areas.base import StorageArea
-from repertory.storage.files import NO_AREAS, FileOptions, Files
+from repertory.storage.files import NO_AREAS, FileOptions, Files, new_uuid
 from repertory.storage.identifiers import resource_ids
 from repertory.storage.main_tags import MainDicomTags
 
@@ -103,6 +103,7 @@ class StorageActor(
         unpacking_limit: int = 8 << 30,
         location: int = 0,
         others: Mapping[int, StorageArea] = NO_AREAS,
+        new_name: Callable[[], str] = new_uuid,
     ) -> None:
         """Take what the actor works with.
 
@@ -116,15 +117,16 @@ class StorageActor(
         unpacking_limit: how many bytes the files of one ZIP archive may have together.
         location: the number of the storage area.
         others: the areas of the other storage actors by their numbers, if there are any.
+        new_name: gives each new file its UUID.
         """
         super().__init__(board=board)
         self._area = area
-        self._files = Files(area, options, location=location, others=others)
+        self._files = Files(area, options, location=location, others=others, new_name=new_name)
         self._crew = crew
         self._main_tags = main_tags
         self._store_dicom = store_dicom
         self._unpacking_limit = unpacking_limit
-        self._uploads = Uploads(area, self.clock.monotonic)
+        self._uploads = Uploads(area, self.clock.monotonic, new_name=new_name)
         self._looks_after_uploads = False
         self._mending = Mending(board=board, files=self._files, crew=crew, take_back=self.take_back)
 
@@ -275,7 +277,7 @@ class StorageActor(
         def remove(reply: Reply[Any]) -> None:
             if reply.error is not None and not isinstance(reply.error, IndexFailed):
                 it = attachment
-                self._crew.do(lambda: self._files.remove(it.uuid, it.content_type, it.location))
+                self._crew.tidy(lambda: self._files.remove(it.uuid, it.content_type, it.location))
 
         reply.on_done(remove)
 

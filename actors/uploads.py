@@ -2,7 +2,6 @@
 
 import hashlib
 import threading
-import uuid as uuids
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -13,6 +12,7 @@ from repertory.actors.messages.instances import UploadId
 from repertory.errors import ArchiveFull, StorageFailed, UnknownItem
 from repertory.storage.areas.base import StorageArea
 from repertory.storage.areas.filesystem import NO_ROOM
+from repertory.storage.files import new_uuid
 
 
 @dataclass
@@ -35,9 +35,16 @@ class Upload:
 class Uploads:
     """The uploads that are open. Its methods may be called from several threads at once."""
 
-    def __init__(self, area: StorageArea, monotonic: Callable[[], float]) -> None:
+    def __init__(
+        self,
+        area: StorageArea,
+        monotonic: Callable[[], float],
+        *,
+        new_name: Callable[[], str] = new_uuid,
+    ) -> None:
         self._area = area
         self._monotonic = monotonic
+        self._new_name = new_name
         self._open: dict[UploadId, Upload] = {}
 
     def __len__(self) -> int:
@@ -45,7 +52,7 @@ class Uploads:
 
     def begin(self) -> UploadId:
         """Open an upload."""
-        name = UploadId(str(uuids.uuid4()))
+        name = UploadId(self._new_name())
         path = self._area.staging_path(name)
         try:
             path.parent.mkdir(parents=True, exist_ok=True)

@@ -2,7 +2,7 @@
 
 import hashlib
 import uuid as uuids
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
@@ -25,6 +25,11 @@ IN_MEMORY = 8 << 20
 """Files up to this size are rewritten in memory, larger ones by way of the disk."""
 
 NO_AREAS: Mapping[int, StorageArea] = MappingProxyType({})
+
+
+def new_uuid() -> str:
+    """A name for a new file."""
+    return str(uuids.uuid4())
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,12 +71,14 @@ class Files:
         *,
         location: int = 0,
         others: Mapping[int, StorageArea] = NO_AREAS,
+        new_name: Callable[[], str] = new_uuid,
     ) -> None:
         """Take the storage area, its number, and the other ones of the archive by theirs."""
         self.options = options
         self._area = area
         self.location = location
         self._others = others
+        self._new_name = new_name
         self._cache = FileCache(options.cache_size)
         self._streams = OpenStreams()
 
@@ -151,7 +158,7 @@ class Files:
         head: int,
         location: int | None = None,
     ) -> Attachment:
-        uuid = str(uuids.uuid4())
+        uuid = self._new_name()
         location = self.location if location is None else location
         area = self.area_at(location)
         pieces = compressed(read, size, form, level=self.options.level, head=head)
@@ -362,7 +369,7 @@ class Files:
 
     def _attachment(self, content_type: int, size: int, md5: str, uuid: str = "") -> Attachment:
         return Attachment(
-            uuid=uuid or str(uuids.uuid4()),
+            uuid=uuid or self._new_name(),
             content_type=content_type,
             uncompressed_size=size,
             uncompressed_md5=md5,

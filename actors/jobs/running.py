@@ -26,7 +26,7 @@ from repertory.errors import (
     RepertoryError,
     ShuttingDown,
 )
-from repertory.jobs import JobError, JobId, JobState, JobStep
+from repertory.jobs import JobError, JobId, JobRecord, JobState, JobStep
 
 log = structlog.get_logger(__name__)
 
@@ -250,8 +250,8 @@ class JobRunner:
         """Let a job be over."""
         cause = JobError(type(error).__name__, str(error)) if error is not None else None
         kept = job.as_it_will_be(state, self.clock, error=cause)
-        if record:
-            self._record_end(job, kept)
+        if record and not self._record_end(job, kept) and job.wish is None:
+            return
         job.rest(state, self.clock, completed_at=kept.completed_at, error=cause)
         id_, type_ = job.record.id, job.record.type
         if error is None:
@@ -270,12 +270,19 @@ class JobRunner:
             self._trim_history()
         self._fill()
 
-    def _record_end(self, job: LiveJob, kept: Any) -> None:
+    def _record_end(self, job: LiveJob, kept: JobRecord) -> bool:
+        """Whether the index knows that a job is over; if not, it is not over, unless it is wished.
+
+        Told to be over, it would come back to life with the next start, and do its last step then.
+        """
         try:
             self.board.ask(RecordJobChange(job=kept))
         except RepertoryError as failed:
-            # The next start finds it as it was, and does its last step again.
             log.warning("job_unrecorded", job=job.record.id, error=type(failed).__name__)
+            if job.wish is None:
+                self._try_later(job, failed)
+            return False
+        return True
 
     def _trim_history(self) -> None:
         """Forget the jobs that are over for longest, but for ``JobsHistorySize`` of them."""

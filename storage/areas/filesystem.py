@@ -9,6 +9,7 @@ from pathlib import Path
 
 from repertory.errors import ArchiveFull, CannotStart, FileLost, StorageFailed
 from repertory.integrity import Survey
+from repertory.storage.areas.calls import SystemCalls
 from repertory.storage.areas.surveying import survey_folder
 
 LOST_AND_FOUND = "lost-and-found"
@@ -34,17 +35,19 @@ class FilesystemArea:
     the folders as well would cost as much again as the file (docs/explanation/durability.md).
     """
 
-    def __init__(self, root: Path, *, synchronize: bool = True) -> None:
+    def __init__(self, root: Path, *, synchronize: bool = True, calls: SystemCalls = os) -> None:
         """Name the folder.
 
         Args:
         root: the folder; it is made where it is missing.
         synchronize: whether files are forced to the medium (``SyncStorageArea``).
+        calls: what reads and changes files: the operating system, or a simulated one.
         """
         self._root = root
         self._staging = root / STAGING
         self._prefix = f"{root}/"
         self._synchronize = synchronize
+        self._calls = calls
 
     def open(self) -> None:
         """Make the folder."""
@@ -79,7 +82,8 @@ class FilesystemArea:
     def discard(self, uuid: str) -> None:
         """Remove a file from the staging folder."""
         try:
-            self.staging_path(uuid).unlink(missing_ok=True)
+            with suppress(FileNotFoundError):
+                self._calls.unlink(str(self.staging_path(uuid)))
         except OSError as error:
             raise StorageFailed("An incomplete file could not be removed.") from error
 
@@ -95,30 +99,30 @@ class FilesystemArea:
             try:
                 view = memoryview(content)
                 while view:
-                    view = view[os.write(descriptor, view) :]
+                    view = view[self._calls.write(descriptor, view) :]
                 if self._synchronize:
-                    os.fsync(descriptor)
+                    self._calls.fsync(descriptor)
             finally:
-                os.close(descriptor)
+                self._calls.close(descriptor)
             self._put_in_place(staged, uuid)
         except OSError as error:
             with suppress(OSError):
-                os.unlink(staged)  # noqa: PTH108
+                self._calls.unlink(staged)
             raise _failure(error) from error
 
     def adopt(self, uuid: str, _content_type: int, path: Path) -> None:
         """Take a local file over; it should lie at ``staging_path``."""
         try:
             if self._synchronize:
-                descriptor = os.open(path, os.O_RDONLY)
+                descriptor = self._calls.open(str(path), os.O_RDONLY)
                 try:
-                    os.fsync(descriptor)
+                    self._calls.fsync(descriptor)
                 finally:
-                    os.close(descriptor)
+                    self._calls.close(descriptor)
             self._put_in_place(str(path), uuid)
         except OSError as error:
             with suppress(OSError):
-                path.unlink()
+                self._calls.unlink(str(path))
             raise _failure(error) from error
 
     def read(
@@ -126,7 +130,9 @@ class FilesystemArea:
     ) -> bytes:
         """The bytes from ``start``, at most ``length`` of them."""
         try:
-            descriptor = os.open(f"{self._prefix}{uuid[0:2]}/{uuid[2:4]}/{uuid}", os.O_RDONLY)
+            descriptor = self._calls.open(
+                f"{self._prefix}{uuid[0:2]}/{uuid[2:4]}/{uuid}", os.O_RDONLY
+            )
         except FileNotFoundError:
             raise FileLost from None
         except OSError as error:
@@ -137,9 +143,9 @@ class FilesystemArea:
                 left = min(left, length)
             if left <= 0:
                 return b""
-            content = os.pread(descriptor, left, start)
+            content = self._calls.pread(descriptor, left, start)
             while len(content) < left:  # a read may be short: 2 GiB at most on Linux
-                more = os.pread(descriptor, left - len(content), start + len(content))
+                more = self._calls.pread(descriptor, left - len(content), start + len(content))
                 if not more:
                     break
                 content += more
@@ -148,7 +154,7 @@ class FilesystemArea:
         else:
             return content
         finally:
-            os.close(descriptor)
+            self._calls.close(descriptor)
 
     def size(self, uuid: str, _content_type: int) -> int:
         """How many bytes the file has."""
@@ -163,8 +169,8 @@ class FilesystemArea:
         """Remove a file, and the two folders above it where they are empty now."""
         path = self._path(uuid)
         try:
-            path.unlink(missing_ok=True)
-        except NotADirectoryError:
+            self._calls.unlink(str(path))
+        except (FileNotFoundError, NotADirectoryError):
             return
         except OSError as error:
             raise StorageFailed(f"A stored file could not be removed: {error.strerror}.") from error
@@ -208,7 +214,7 @@ class FilesystemArea:
         target = self._root / LOST_AND_FOUND / path.relative_to(self._root)
         try:
             target.parent.mkdir(parents=True, exist_ok=True)
-            path.rename(target)
+            self._calls.rename(str(path), str(target))
         except FileNotFoundError:
             return False
         except OSError as error:
@@ -221,18 +227,18 @@ class FilesystemArea:
     def _open_staged(self, staged: str) -> int:
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL
         try:
-            return os.open(staged, flags, 0o644)
+            return self._calls.open(staged, flags, 0o644)
         except FileNotFoundError:
             # Somebody removed the storage folder of a running server; scripts of Orthanc do.
             self._staging.mkdir(parents=True, exist_ok=True)
-            return os.open(staged, flags, 0o644)
+            return self._calls.open(staged, flags, 0o644)
 
     def _put_in_place(self, staged: str, uuid: str) -> None:
         # Strings, not paths: making paths took a tenth of an ingest's processor time.
         folder = f"{self._prefix}{uuid[0:2]}/{uuid[2:4]}"
         for attempt in range(1, _TRIES + 1):
             try:
-                os.rename(staged, f"{folder}/{uuid}")  # noqa: PTH104
+                self._calls.rename(staged, f"{folder}/{uuid}")
                 break
             except FileNotFoundError:
                 # The folder is new, or `remove` took it away between two of our steps.
@@ -240,7 +246,7 @@ class FilesystemArea:
                     raise
                 # Taken away while it was made, or between mkdir's failure and its second look.
                 with suppress(FileNotFoundError, FileExistsError):
-                    os.makedirs(folder, exist_ok=True)  # noqa: PTH103
+                    self._calls.makedirs(folder, exist_ok=True)
 
 
 def _failure(error: OSError) -> ArchiveFull | StorageFailed:

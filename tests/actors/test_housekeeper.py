@@ -530,6 +530,25 @@ def test_a_large_study_that_is_deleted_between_two_steps_is_passed_over(house):
     assert house.status().backlog.failed == 0
 
 
+def test_what_is_set_aside_and_is_no_more_is_taken_off_the_list_once(house):
+    house.restart()
+    house.store()
+    stage = house.restart(tags=MORE_TAGS, steps=0)
+    with apsw.Connection(str(house.folder / "index" / "repertory.db")) as index:
+        index.execute(
+            "INSERT INTO set_aside (resource, property, attempts, due, reason, is_open)"
+            " SELECT 77, name, 1, 0, 'It is lost.', 1 FROM properties"
+            " WHERE name LIKE 'property/1025%'"
+        )
+    house.let()
+    stage.clock.advance(60)
+    stage.settle()
+
+    assert house.status().condition == "Idle"
+    assert house.status().backlog.failed == 0
+    assert [(it.study is None, it.aside) for it in house.steps()] == [(False, False), (True, True)]
+
+
 def test_a_study_is_put_first(house):
     house.store("A")
     last = house.store("C")

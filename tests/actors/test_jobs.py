@@ -1,8 +1,14 @@
 import pytest
 
+from repertory.actors.index import IndexActor
 from repertory.actors.jobs.actor import JobsActor
 from repertory.actors.jobs.base import Job
-from repertory.actors.messages.job_records import ListJobRecords, RecordJob, RecordJobStep
+from repertory.actors.messages.job_records import (
+    ListJobRecords,
+    RecordJob,
+    RecordJobChange,
+    RecordJobStep,
+)
 from repertory.actors.messages.jobs import (
     CancelJob,
     DeleteJob,
@@ -20,6 +26,7 @@ from repertory.actors.messages.jobs import (
 )
 from repertory.actors.reply import Reply
 from repertory.errors import (
+    ArchiveFull,
     BadRequest,
     FileLost,
     Forbidden,
@@ -549,6 +556,22 @@ def test_a_step_that_could_not_be_taken_down_is_done_again(archive, director):
 
     assert [turn.position for _, turn, _ in director.steps] == [{}, {}, {}]
     assert state(archive, id_) is JobState.SUCCESS
+
+
+def test_a_job_is_not_told_to_have_failed_before_the_index_knows(archive, director):
+    id_ = submit(archive, "a")
+    refs = archive.refs[IndexActor]
+    archive.stage.understudy(RecordJobChange, answer=ArchiveFull())
+
+    director.fail("a", FileLost())
+
+    assert state(archive, id_) is JobState.RETRY
+    assert archive.stage.heard(JobFailed) == []
+    archive.stage.board.take_over(RecordJobChange, refs, rank=1)
+    archive.stage.clock.advance(60)
+    director.fail("a", FileLost())
+    assert state(archive, id_) is JobState.FAILURE
+    assert [event.id for event in archive.stage.heard(JobFailed)] == [id_]
 
 
 def test_a_job_whose_parts_are_stopping_is_not_failed(archive, director):

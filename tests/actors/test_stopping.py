@@ -10,12 +10,23 @@ from repertory.actors.messages.instances import (
     AppendToUpload,
     BeginUpload,
     RecordInstance,
+    StoreInstance,
     StoreZip,
 )
+from repertory.actors.reply import Reply
 from repertory.actors.storage import IDLE_LIMIT, StorageActor
-from repertory.errors import ShuttingDown, UnknownItem
-from repertory.model import Origin, OriginKind
+from repertory.errors import LimitReached, ShuttingDown, UnknownItem
+from repertory.model import (
+    ContentType,
+    Origin,
+    OriginKind,
+    StoreReceipt,
+    StoreStatus,
+)
 from repertory.storage.areas import FilesystemArea
+from repertory.storage.dicom import summarize
+from repertory.storage.files import FileOptions, Files
+from repertory.storage.identifiers import resource_ids
 from repertory.storage.main_tags import MAIN_DICOM_TAGS
 from repertory.testing import Stage
 from repertory.testing.files import make_dicom
@@ -116,3 +127,49 @@ def test_a_listener_that_fails_keeps_an_event_from_nobody(stage):
     stage.board.publish(SomethingHappened())
 
     assert heard == [SomethingHappened()]
+
+
+def test_a_closed_crew_still_tidies_up():
+    crew = ThreadCrew(1, name="test")
+    crew.close()
+
+    assert crew.tidy(lambda: threading.current_thread().name).get(timeout=5) == "MainThread"
+    assert isinstance(crew.do(int).error, ShuttingDown)
+
+
+def test_the_file_of_a_duplicate_goes_though_the_archive_stops_meanwhile(tmp_path):
+    with Stage() as stage:
+        asked, answered = threading.Event(), Reply()
+        stage.understudy(RecordInstance, answer=lambda _: asked.set() or answered)
+        area = FilesystemArea(tmp_path, synchronize=False)
+        crew = ThreadCrew(1, name="test")
+        storage = stage.put_on(StorageActor, area=area, crew=crew, main_tags=MAIN_DICOM_TAGS)
+        content = make_dicom()
+        ids = resource_ids(summarize(content).identity)
+        stored = Files(area, FileOptions()).write(content, ContentType.DICOM)
+
+        reply = stage.ask_soon(StoreInstance(content=content))
+        assert asked.wait(10)
+        stage.take_off(storage)
+        answered.set(StoreReceipt(ids, StoreStatus.ALREADY_STORED, stored=stored))
+
+        assert reply.get(timeout=10).status is StoreStatus.ALREADY_STORED
+        assert list(area.names()) == [stored.uuid]
+
+
+def test_a_refused_file_goes_though_the_archive_stops_meanwhile(tmp_path):
+    with Stage() as stage:
+        asked, answered = threading.Event(), Reply()
+        stage.understudy(RecordInstance, answer=lambda _: asked.set() or answered)
+        area = FilesystemArea(tmp_path, synchronize=False)
+        crew = ThreadCrew(1, name="test")
+        storage = stage.put_on(StorageActor, area=area, crew=crew, main_tags=MAIN_DICOM_TAGS)
+
+        reply = stage.ask_soon(StoreInstance(content=make_dicom()))
+        assert asked.wait(10)
+        stage.take_off(storage)
+        answered.refuse(LimitReached())
+
+        with pytest.raises(LimitReached):
+            reply.get(timeout=10)
+        assert list(area.names()) == []

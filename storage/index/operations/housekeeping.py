@@ -158,8 +158,8 @@ def _aside(
 ) -> Portion:
     chores = replace(wanted.aside, form=None if form is None else Compression(form))
     study = db.one(FIND_STUDY, (at.study,))
-    if study is None:  # deleted since
-        return Portion(position=Position(at.study), number=at.study, ends=True, aside=True)
+    if study is None:  # deleted since; to record it takes it off the list
+        return Portion(Position(at.study), number=at.study, begins=True, ends=True, aside=True)
     looking = _Looking(db, signatures, chores, wanted)
     portion = looking.into(study, at, begins=not at.is_within)
     return replace(portion, aside=True)

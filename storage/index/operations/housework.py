@@ -41,6 +41,7 @@ PUT_FIRST = (
     " attempts = 0, due = excluded.due"
 )
 ATTEMPTS = "SELECT attempts FROM set_aside WHERE resource = ? AND property = ?"
+IS_THERE = "SELECT 1 FROM resources WHERE id = ? AND level = 2"
 CLOSE = "UPDATE set_aside SET is_open = 0 WHERE resource = ? AND property = ?"
 SUCCEED = "DELETE FROM set_aside WHERE resource = ? AND property = ? AND is_open = 0"
 
@@ -152,7 +153,8 @@ def _note(
     study = (portion.number, name)
     if portion.begins:
         db.execute(CLOSE, study)
-    if failures:
+    # Deleted meanwhile, and perhaps uploaded again: the study of that number is no more.
+    if failures and db.one(IS_THERE, (portion.number,)) is not None:
         row = db.one(ATTEMPTS, study) or (0,)
         delay = min(FIRST_DELAY * 2.0 ** min(row[0], _DOUBLINGS), LONGEST_DELAY)
         first = failures[0]

@@ -287,6 +287,37 @@ def test_a_study_that_was_set_aside_goes_with_its_row(store, find, record, delet
     assert writer._db.one("SELECT COUNT(*) FROM set_aside") == (0,)
 
 
+def test_what_is_set_aside_and_is_no_more_is_taken_off_the_list(
+    store, find, record, writer, made_up
+):
+    ids = store().ids
+    record(find(), failing=[ids.instance])
+    writer._db.execute("UPDATE set_aside SET resource = 77, is_open = 1")
+    later = made_up.NOON + 100
+    portion = find(Chores(), now=later)
+    assert (portion.study, portion.tasks, portion.aside, portion.ends) == (None, (), True, True)
+
+    record(portion, now=later)
+
+    assert find(Chores(), now=later).next_due is None
+    assert writer._db.one("SELECT COUNT(*) FROM set_aside") == (0,)
+
+
+def test_a_study_that_was_deleted_and_uploaded_again_is_not_set_aside_under_its_old_number(
+    store, find, record, delete, reader
+):
+    ids = store().ids
+    portion = find()
+    store("Q", "1.2", "1.2.1", "1.2.1.1")
+    delete(Level.STUDY, ids.study)
+    store()
+
+    receipt = record(portion, failing=[ids.instance])
+
+    assert [failure.id for failure in receipt.failures] == [ids.instance]
+    assert backlog(reader).failed == 0
+
+
 def test_what_is_gone_meanwhile_is_no_failure_and_its_new_file_is_released(
     store, find, record, delete, reader, made_up
 ):

@@ -1,0 +1,220 @@
+"""What happens in a run: a list of steps, made from a seed, written down as JSON."""
+
+import json
+from dataclasses import asdict, dataclass, field, replace
+from random import Random
+from typing import Any
+
+from repertory.testing.simulation.catalog import COUNT, VERSIONS
+from repertory.testing.simulation.world import Setup
+
+CLIENT: dict[str, float] = {
+    "store": 10.0,
+    "store_in_pieces": 1.0,
+    "store_zip": 0.7,
+    "read": 4.0,
+    "delete": 3.0,
+    "delete_several": 0.3,
+    "bulk_delete": 0.4,
+    "submit_deletion": 0.4,
+    "submit_reconstruction": 0.4,
+    "set_metadata": 1.0,
+    "delete_metadata": 0.4,
+    "add_label": 0.5,
+    "remove_label": 0.3,
+    "attach": 1.2,
+    "detach": 0.4,
+    "read_attachment": 0.6,
+    "compress": 1.2,
+    "uncompress": 0.8,
+    "reconstruct": 0.7,
+    "tags": 0.4,
+    "flush": 0.3,
+    "check": 0.06,
+    "clear_changes": 0.1,
+    "forget_upload": 0.2,
+}
+"""What clients ask, and how often."""
+
+CIRCUMSTANCES: dict[str, float] = {
+    "advance": 3.0,
+    "kill": 0.8,
+    "cut_power": 0.6,
+    "restart": 0.6,
+    "rest": 0.8,
+    "fill_disk": 0.25,
+    "free_disk": 0.3,
+    "hold": 0.3,
+    "let_go": 0.4,
+}
+"""What befalls the archive, and how often."""
+
+
+THEMES: dict[str, dict[str, float]] = {
+    "contest": {
+        "store": 6.0,
+        "compress": 4.0,
+        "uncompress": 4.0,
+        "reconstruct": 1.0,
+        "attach": 2.0,
+        "read": 1.0,
+        "rest": 0.6,
+        "kill": 0.3,
+    },
+    "queue": {
+        "store": 8.0,
+        "delete": 6.0,
+        "flush": 4.0,
+        "restart": 2.0,
+        "hold": 1.0,
+        "let_go": 1.0,
+        "kill": 0.5,
+        "advance": 1.0,
+    },
+    "uploads": {
+        "store": 10.0,
+        "store_in_pieces": 3.0,
+        "delete": 1.0,
+        "kill": 2.0,
+        "cut_power": 2.0,
+        "advance": 1.0,
+        "rest": 1.0,
+    },
+    "quiet": {"store": 4.0, "advance": 6.0, "rest": 2.0, "kill": 0.5},
+    "jobs": {
+        "store": 8.0,
+        "submit_deletion": 3.0,
+        "submit_reconstruction": 3.0,
+        "bulk_delete": 3.0,
+        "kill": 1.5,
+        "cut_power": 1.0,
+        "restart": 0.5,
+        "rest": 1.0,
+        "advance": 1.0,
+    },
+}
+"""What happens in some runs: of some things much, so that they meet more often.
+
+In a contest everybody wants to change the same file; when it is quiet, commits fail."""
+
+THEMATIC = 0.3
+"""How many runs have a theme."""
+
+AGAIN = 0.35
+"""How often a step is about the same resource as the one before."""
+
+
+@dataclass(frozen=True)
+class Step:
+    """One thing that happens, and how many steps of strands follow before the next one."""
+
+    number: int
+    kind: str
+    values: tuple[int, ...] = ()
+    then: int = 0
+
+    def __str__(self) -> str:
+        values = ", ".join(map(str, self.values))
+        return f"{self.number:3}  {self.kind}({values}), then {self.then} steps"
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A run before it is played."""
+
+    seed: int
+    haste: float
+    disk_faults: float
+    disk_delays: float
+    index_faults: float
+    setup: Setup
+    steps: tuple[Step, ...] = field(default=())
+
+    def to_json(self) -> str:
+        """The plan as text."""
+        return json.dumps(asdict(self), indent=1)
+
+    @staticmethod
+    def from_json(text: str) -> "Plan":
+        """The plan that was written down."""
+        values: dict[str, Any] = json.loads(text)
+        values["setup"] = Setup(**values["setup"])
+        values["steps"] = tuple(
+            Step(one["number"], one["kind"], tuple(one["values"]), one["then"])
+            for one in values["steps"]
+        )
+        return Plan(**values)
+
+
+def make_plan(seed: int, *, length: int = 40, theme: str = "") -> Plan:
+    """The plan of a seed; its theme is left to chance, unless one is given."""
+    chance = Random(seed)  # noqa: S311 - chance, not secrets
+    kinds = {**CLIENT, **CIRCUMSTANCES}
+    # Half of the runs are about a few instances, where what is asked meets more often.
+    few = [chance.randrange(COUNT) for _ in range(chance.choice((1, 2, 4)))]
+    numbers = few if chance.random() < 0.5 else list(range(COUNT))
+    setup = make_setup(chance.randrange(1 << 16))
+    drawn = chance.choice(tuple(THEMES)) if chance.random() < THEMATIC else ""
+    theme = theme or drawn
+    if theme:
+        kinds, numbers = THEMES[theme], few
+    if theme == "contest":
+        numbers, setup = few[:1], replace(setup, overwriting="Always")
+    steps = []
+    at = (4, numbers[0])
+    for number in range(length):
+        (kind,) = chance.choices(tuple(kinds), weights=tuple(kinds.values()))
+        if chance.random() >= AGAIN:
+            at = (chance.choice((4, 4, 4, 3, 3, 2, 1)), chance.choice(numbers))
+        then = chance.choice((0, 0, 0, 1, 2, 3, 5, 8, 13, 21, 40))
+        steps.append(Step(number, kind, _values(kind, chance, numbers, at), then))
+    troubled = 0.0 if theme == "quiet" else chance.random()
+    return Plan(
+        seed=seed,
+        haste=chance.choice((0.1, 0.5, 1.0)),
+        disk_faults=0.0 if troubled < 0.7 else chance.choice((0.005, 0.03)),
+        disk_delays=0.0 if chance.random() < 0.8 else 0.02,
+        index_faults=0.0 if troubled > 0.3 else chance.choice((0.02, 0.1)),
+        setup=setup,
+        steps=tuple(steps),
+    )
+
+
+def make_setup(number: int) -> Setup:
+    """One configuration of many."""
+    chance = Random(number)  # noqa: S311 - chance, not secrets
+    return Setup(
+        compression=chance.random() < 0.3,
+        overwriting=chance.choice(("Never", "Never", "Always", "IfChanged")),
+        throttle=chance.choice((0.0, 0.0, 0.2, 2.0)),
+        patients=chance.choice((0, 0, 0, 0, 1)),
+        readers=chance.choice((1, 2)),
+        crew=chance.choice((1, 2, 3)),
+    )
+
+
+def _values(kind: str, chance: Random, numbers: list[int], at: tuple[int, int]) -> tuple[int, ...]:
+    level, number = at
+    match kind:
+        case "store" | "store_in_pieces":
+            return (number, chance.choice((0, 0, 1, 2)) % VERSIONS)
+        case "store_zip":
+            return tuple(chance.choice(numbers) for _ in range(chance.randint(1, 5)))
+        case "read" | "tags":
+            return (number,)
+        case "delete" | "reconstruct" | "delete_several" | "compress" | "uncompress":
+            return (level, number)
+        case "bulk_delete" | "submit_deletion" | "submit_reconstruction":
+            return (level, number)
+        case "set_metadata" | "attach" | "add_label":
+            return (level, number, chance.randrange(1, 100))
+        case "delete_metadata" | "detach" | "read_attachment" | "remove_label":
+            return (level, number)
+        case "advance":
+            return (chance.choice((1, 5, 20, 59, 61, 62, 130, 400)),)
+        case "restart" | "kill" | "cut_power":
+            setup = chance.randrange(1 << 16) if chance.random() < 0.4 else -1
+            # Some crash again while they start, or are killed while they stop.
+            return (setup, chance.randrange(1, 40) if chance.random() < 0.3 else 0)
+        case _:
+            return ()

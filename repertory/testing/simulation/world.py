@@ -1,0 +1,252 @@
+"""The simulated computer: a process that plays the archive, its disk, and what outlives it."""
+
+import uuid as uuids
+from dataclasses import dataclass, field
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import pykka
+
+from repertory.actors.base import RepertoryActor
+from repertory.actors.crew import ThreadCrew
+from repertory.actors.messages.jobs import JobSucceeded
+from repertory.actors.messages.stability import ResourceStabilized
+from repertory.actors.messages.system import ActorDied, CallIn
+from repertory.actors.storage import StorageActor
+from repertory.actors.switchboard import Ref, Switchboard
+from repertory.conf.resources import DelayedDeletionSettings
+from repertory.conf.settings import Settings
+from repertory.service import Repertory
+from repertory.storage.areas.filesystem import FilesystemArea
+from repertory.storage.index.base import IndexReader
+from repertory.storage.index.sqlite.engine import SqliteEngine
+from repertory.storage.index.writer import DatabaseWriter
+from repertory.testing.simulation.books import Books, Violation
+from repertory.testing.simulation.casting import Casting, SimulatedCrew
+from repertory.testing.simulation.database import IndexFaults, SimulatedEngine
+from repertory.testing.simulation.disk import SimulatedDisk
+from repertory.testing.simulation.scheduler import Scheduler
+
+STABLE_AGE = 60
+
+
+@dataclass(frozen=True)
+class Setup:
+    """The configuration of one life of the process."""
+
+    compression: bool = False
+    overwriting: str = "Never"
+    throttle: float = 0.0
+    patients: int = 0
+    readers: int = 2
+    crew: int = 3
+
+    def settings(self, folder: Path) -> Settings:
+        """The same as the archive reads it, for an archive in ``folder``."""
+        return Settings(
+            storage_directory=str(folder / "files"),
+            index_directory=str(folder / "index"),
+            index_readers=self.readers,
+            storage_threads=self.crew,
+            storage_compression=self.compression,
+            overwrite_instances=self.overwriting,
+            maximum_patient_count=self.patients,
+            stable_age=STABLE_AGE,
+            delayed_deletion=DelayedDeletionSettings(
+                enable=True, throttle_delay_ms=int(self.throttle * 1000)
+            ),
+            http_server_enabled=False,
+        )
+
+
+@dataclass
+class Parts:
+    """What is planted in the archive in the place of its own parts.
+
+    ``actors`` goes by the classes whose place they take.
+    """
+
+    actors: dict[type[RepertoryActor], type[RepertoryActor]] = field(default_factory=dict)
+    area: type[FilesystemArea] = FilesystemArea
+    writer: type[DatabaseWriter] = DatabaseWriter
+
+
+class Hold:
+    """Whether somebody copies the files."""
+
+    def __init__(self) -> None:
+        self.held = False
+
+    def is_held(self) -> bool:
+        """Whether released files must stay."""
+        return self.held
+
+
+class World:
+    """One computer, over all lives of the process. ``seed`` decides all that is left to chance."""
+
+    def __init__(self, folder: Path, seed: int, parts: Parts, *, haste: float) -> None:
+        self.scheduler = Scheduler(seed, haste=haste)
+        self.random = Random(seed + 1)  # noqa: S311 - chance, not secrets
+        self.books = Books(self.scheduler.defects, stable_age=STABLE_AGE)
+        self.hold = Hold()
+        self.disk = SimulatedDisk(self.scheduler, Random(seed + 2), folder / "removed")  # noqa: S311
+        self.faults = IndexFaults(self.scheduler, Random(seed + 3))  # noqa: S311
+        self.lives = 0
+        self.stabilized = 0
+        self.board: Switchboard
+        self.setup = Setup()
+        self._names = Random(seed + 4)  # noqa: S311
+        self._parts = parts
+        self._casting = Casting(self.scheduler)
+        self._folder = folder
+        self._process: Process | None = None
+        self._engine: SimulatedEngine | None = None
+        self._place = folder / "0"
+        self._place.mkdir()
+        (self._place / "files").mkdir()
+        self.disk.mount(self._place / "files")
+        self.disk.on_removal = self.books.note_removal
+        self.disk.on_failed_removal = self.books.note_failed_removal
+        self.faults.on_commit = self.books.note_commit
+        self.faults.on_failure = self.books.note_loose_ends
+
+    @property
+    def is_up(self) -> bool:
+        """Whether the process runs."""
+        return self._process is not None
+
+    def start(self, setup: Setup) -> None:
+        """Start the process, and wait until it serves."""
+        self.lives += 1
+        self.setup = setup
+        self.scheduler.note(f"life {self.lives} begins: {setup}")
+        self.books.look_at(self._place / "files")
+        self._process = Process(setup.settings(self._place), self)
+        self._process.start()
+
+    def reader(self) -> IndexReader:
+        """A look into the index, past the actors."""
+        assert self._engine is not None  # noqa: S101 - it runs
+        return self._engine.reader()
+
+    def stop(self) -> None:
+        """Stop the process in good order."""
+        self.scheduler.note("the process stops")
+        assert self._process is not None  # noqa: S101 - it runs
+        self._process.stop()
+        self.scheduler.rest()
+        self._leave()
+
+    def die(self, *, power_cut: bool) -> None:
+        """End the process at once, and the computer with it if the power is cut."""
+        self.scheduler.note("the power is cut" if power_cut else "the process is killed")
+        self.books.note_loose_ends()
+        place = self._folder / str(self.lives)
+        if self._engine is not None:
+            self._engine.leave_behind(place / "index", power_cut=power_cut)
+        revived: set[str] = set()
+        if power_cut:
+            revived = self.disk.cut_power(place / "files")
+        else:
+            self.disk.end_process(place / "files")
+        self.books.close()
+        self.scheduler.kill()
+        for actor in self._casting.actors:
+            pykka.ActorRegistry.unregister(actor.actor_ref)
+            if isinstance(actor, StorageActor):
+                actor.close()  # only the files that it had open: the others lie elsewhere by now
+        if self._engine is not None:
+            self._engine.abandon()
+        self._leave()
+        self._place = place
+        self.disk.mount(place / "files")
+        self.books.orphans |= revived
+
+    def close(self) -> None:
+        """End everything that is left of it."""
+        try:
+            if self.is_up:
+                self.die(power_cut=False)
+        finally:
+            self.scheduler.kill()
+
+    def _leave(self) -> None:
+        self.books.close()
+        self._process = self._engine = None
+        self._casting.actors.clear()
+        self.scheduler.clock.close()
+
+    def put_on(
+        self, board: Switchboard, actor: type[RepertoryActor], parts: dict[str, Any]
+    ) -> tuple[type[RepertoryActor], Ref]:
+        """Start an actor as a strand, with simulated parts in the place of real ones."""
+        if not self._casting.actors:
+            self.board = board
+            board.listen(ActorDied, self._note_death)
+            board.listen(ResourceStabilized, self._note_stable)
+            board.listen(JobSucceeded, self._note_job)
+        played = self._casting.of(self._parts.actors.get(actor, actor))
+        ref = played.start(board=board, **self._simulated(parts))
+        board.connect(ref, played)
+        ref.ask(CallIn())
+        if not self.books.is_open:
+            self.books.open(self._place / "index" / "repertory.db")
+        if actor is StorageActor:
+            self.books.check_staging()
+        return played, ref
+
+    def _simulated(self, parts: dict[str, Any]) -> dict[str, Any]:
+        others: dict[str, Any] = {}
+        if "engine" in parts:
+            others["engine"] = self._simulated_engine(parts["engine"])
+        if "area" in parts:
+            others["area"] = self._parts.area(self._place / "files", calls=self.disk)
+        for name, part in parts.items():
+            if isinstance(part, ThreadCrew):
+                part.close()
+                others[name] = SimulatedCrew(self.scheduler, part.size, name=name)
+        if "area" in parts:
+            others["new_name"] = self._new_name
+        if "hold" in parts:
+            others["hold"] = self.hold
+        return parts | others
+
+    def _simulated_engine(self, engine: SqliteEngine) -> SimulatedEngine:
+        if self._engine is None:
+            self._engine = SimulatedEngine(self._place / "index", self.faults, like=engine)
+            self._engine.writer_class = self._parts.writer
+        return self._engine
+
+    def _new_name(self) -> str:
+        return str(uuids.UUID(int=self._names.getrandbits(128), version=4))
+
+    def _note_death(self, event: ActorDied) -> None:
+        violation = Violation("no actor dies", f"{event.actor}: {event.reason}")
+        self.scheduler.defects.append(violation)
+
+    def _note_job(self, event: JobSucceeded) -> None:
+        # A job that somebody paused or cancelled is over though the index could not note it.
+        if not self.faults.faults:
+            self.books.note_job_over(event.id)
+
+    def _note_stable(self, event: ResourceStabilized) -> None:
+        self.stabilized += 1
+        self.scheduler.note(f"stable: {event.level.word} {event.id[:8]}")
+
+
+class Process(Repertory):
+    """The archive as the service puts it together, played by strands."""
+
+    def __init__(self, settings: Settings, world: World) -> None:
+        super().__init__(settings, clock=world.scheduler.clock)
+        self._world = world
+
+    def _put_on(self, board: Switchboard, actor: type[RepertoryActor], **parts: Any) -> None:
+        self._cast.append(self._world.put_on(board, actor, parts))
+
+    def _stop_all(self) -> None:
+        # A start that was interrupted is not undone: the process dies where it is.
+        if self._board is not None and not self._world.scheduler.is_over:
+            super()._stop_all()
