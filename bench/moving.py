@@ -3,8 +3,8 @@
     python bench/moving.py [--files 5000] [--size 525000] [--folder /tmp]
 
 Both storages are folders, with every file forced to the medium. Bare is to read each file and to
-create it in the other area, as many at a time as the job has under way (8), and nothing else: no index,
-no comparison of what was written, no removal.
+create it in the other area, as many at a time as the job has under way (8), and nothing else: no
+index, no comparison of what was written, no removal.
 """
 
 import argparse
