@@ -135,10 +135,16 @@ def shown(settings: Any) -> dict[str, Any]:
     for field in dataclasses.fields(settings):
         value = getattr(settings, field.name)
         if section_of(types[field.name]) is not None:
-            options[option_name(field)] = shown(value)
+            options[option_name(field)] = _shown_section(value)
         elif not field.metadata["option"].secret:
             options[option_name(field)] = value
     return options
+
+
+def _shown_section(value: Any) -> Any:
+    if isinstance(value, dict):  # sections by name
+        return {name: shown(section) for name, section in value.items()}
+    return None if value is None else shown(value)
 
 
 def not_negative(value: float) -> str | None:

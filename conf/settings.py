@@ -2,16 +2,11 @@
 
 from repertory.conf import orthanc_warnings
 from repertory.conf.advanced_storage import AdvancedStorageSettings
-from repertory.conf.derived import Derived
 from repertory.conf.encryption import StorageEncryptionSettings
 from repertory.conf.fields import (
     application_entity_title,
-    named_or_not,
-    not_empty,
     not_negative,
     one_of,
-    one_to,
-    overwriting,
     port,
     positive,
     section,
@@ -29,124 +24,14 @@ from repertory.conf.object_storage import (
     GoogleCloudStorageSettings,
 )
 from repertory.conf.resources import DelayedDeletionSettings, StableAgesSettings, TrashSettings
+from repertory.conf.storing import StoringSettings
 from repertory.conf.webhooks import WebhookSettings
 
 
 @section("")
-class Settings(Derived):
+class Settings(StoringSettings):
     """The whole configuration; options at the root, and a field for each section."""
 
-    name: str = setting(default="MyOrthanc", meaning="The name of this archive, shown in /system.")
-    database_server_identifier: str | None = setting(
-        default=None,
-        meaning="The name of this server; not set: what its index was named when it was made.",
-        check=named_or_not,
-    )
-    storage_directory: str = setting(
-        default="RepertoryStorage",
-        meaning="The folder that holds the DICOM files.",
-        check=not_empty,
-        path=True,
-    )
-    index_directory: str = setting(
-        default="",
-        meaning="The folder that holds the index; empty: the storage directory.",
-        path=True,
-    )
-    sync_storage_area: bool = setting(
-        default=True, meaning="Whether each file is on the medium before its upload is answered."
-    )
-    index_synchronous: str = setting(
-        default="FULL",
-        meaning="FULL: what was answered survives a power cut; NORMAL: a crash of the server.",
-        check=one_of("FULL", "NORMAL"),
-        ours=True,
-    )
-    index_readers: int = setting(
-        default=2, meaning="How many actors answer queries of the index.", check=positive, ours=True
-    )
-    storage_threads: int = setting(
-        default=4,
-        meaning="How many threads read and write files.",
-        check=positive,
-        ours=True,
-    )
-    store_md5_for_attachments: bool = setting(
-        default=True, meaning="Whether MD5 sums of files are kept.", name="StoreMD5ForAttachments"
-    )
-    storage_compression: bool = setting(
-        default=False, meaning="Whether new files are compressed; those that are there stay."
-    )
-    storage_compression_format: str = setting(
-        default="Zstandard",
-        meaning="How files are compressed: Zstandard, or ZlibWithSize as Orthanc does.",
-        check=one_of("Zstandard", "ZlibWithSize"),
-        ours=True,
-    )
-    storage_compression_level: int = setting(
-        default=3,
-        meaning="The effort to compress files: 1 (fast) to 19 (small), for zlib to 9.",
-        check=one_to(19),
-        ours=True,
-    )
-    maximum_storage_cache_size: int = setting(
-        default=128,
-        meaning="Megabytes of files that are kept in memory once they were read; 0: none.",
-        check=not_negative,
-    )
-    verify_reads: bool = setting(
-        default=True,
-        meaning="Whether the MD5 sum of a file is checked when it is read as a whole.",
-        ours=True,
-    )
-    store_dicom: bool = setting(
-        default=True,
-        meaning="Whether DICOM files are kept; false: only what the index says of them.",
-    )
-    maximum_storage_size: int = setting(
-        default=0,
-        meaning="Megabytes that all stored files may have together; 0: no limit.",
-        check=not_negative,
-    )
-    maximum_patient_count: int = setting(
-        default=0, meaning="How many patients there may be; 0: no limit.", check=not_negative
-    )
-    maximum_storage_mode: str = setting(
-        default="Recycle",
-        meaning="Recycle: the patients that were quiet for longest make room; Reject: nobody does.",
-        check=one_of("Recycle", "Reject"),
-    )
-    overwrite_instances: bool | str = setting(
-        default="Never",
-        meaning="Never, Always (or false, true) or IfChanged: whether an instance that is there"
-        " already is replaced.",
-        check=overwriting,
-    )
-    patient_level_enabled: bool = setting(
-        default=True,
-        meaning="Whether patients count; false forbids the limits by which they are recycled.",
-    )
-    read_only: bool = setting(
-        default=False, meaning="Whether nothing can be changed: the routes that write are absent."
-    )
-    maximum_request_body_size_mb: int = setting(
-        default=8192,
-        meaning="Megabytes that a request may have; larger ones are answered by 413. 0: no limit.",
-        name="MaximumRequestBodySizeMB",
-        check=not_negative,
-    )
-    spool_threshold_mb: int = setting(
-        default=4,
-        meaning="Bodies larger than this, in megabytes, go to the disk while they arrive.",
-        name="SpoolThresholdMB",
-        check=positive,
-        ours=True,
-    )
-    stable_age: int = setting(
-        default=60,
-        meaning="Seconds without a new instance after which a resource is stable.",
-        check=not_negative,
-    )
     http_server_enabled: bool = setting(default=True, meaning="Whether the REST API is served.")
     http_port: int = setting(
         default=8042, meaning="The TCP port of the REST API; 0: one that is free.", check=port
@@ -379,3 +264,42 @@ class Settings(Derived):
         default_factory=TrashSettings,
         meaning="What becomes of deleted resources before their files are removed.",
     )
+
+    @property
+    def content_types(self) -> dict[str, tuple[int, str]]:
+        """The number and the MIME type of each name in UserContentType."""
+        unknown = "application/octet-stream"
+        return {
+            name: (kind, unknown) if isinstance(kind, int) else (int(kind[0]), str(kind[1]))
+            for name, kind in self.user_content_type.items()
+        }
+
+    @property
+    def scripts(self) -> tuple[str, ...]:
+        """The Python files to run at the start."""
+        single = (self.python_script,) if self.python_script else ()
+        return (*single, *self.python_scripts)
+
+    @property
+    def is_limited(self) -> bool:
+        """Whether the archive may become full before the disk does."""
+        return self.maximum_storage_size > 0 or self.maximum_patient_count > 0
+
+    @property
+    def is_scripted(self) -> bool:
+        """Whether there are Lua scripts, or may be."""
+        return bool(self.lua_scripts) or self.execute_lua_enabled
+
+    @property
+    def overwrite_mode(self) -> str:
+        """What ``overwrite_instances`` says, as a word."""
+        if isinstance(self.overwrite_instances, bool):
+            return "Always" if self.overwrite_instances else "Never"
+        return self.overwrite_instances
+
+    @property
+    def authentication_required(self) -> bool:
+        """Whether users must authenticate, where the option says so or where it says nothing."""
+        if self.authentication_enabled is None:
+            return self.remote_access_allowed
+        return self.authentication_enabled

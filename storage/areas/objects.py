@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from obstore.store import ObjectStore
 
 R = TypeVar("R")
-
 log = structlog.get_logger(__name__)
 
 AT_ONCE = 1000
@@ -79,7 +78,7 @@ class ObjectArea:
         self._names = names or ObjectNames()
         self._untouched = untouched
         self._staging = staging / STAGING
-        self._store: Any = None
+        self._store: ObjectStore | None = None
         self._doubtful: set[str] = set()
         self._lock = threading.Lock()
         self._listing: Listing | None = None
@@ -390,10 +389,9 @@ class ObjectArea:
 
     @property
     def _opened(self) -> "ObjectStore":
-        store: ObjectStore | None = self._store
-        if store is None:
+        if self._store is None:
             raise StorageFailed("The storage area is closed.")
-        return store
+        return self._store
 
     def _unlink(self, uuid: str) -> None:
         try:

@@ -24,7 +24,6 @@ from repertory.actors.messages.resources import DeleteResource
 from repertory.actors.reply import Reply
 from repertory.actors.stability_monitor import StabilityMonitorActor
 from repertory.actors.storage import StorageActor
-from repertory.deletion import ReleasedFile
 from repertory.errors import RepertoryError
 from repertory.items import Stabilized
 from repertory.jobs import JobStep
@@ -46,18 +45,20 @@ from repertory.testing.simulation.world import STABLE_AGE, Parts
 class ForgetsBeforeRemoval(DeletionQueueActor):
     """Takes a file off the queue before it is removed."""
 
-    def _begin(self, file: ReleasedFile) -> None:
-        self.board.ask(ForgetReleased(numbers=(file.number,)))
-        super()._begin(file)
+    def _begin(self) -> None:
+        self.board.ask(ForgetReleased(numbers=(self._batch[0].number,)))
+        super()._begin()
 
 
 class RemovesTwice(DeletionQueueActor):
     """Forgets that it asked for a file to be removed, and asks once more."""
 
-    def _begin(self, file: ReleasedFile) -> None:
-        super()._begin(file)
-        if file.number % 3 == 0:
-            self.board.ask_soon(RemoveAttachment(uuid=file.uuid, content_type=file.content_type))
+    def _begin(self) -> None:
+        super()._begin()
+        for file in self._under_way:
+            if file.number % 3 == 0:
+                again = RemoveAttachment(uuid=file.uuid, content_type=file.content_type)
+                self.board.ask_soon(again)
 
 
 class RemovesWhatIsHeld(DeletionQueueActor):
