@@ -71,7 +71,7 @@ FOLDERS = 256
 YOUNG = 900.0
 """Seconds that a file may take from the disk to the index; nobody waits that long."""
 
-_RECORD = struct.Struct("<q16sqi?16s")
+_RECORD = struct.Struct("<q16sqi?16si")
 _FROM_THE_START = (-(2**62), 0)
 
 
@@ -102,6 +102,7 @@ class Check:
         self._damaged: dict[tuple[int, int], tuple[IndexedFile, DamagedFile]] = {}
         self._sound: list[IndexedFile] = []
         self._orphans: dict[bytes, int] = {}
+        self._locations: dict[bytes, int] = {}
         self._counters: list[WrongCounter] = []
         self._patients: list[int] = []
         self._marked = self._cleared = self._moved = self._corrected = 0
@@ -167,6 +168,7 @@ class Check:
                     file.content_type,
                     file.md5 is not None,
                     file.md5 or b"",
+                    file.location,
                 )
                 self._size += file.size
             self._files += len(page)
@@ -190,10 +192,12 @@ class Check:
             if found is None or found.size != file.size:
                 doubtful.append(file)
             elif self._checksums:
-                whole.append(file)
+                # Where it was seen: whoever reads it finds it there, and corrects the index.
+                whole.append(file._replace(location=found.location))
         for uuid, seen in unknown.items():
             if seen.age >= self._young:
                 self._orphans[pack_uuid(uuid)] = seen.size
+                self._locations[pack_uuid(uuid)] = seen.location
         # A list may be older than what it is compared with, and does not always tell which files
         # are encrypted: what differs is looked at itself.
         for some in _some(doubtful, BATCH):
@@ -228,7 +232,10 @@ class Check:
         yield from self._leave_out_outputs()
         yield from self._leave_out_released()
         for batch in _some(tuple(self._orphans), BATCH):
-            files = tuple(IndexedFile(0, 0, uuid, self._orphans[uuid], None) for uuid in batch)
+            files = tuple(
+                IndexedFile(0, 0, uuid, self._orphans[uuid], None, self._locations[uuid])
+                for uuid in batch
+            )
             findings: tuple[Finding, ...] = yield ExamineFiles(files=files)
             for uuid, found in zip(batch, findings, strict=True):
                 if found.size is None:
@@ -333,8 +340,8 @@ def _some(things: Sequence[T], number: int) -> Iterator[tuple[T, ...]]:
 
 
 def _unpacked(records: bytes | bytearray) -> Iterator[IndexedFile]:
-    for resource, uuid, size, content_type, has_md5, md5 in _RECORD.iter_unpack(records):
-        yield IndexedFile(resource, content_type, uuid, size, md5 if has_md5 else None)
+    for resource, uuid, size, content_type, has_md5, md5, place in _RECORD.iter_unpack(records):
+        yield IndexedFile(resource, content_type, uuid, size, md5 if has_md5 else None, place)
 
 
 def _batches(files: Sequence[IndexedFile]) -> Iterator[tuple[IndexedFile, ...]]:

@@ -278,14 +278,21 @@ class DeletionQueueActor(RepertoryActor):
         """The files that go next: some, or one at a time where some could not go together."""
         number = 1 if self._singly else min(self._together, len(self._batch))
         self._singly = max(self._singly - 1, 0)
-        return tuple(self._batch.popleft() for _ in range(number))
+        taken = [self._batch.popleft()]
+        # One request goes to one storage.
+        while self._batch and len(taken) < number and self._batch[0].location == taken[0].location:
+            taken.append(self._batch.popleft())
+        return tuple(taken)
 
     def _begin(self, files: tuple[ReleasedFile, ...]) -> None:
         """Have files removed; the mailbox stays open meanwhile."""
         self._under_way = files
         removal: RemoveAttachment | RemoveAttachments
         if len(files) == 1:
-            removal = RemoveAttachment(uuid=files[0].uuid, content_type=files[0].content_type)
+            it = files[0]
+            removal = RemoveAttachment(
+                uuid=it.uuid, content_type=it.content_type, location=it.location
+            )
         else:
             removal = RemoveAttachments(files=files)
         self.board.ask_soon(removal).on_done(partial(self._tell_end, files))

@@ -12,6 +12,7 @@ from repertory.actors.index_following import IndexFollowing
 from repertory.actors.index_housekeeping import IndexHousekeeping
 from repertory.actors.index_items import IndexItems
 from repertory.actors.index_jobs import IndexJobs
+from repertory.actors.index_places import IndexPlaces
 from repertory.actors.index_stability import IndexStability
 from repertory.actors.index_trash import IndexTrash
 from repertory.actors.messages.attachments import (
@@ -67,6 +68,7 @@ class IndexActor(
     IndexDeletion,
     IndexTrash,
     IndexHousekeeping,
+    IndexPlaces,
     RepertoryActor,
 ):
     """The sole writer of the index.
@@ -123,6 +125,8 @@ class IndexActor(
         self.wind_up()
         if not self._read_only:
             self.limit_periods()
+            if count := self.release_unfinished_copies():
+                log.info("copies_released", count=count)
             if self._policy.is_limited:
                 self._recycle()
 

@@ -6,6 +6,7 @@ from repertory.actors.finding_rules import FindingRules
 from repertory.actors.index_following import IndexReaderFollowing
 from repertory.actors.index_housekeeping import IndexReaderHousekeeping
 from repertory.actors.index_jobs import IndexReaderJobs
+from repertory.actors.index_places import IndexReaderPlaces
 from repertory.actors.index_reader_deletion import IndexReaderDeletion
 from repertory.actors.index_reader_items import IndexReaderItems
 from repertory.actors.index_reader_trash import IndexReaderTrash
@@ -68,6 +69,7 @@ class IndexReaderActor(
     IndexReaderDeletion,
     IndexReaderTrash,
     IndexReaderHousekeeping,
+    IndexReaderPlaces,
     RepertoryActor,
 ):
     """Answers queries of the index from the last committed state.

@@ -21,8 +21,8 @@ from repertory.model import (
     StoreStatus,
     Summary,
 )
-from repertory.storage.areas.base import StorageArea
 from repertory.storage.examining import examine
+from repertory.storage.files import Files
 from repertory.storage.index.packing import pack_md5, pack_uuid
 
 log = structlog.get_logger(__name__)
@@ -35,13 +35,13 @@ class Mending:
         self,
         *,
         board: Switchboard,
-        area: StorageArea,
+        files: Files,
         crew: Crew,
         take_back: Callable[[Attachment, Reply[Any]], None],
     ) -> None:
         """Take what it works with; ``take_back`` removes a file once the index has refused it."""
         self._board = board
-        self._area = area
+        self._files = files
         self._crew = crew
         self._take_back = take_back
 
@@ -57,6 +57,17 @@ class Mending:
         except FileCorrupted as error:
             self._note(level, id_, attachment, Damage.CORRUPTED)
             raise FileCorrupted(f"{whose} is not as it was when it was stored.") from error
+
+    @contextmanager
+    def watching_for_corruption(
+        self, owner: ResourceRef | None, attachment: Attachment
+    ) -> Iterator[None]:
+        """The same for who looks elsewhere for a file that is lost."""
+        try:
+            yield
+        except FileCorrupted:
+            with self.watching_for(owner, attachment):
+                raise
 
     def watching_for(
         self, owner: ResourceRef | None, attachment: Attachment
@@ -129,8 +140,10 @@ class Mending:
             pack_uuid(stored.uuid),
             stored.compressed_size,
             pack_md5(stored.compressed_md5),
+            stored.location,
         )
-        found = examine(self._area, file, checksums=bool(stored.damage)).damage
+        area = self._files.area_at(stored.location)
+        found = examine(area, file, checksums=bool(stored.damage)).damage
         if found is None and stored.damage == Damage.CORRUPTED.value and file.md5 is None:
             return Damage.CORRUPTED  # without a sum, whoever marked it knows best
         return found
@@ -138,7 +151,7 @@ class Mending:
     def _drop(self, attachment: Attachment) -> None:
         """Remove a file that came in vain; it was never in the index."""
         try:
-            self._area.remove(attachment.uuid, attachment.content_type)
+            self._files.remove(attachment.uuid, attachment.content_type, attachment.location)
         except StorageFailed:
             # The instance is stored all the same; a check finds the file, and sets it aside.
             log.warning("duplicate_kept", uuid=attachment.uuid)

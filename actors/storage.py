@@ -1,6 +1,6 @@
 """The storage area: its one owner, and the crew that reads and writes for it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
@@ -39,6 +39,7 @@ from repertory.actors.reply import Reply
 from repertory.actors.storage_housekeeping import StorageHousekeeping
 from repertory.actors.storage_integrity import StorageIntegrity
 from repertory.actors.storage_items import StorageItems
+from repertory.actors.storage_places import StoragePlaces
 from repertory.actors.storage_reading import head_length
 from repertory.actors.storage_tags import StorageTags
 from repertory.actors.storage_transcoding import StorageTranscoding
@@ -57,7 +58,7 @@ from repertory.model import (
 )
 from repertory.storage import dicom
 from repertory.storage.areas.base import StorageArea
-from repertory.storage.files import FileOptions, Files, new_uuid
+from repertory.storage.files import NO_AREAS, FileOptions, Files, new_uuid
 from repertory.storage.identifiers import resource_ids
 from repertory.storage.main_tags import MainDicomTags
 from repertory.storage.pixels.rules import IngestRules
@@ -80,6 +81,7 @@ class StorageActor(
     StorageTags,
     StorageIntegrity,
     StorageHousekeeping,
+    StoragePlaces,
     RepertoryActor,
 ):
     """Owns one storage area: every file in it is written, read and removed by this actor's crew.
@@ -101,6 +103,8 @@ class StorageActor(
         store_dicom: bool = True,
         unpacking_limit: int = 8 << 30,
         ingest: IngestRules = IngestRules(),  # noqa: B008 - frozen
+        location: int = 0,
+        others: Mapping[int, StorageArea] = NO_AREAS,
         new_name: Callable[[], str] = new_uuid,
     ) -> None:
         """Take what the actor works with.
@@ -114,11 +118,13 @@ class StorageActor(
         store_dicom: whether to keep DICOM files, or only what the index says of them.
         unpacking_limit: how many bytes the files of one ZIP archive may have together.
         ingest: which files are transcoded when they come in.
+        location: the number of the storage area.
+        others: the areas of the other storage actors by their numbers, if there are any.
         new_name: gives each new file its UUID.
         """
         super().__init__(board=board)
         self._area = area
-        self._files = Files(area, options, new_name=new_name)
+        self._files = Files(area, options, location=location, others=others, new_name=new_name)
         self._crew = crew
         self._main_tags = main_tags
         self._store_dicom = store_dicom
@@ -126,7 +132,7 @@ class StorageActor(
         self._ingest = ingest
         self._uploads = Uploads(area, self.clock.monotonic, new_name=new_name)
         self._looks_after_uploads = False
-        self._mending = Mending(board=board, area=area, crew=crew, take_back=self.take_back)
+        self._mending = Mending(board=board, files=self._files, crew=crew, take_back=self.take_back)
 
     def open(self) -> None:
         """Make the area ready, and settle what the last run was writing when it ended."""
@@ -292,8 +298,8 @@ class StorageActor(
 
         def remove(reply: Reply[Any]) -> None:
             if reply.error is not None and not isinstance(reply.error, IndexFailed):
-                uuid, content_type = attachment.uuid, attachment.content_type
-                self._crew.tidy(lambda: self._files.remove(uuid, content_type))
+                it = attachment
+                self._crew.tidy(lambda: self._files.remove(it.uuid, it.content_type, it.location))
 
         reply.on_done(remove)
 
@@ -351,13 +357,15 @@ class StorageActor(
     @handles(RemoveAttachment)
     def remove_attachment(self, command: RemoveAttachment) -> Reply[None]:
         """Remove a released file."""
-        return self._crew.do(lambda: self._files.remove(command.uuid, command.content_type))
+        it = command
+        return self._crew.do(lambda: self._files.remove(it.uuid, it.content_type, it.location))
 
     @handles(RemoveAttachments)
     def remove_attachments(self, command: RemoveAttachments) -> Reply[None]:
         """Remove released files as one piece of work."""
+        location = command.files[0].location if command.files else None
         files = [(file.uuid, file.content_type) for file in command.files]
-        return self._crew.do(lambda: self._files.remove_many(files))
+        return self._crew.do(lambda: self._files.remove_many(files, location))
 
 
 def _compare(announced: SopPair | None, summary: Summary) -> None:

@@ -82,7 +82,7 @@ class StorageHousekeeping:
                 done.append(DonePortion(portion, tuple(work.done), tuple(work.failures)))
         except BaseException:
             for attachment in written:
-                self._files.remove(attachment.uuid, attachment.content_type)
+                self._files.remove(attachment.uuid, attachment.content_type, attachment.location)
             raise
         record = ChoresRecord(command.name, command.state, tuple(done))
         reply = self.board.ask_soon(RecordChores(record=record))

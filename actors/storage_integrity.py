@@ -6,9 +6,11 @@ from repertory.actors.base import handles
 from repertory.actors.crew import Crew
 from repertory.actors.messages.integrity import ExamineFiles, SetAside, SurveyFiles
 from repertory.actors.reply import Reply, gather
-from repertory.integrity import Finding, IndexedFile, Survey
+from repertory.errors import StorageFailed
+from repertory.integrity import Damage, Finding, IndexedFile, Survey
 from repertory.storage.areas.base import StorageArea
 from repertory.storage.examining import examine
+from repertory.storage.files import Files
 
 
 class StorageIntegrity:
@@ -16,18 +18,32 @@ class StorageIntegrity:
 
     _area: StorageArea
     _crew: Crew
+    _files: Files
 
     @handles(SurveyFiles)
     def survey_files(self, query: SurveyFiles) -> Reply[Survey]:
         """List a part of the area."""
-        return self._crew.do(lambda: self._area.survey(query.folder))
+        location = self._files.location
+
+        def survey() -> Survey:
+            found = self._area.survey(query.folder)
+            if not location:
+                return found
+            files = {uuid: it._replace(location=location) for uuid, it in found.files.items()}
+            return Survey(files, found.foreign)
+
+        return self._crew.do(survey)
 
     @handles(ExamineFiles)
     def examine_files(self, query: ExamineFiles) -> Reply[tuple[Finding, ...]]:
         """Look at files: at many in one piece of work, but read each in one of its own."""
 
         def look(file: IndexedFile) -> Finding:
-            return examine(self._area, file, checksums=query.checksums)
+            try:
+                area = self._files.area_at(file.location)
+            except StorageFailed:
+                return Finding(Damage.UNREADABLE, None)
+            return examine(area, file, checksums=query.checksums)
 
         if query.checksums:
             return gather([self._crew.do(partial(look, file)) for file in query.files])

@@ -1,6 +1,7 @@
 """The storage area's handlers for attachments: storing, reading as stored, verifying."""
 
 import hashlib
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import structlog
@@ -20,8 +21,7 @@ from repertory.actors.reply import Reply
 from repertory.actors.uploads import Uploads
 from repertory.errors import FileCorrupted, Forbidden, Unsupported
 from repertory.items import is_user_number
-from repertory.model import Attachment, ContentType
-from repertory.storage.areas.base import StorageArea
+from repertory.model import Attachment, ContentType, ResourceRef
 from repertory.storage.files import Files
 
 if TYPE_CHECKING:
@@ -40,7 +40,6 @@ class StorageItems:
     """A part of ``StorageActor``, apart from it for length only."""
 
     board: "Switchboard"
-    _area: StorageArea
     _crew: Crew
     _uploads: Uploads
     _files: Files
@@ -50,6 +49,14 @@ class StorageItems:
 
         def take_back(self, attachment: Attachment, reply: Reply[Any]) -> None:
             """Remove a file once the index has refused it."""
+
+        def _wherever_it_is_now(
+            self,
+            owner: ResourceRef | None,
+            attachment: Attachment,
+            work: Callable[[Attachment], bytes],
+        ) -> bytes | Reply[bytes]:
+            """See ``StoragePlaces``."""
 
     @handles(StoreAttachment)
     def store_attachment(self, command: StoreAttachment) -> Reply[Attachment]:
@@ -91,32 +98,28 @@ class StorageItems:
     def read_stored_file(self, query: ReadStoredFile) -> Reply[bytes]:
         """Read a file as it is."""
 
-        def read() -> bytes:
-            with self._mending.watching_for(query.owner, query.attachment):
-                return self._read_stored(query.attachment, query.start, query.length)
+        def read_from(file: Attachment) -> bytes:
+            return self._files.read_stored(file, query.start, max(query.length, 0))
+
+        def read() -> bytes | Reply[bytes]:
+            with self._mending.watching_for_corruption(query.owner, query.attachment):
+                return self._wherever_it_is_now(query.owner, query.attachment, read_from)
 
         return self._crew.do(read)
-
-    def _read_stored(self, attachment: Attachment, start: int, length: int) -> bytes:
-        length = max(0, min(length, attachment.compressed_size - start))
-        content = self._area.read(attachment.uuid, attachment.content_type, start, length)
-        if len(content) < length:
-            raise FileCorrupted("A stored file is shorter than it was when it was stored.")
-        return content
 
     @handles(VerifyFile)
     def verify_file(self, query: VerifyFile) -> Reply[None]:
         """Read a file from the medium, and compare."""
         if not query.attachment.compressed_md5:
             raise Unsupported("No MD5 sum of this file is kept.")
-        return Verification(self._area, self._crew, self._mending, query).begin()
+        return Verification(self._files, self._crew, self._mending, query).begin()
 
 
 class Verification:
     """Reads one file to its end, a step at a time, and compares its MD5 sum."""
 
-    def __init__(self, area: StorageArea, crew: Crew, mending: Mending, query: VerifyFile) -> None:
-        self._area = area
+    def __init__(self, files: Files, crew: Crew, mending: Mending, query: VerifyFile) -> None:
+        self._area = files.area_at(query.attachment.location)
         self._crew = crew
         self._mending = mending
         self._attachment = query.attachment

@@ -1,6 +1,7 @@
 """The storage area's handlers for files going out: their bytes, their tags."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from repertory.actors.base import handles
@@ -19,7 +20,7 @@ from repertory.actors.messages.finding import Sifted, SiftFiles
 from repertory.actors.reply import Reply
 from repertory.actors.sifting import Sifting
 from repertory.errors import BadRange, FileCorrupted, FileLost, NotDicom
-from repertory.model import ContentType, Level, Metadata, ResourceId
+from repertory.model import Attachment, ContentType, Level, Metadata, ResourceId, ResourceRef
 from repertory.storage import dicom
 from repertory.storage.files import Files
 
@@ -37,6 +38,18 @@ class StorageReading:
     _files: Files
     _mending: Mending
 
+    if TYPE_CHECKING:
+
+        def _wherever(
+            self, owner: ResourceRef | None, attachment: Attachment, work: Callable[[Attachment], R]
+        ) -> R:
+            """See ``StoragePlaces``."""
+
+        def _wherever_it_is_now(
+            self, owner: ResourceRef | None, attachment: Attachment, work: Callable[[Attachment], R]
+        ) -> R | Reply[R]:
+            """See ``StoragePlaces``."""
+
     @handles(ReadAttachment)
     def read_attachment(self, query: ReadAttachment) -> Reply[AttachmentContent]:
         """Let the index say which file it is, then read it."""
@@ -48,9 +61,12 @@ class StorageReading:
     def read_file(self, query: ReadFile) -> Reply[bytes]:
         """Read more of a file."""
 
-        def read() -> bytes:
-            with self._mending.watching_for(query.owner, query.attachment):
-                return self._files.read(query.attachment, query.start, query.length)
+        def read_from(file: Attachment) -> bytes:
+            return self._files.read(file, query.start, query.length)
+
+        def read() -> bytes | Reply[bytes]:
+            with self._mending.watching_for_corruption(query.owner, query.attachment):
+                return self._wherever_it_is_now(query.owner, query.attachment, read_from)
 
         return self._crew.do(read)
 
@@ -102,7 +118,11 @@ class StorageReading:
         def attempt(found: AttachmentDescription) -> R | Reply[R]:
             with self._mending.watching(level, id_, found.attachment):
                 try:
-                    return work(found)
+                    return self._wherever(
+                        ResourceRef(level, id_),
+                        found.attachment,
+                        lambda file: work(replace(found, attachment=file)),
+                    )
                 except FileLost:
                     if lost:
                         raise

@@ -16,7 +16,8 @@ class Option:
     """What is known of an option besides its type.
 
     ``meaning`` is a sentence for the reference; ``secret`` values are never shown; ``ours`` marks
-    options that Orthanc does not have; a ``path`` is relative to the file that sets it.
+    options that Orthanc does not have; a ``path`` is relative to the file that sets it, and so are
+    the members of an object of ``paths``.
     """
 
     meaning: str
@@ -25,6 +26,7 @@ class Option:
     secret: bool = False
     ours: bool = False
     path: bool = False
+    paths: bool = False
 
 
 def setting(
@@ -37,6 +39,7 @@ def setting(
     secret: bool = False,
     ours: bool = False,
     path: bool = False,
+    paths: bool = False,
 ) -> Any:
     """Declare an option: a field of a ``@section``.
 
@@ -49,8 +52,17 @@ def setting(
         secret: whether to hide the value wherever settings are shown.
         ours: whether Orthanc does not have the option.
         path: whether it names a file or folder, relative to the folder of the file that sets it.
+        paths: whether the members of an object do.
     """
-    option = Option(meaning=meaning, name=name, check=check, secret=secret, ours=ours, path=path)
+    option = Option(
+        meaning=meaning,
+        name=name,
+        check=check,
+        secret=secret,
+        ours=ours,
+        path=path,
+        paths=paths,
+    )
     metadata = {"option": option}
     if default_factory is not None:
         return dataclasses.field(

@@ -237,6 +237,9 @@ class _Reader:
             return
         if option.path and converted:
             converted = _anchored(converted, self._sources[keys].file.parent)
+        if option.paths:
+            home = self._sources[keys].file.parent
+            converted = {name: str(home / path) for name, path in converted.items()}
         values[field.name] = converted
 
     def _unknown(

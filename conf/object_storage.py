@@ -3,7 +3,10 @@
 from repertory.conf.encryption import StorageEncryptionSettings
 from repertory.conf.fields import not_negative, one_of, positive, section, setting
 
-_HYBRID = "Where new files go while others lie in the StorageDirectory; any other word: Disabled."
+_HYBRID = (
+    "Where new files go while others lie in the StorageDirectory: WriteToFileSystem or"
+    " WriteToObjectStorage; Disabled: all lie in the object store."
+)
 _MIGRATION = "An older name of HybridMode: WriteToObjectStorage."
 _SILENCE = "Seconds that the store may stay silent within a request."
 

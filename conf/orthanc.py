@@ -98,7 +98,6 @@ NOT_HONOURED: Mapping[str, tuple[Any, ...]] = {
 
 SECTIONS: frozenset[str] = frozenset(
     {
-        "AdvancedStorage",
         "Authorization",
         "AwsS3Storage",
         "AzureBlobStorage",
@@ -133,6 +132,15 @@ SECTIONS: frozenset[str] = frozenset(
 PARTLY_HONOURED: Mapping[str, Mapping[str, tuple[Any, ...]]] = {
     # The queue is part of the index here.
     "DelayedDeletion": {"Path": ()},
+    # Files are named as Orthanc does unless it is told otherwise; the folders of others are not
+    # adopted file by file.
+    "AdvancedStorage": {
+        "DelayedDeletion": ({},),
+        "Indexer": ({},),
+        "MaxPathLength": (256,),
+        "NamingScheme": ("OrthancDefault",),
+        "OtherAttachmentsPrefix": ("",),
+    },
     # Large files always go in parts; the SDK of Amazon is not here.
     "AwsS3Storage": {
         "EnableAwsSdkLogs": (False,),

@@ -1,6 +1,7 @@
 """The settings of an archive: a frozen tree of sections, named as in Orthanc's configuration."""
 
 from repertory.conf import orthanc_warnings
+from repertory.conf.advanced_storage import AdvancedStorageSettings
 from repertory.conf.derived import Derived
 from repertory.conf.dicom import DicomSettings
 from repertory.conf.encryption import StorageEncryptionSettings
@@ -255,6 +256,10 @@ class Settings(DicomSettings, Derived):
     stable_ages: StableAgesSettings = setting(
         default_factory=StableAgesSettings,
         meaning="StableAge for some instances.",
+    )
+    advanced_storage: AdvancedStorageSettings = setting(
+        default_factory=AdvancedStorageSettings,
+        meaning="Several storages: which there are, and how files are moved between them.",
     )
     storage_encryption: StorageEncryptionSettings | None = setting(
         default=None, meaning="Encryption of the files in the StorageDirectory.", ours=True

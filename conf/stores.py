@@ -17,15 +17,15 @@ def faults_of(settings: Settings) -> Iterator[tuple[str, str]]:
     for name in list(named)[1:]:
         yield name, f"must not be there beside {next(iter(named))}: one object store is enough"
     for name, section in named.items():
+        mode = getattr(section, "hybrid_mode", "Disabled")
+        if mode not in ("Disabled", *HYBRID_MODES):
+            yield (
+                f"{name}.HybridMode",
+                f"must be one of Disabled, {', '.join(HYBRID_MODES)}, not {mode}",
+            )
         encryption = getattr(section, "storage_encryption", None)
         if encryption is not None:
             yield from faults_in(encryption, f"{name}.StorageEncryption")
-        mode = getattr(section, "hybrid_mode", "Disabled")
-        if mode in HYBRID_MODES:
-            yield f"{name}.HybridMode", "must be Disabled: files lie in one place (yet)"
-        if getattr(section, "migration_from_file_system_enabled", False):
-            option = f"{name}.MigrationFromFileSystemEnabled"
-            yield option, "must be false: files lie in one place (yet)"
     if settings.storage_encryption is not None:
         yield from faults_in(settings.storage_encryption, "StorageEncryption")
 
@@ -33,9 +33,6 @@ def faults_of(settings: Settings) -> Iterator[tuple[str, str]]:
 def doubts_about(settings: Settings) -> Iterator[tuple[str, str]]:
     """What is probably not meant: an option, and the rest of the sentence."""
     for name, section in sections_of(settings).items():
-        mode = getattr(section, "hybrid_mode", "Disabled")
-        if mode not in ("Disabled", *HYBRID_MODES):
-            yield f"{name}.HybridMode", f"is {mode}, which counts as Disabled."
         encryption = getattr(section, "storage_encryption", None)
         if encryption is not None and encryption.max_concurrent_input_size != 1024:
             option = f"{name}.StorageEncryption.MaxConcurrentInputSize"
@@ -43,6 +40,16 @@ def doubts_about(settings: Settings) -> Iterator[tuple[str, str]]:
     s3 = settings.aws_s3_storage
     if s3 is not None and s3.endpoint.startswith("http://"):
         yield "AwsS3Storage.Endpoint", "is not https: what is stored goes in the clear."
+
+
+def hybrid_mode_of(settings: Settings) -> str:
+    """Where new files go while others lie in the StorageDirectory: a HybridMode."""
+    for section in sections_of(settings).values():
+        mode = str(getattr(section, "hybrid_mode", "Disabled"))
+        if mode == "Disabled" and getattr(section, "migration_from_file_system_enabled", False):
+            return "WriteToObjectStorage"
+        return mode
+    return "Disabled"
 
 
 def sections_of(settings: Settings) -> dict[str, object]:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from repertory.conf import stores
 from repertory.conf.settings import Settings
+from repertory.conf.storages import storage_names, write_storage
 from repertory.conf.webhooks import NAME, WebhookSettings
 
 
@@ -32,6 +33,7 @@ def faults_of(settings: Settings) -> Iterator[tuple[str, str]]:
     for script in settings.lua_scripts:
         yield from _missing("LuaScripts", script)
     yield from _faults_of_events(settings)
+    yield from _faults_of_storages(settings)
     if settings.http_server_enabled and settings.ssl_enabled:
         yield from _missing("SslCertificate", settings.ssl_certificate)
         if settings.ssl_verify_peers:
@@ -60,6 +62,20 @@ def _faults_of_dicom(settings: Settings) -> Iterator[tuple[str, str]]:
         yield (
             "DicomTlsTrustedCertificates",
             "must name a file while DicomTlsRemoteCertificateRequired is true",
+        )
+
+
+def _faults_of_storages(settings: Settings) -> Iterator[tuple[str, str]]:
+    disks = settings.advanced_storage.disks
+    if write_storage(settings) not in storage_names(settings):
+        yield (
+            "AdvancedStorage.MultipleStorages.CurrentWriteStorage",
+            f"must be one of {', '.join(disks) or 'the Storages'}, not {write_storage(settings)}",
+        )
+    if any(Path(folder) == Path(settings.storage_directory) for folder in disks.values()):
+        yield (
+            "AdvancedStorage.MultipleStorages.Storages",
+            "must not name the StorageDirectory, which is a storage of its own",
         )
 
 
@@ -102,6 +118,9 @@ def _doubts_about_access(settings: Settings) -> Iterator[tuple[str, str]]:
 
 
 def _doubts_about_files(settings: Settings) -> Iterator[tuple[str, str]]:
+    advanced = settings.advanced_storage
+    if advanced.multiple_storages.storages and not advanced.enable:
+        yield ("AdvancedStorage.Enable", "is false: MultipleStorages has no effect.")
     if settings.storage_compression_level > 9 and (
         settings.storage_compression_format == "ZlibWithSize"
     ):

@@ -8,6 +8,7 @@ from aiohttp import hdrs, web
 
 from repertory.errors import (
     ArchiveFull,
+    BadBody,
     BadJson,
     BadParameter,
     BadRange,
@@ -65,6 +66,7 @@ TABLE: dict[type[RepertoryError], Row] = {
     BadRequest: Row(400, 8, "Bad request"),
     BadParameter: Row(400, 3, "Parameter out of range"),
     BadJson: Row(400, 28, "Cannot parse a JSON document"),
+    BadBody: Row(400, 15, "Bad file format"),
     NotDicom: Row(400, 15, "Bad file format"),
     Unauthorized: Row(401, 29, "Bad credentials were provided to an HTTP request"),
     Forbidden: Row(403, 45, "Access to a resource is forbidden"),

@@ -33,9 +33,15 @@ class Fields:
         BadRequest: a member has another type, or is missing where it is needed.
     """
 
-    def __init__(self, members: Mapping[str, Any], place: str = "") -> None:
+    def __init__(
+        self,
+        members: Mapping[str, Any],
+        place: str = "",
+        refusal: type[BadRequest] = BadRequest,
+    ) -> None:
         self._members = members
         self._place = place
+        self._refusal = refusal
 
     def __contains__(self, name: str) -> bool:
         return name in self._members
@@ -47,7 +53,7 @@ class Fields:
     def need(self, name: str, kind: type[T]) -> T:
         """A member that must be there."""
         if name not in self._members:
-            raise BadRequest(f"The field {self._place}{name} is missing.")
+            raise self._refusal(f"The field {self._place}{name} is missing.")
         return self._get(name, kind)
 
     def value(self, name: str) -> Any:
@@ -58,7 +64,7 @@ class Fields:
         """The strings of an array; none where it is not there."""
         items: list[Any] = self.get(name, [])
         if not all(isinstance(item, str) for item in items):
-            raise BadRequest(f"The field {self._place}{name} must be an array of strings.")
+            raise self._refusal(f"The field {self._place}{name} must be an array of strings.")
         return tuple(items)
 
     def pairs(self, name: str) -> tuple[tuple[str, str], ...]:
@@ -75,23 +81,25 @@ class Fields:
     def _get(self, name: str, kind: type[T]) -> T:
         value = self._members[name]
         if type(value) is not kind:
-            raise BadRequest(f"The field {self._place}{name} must be {_WORDS[kind]}.")
+            raise self._refusal(f"The field {self._place}{name} must be {_WORDS[kind]}.")
         return value
 
 
-async def read_fields(request: web.Request, *, limit: int = TEXT_LIMIT) -> Fields:
+async def read_fields(
+    request: web.Request, *, limit: int = TEXT_LIMIT, refusal: type[BadRequest] = BadRequest
+) -> Fields:
     """The body, which must be a JSON object.
 
     Raises:
-        BadRequest: it is something else.
+        BadRequest: it is something else; ``refusal`` is the kind of it.
     """
     try:
         body = json.loads(await read_text(request, limit=limit))
     except (ValueError, RecursionError):
-        raise BadRequest("The body is not JSON.") from None
+        raise refusal("The body is not JSON.") from None
     if not isinstance(body, dict):
-        raise BadRequest("The body must be a JSON object.")
-    return Fields(body)
+        raise refusal("The body must be a JSON object.")
+    return Fields(body, refusal=refusal)
 
 
 def level_of(word: str) -> Level:

@@ -8,6 +8,7 @@ from typing import Any, Self, TextIO
 
 from repertory.actors.base import RepertoryActor
 from repertory.actors.crew import ThreadCrew
+from repertory.actors.hybrid_router import HybridRouterActor, Side
 from repertory.actors.index import IndexActor
 from repertory.actors.index_reader import IndexReaderActor
 from repertory.actors.integrity import IntegrityActor
@@ -25,12 +26,16 @@ from repertory.building import (
     with_encryption,
 )
 from repertory.conf.settings import Settings
+from repertory.conf.storages import storage_names
 from repertory.errors import CannotStart
+from repertory.places import FILE_SYSTEM, OBJECT_STORAGE
 from repertory.storage.areas import FilesystemArea
+from repertory.storage.areas.base import StorageArea
 from repertory.storage.areas.filesystem import STAGING
 from repertory.storage.index.packing import pack_uuid_or_none
 from repertory.storage.index.sqlite.engine import FILE_NAME
-from repertory.stores import threads_of
+from repertory.storage.main_tags import MainDicomTags
+from repertory.storing import number_storages, threads_at
 
 GOOD, BAD, NOT_DONE, INTERRUPTED = 0, 1, 2, 130
 """What a command ends with: nothing is wrong, something is, it could not tell, Ctrl-C."""
@@ -84,30 +89,50 @@ class OfflineArchive:
             )
         main_tags = main_tags_of(settings)
         engine = engine_of(settings, main_tags)
-        local = UntouchedArea(files_folder(settings))
-        local.open()
-        objects = object_area_of(settings, untouched=True)
-        area = objects or with_encryption(local, settings.storage_encryption)
         try:
             self._put_on(IndexActor, engine=engine)
             self._put_on(IndexReaderActor, engine=engine)
-            # What a power cut put back is not lost: a start of the server would do this, too.
-            staged = local.staged() if objects is None else ()
-            known = self.board.ask(FindAttachments(uuids=staged)) if staged else frozenset()
-            for uuid in known:
-                area.finish(uuid)
-            self._put_on(
-                StorageActor,
-                area=area,
-                crew=ThreadCrew(threads_of(settings), name="storage"),
-                main_tags=main_tags,
-                options=file_options_of(settings),
-            )
+            self._start_storages(main_tags)
             self._put_on(IntegrityActor, young=NOT_YOUNG)
         except BaseException:
             self._stop()
             raise
         return self
+
+    def _start_storages(self, main_tags: MainDicomTags) -> None:
+        settings = self._settings
+        folders = {FILE_SYSTEM: files_folder(settings)}
+        folders |= {name: Path(it) for name, it in settings.advanced_storage.disks.items()}
+        areas: dict[str, StorageArea] = {}
+        for name in storage_names(settings):
+            objects = object_area_of(settings, untouched=True) if name == OBJECT_STORAGE else None
+            if objects is not None:
+                areas[name] = objects
+                continue
+            local = UntouchedArea(folders[name])
+            local.open()
+            areas[name] = with_encryption(local, settings.storage_encryption)
+            # What a power cut put back is not lost: a start of the server would do this, too.
+            staged = local.staged()
+            known = self.board.ask(FindAttachments(uuids=staged)) if staged else frozenset()
+            for uuid in known:
+                local.finish(uuid)
+        storages = number_storages(settings, self.board, areas)
+        sides: dict[int, Side] = {}
+        for number, it in storages.areas.items():
+            ref = self._put_on(
+                StorageActor,
+                connected=len(areas) == 1,
+                area=it,
+                crew=ThreadCrew(threads_at(settings, storages.names[number]), name="storage"),
+                main_tags=main_tags,
+                options=file_options_of(settings),
+                location=number,
+                others={other: a for other, a in storages.areas.items() if other != number},
+            )
+            sides[number] = Side(storages.names[number], ref)
+        if len(areas) > 1:
+            self._put_on(HybridRouterActor, sides=sides, writer=storages.writer)
 
     def __exit__(
         self,
@@ -117,11 +142,13 @@ class OfflineArchive:
     ) -> None:
         self._stop()
 
-    def _put_on(self, actor: type[RepertoryActor], **parts: Any) -> None:
+    def _put_on(self, actor: type[RepertoryActor], *, connected: bool = True, **parts: Any) -> Ref:
         ref = actor.start(board=self.board, **parts)
         self._cast.append(ref)
-        self.board.connect(ref, actor)
+        if connected:
+            self.board.connect(ref, actor)
         ref.ask(CallIn())
+        return ref
 
     def _stop(self) -> None:
         while self._cast:

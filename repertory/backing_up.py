@@ -78,6 +78,7 @@ def run(arguments: argparse.Namespace) -> int:
             storage=folders.storage,
             index=folders.index,
             to=arguments.folder,
+            disks=folders.disks,
             link=arguments.link,
             keep=arguments.keep,
             threads=arguments.jobs,

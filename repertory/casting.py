@@ -14,6 +14,7 @@ from repertory.actors.dicom.book import ModalityBook
 from repertory.actors.dicom.client_actor import DicomClientActor
 from repertory.actors.finding_rules import FindingRules
 from repertory.actors.housekeeper import HousekeeperActor
+from repertory.actors.hybrid_router import HybridRouterActor, Side
 from repertory.actors.index import IndexActor
 from repertory.actors.index_reader import IndexReaderActor
 from repertory.actors.integrity import IntegrityActor
@@ -23,12 +24,11 @@ from repertory.actors.lua.actor import LuaActor
 from repertory.actors.rest_api import FrontEnd, RestApiActor
 from repertory.actors.stability_monitor import StabilityMonitorActor
 from repertory.actors.storage import StorageActor
-from repertory.actors.switchboard import Switchboard
+from repertory.actors.switchboard import Ref, Switchboard
 from repertory.actors.targets.base import Target
 from repertory.actors.transcoding import TranscoderActor
 from repertory.actors.trash import TrashActor
 from repertory.building import (
-    area_of,
     engine_of,
     file_options_of,
     housekeeping_of,
@@ -43,7 +43,9 @@ from repertory.building_dicom import calls_of, dicom_options_of, modalities_of
 from repertory.conf.settings import Settings
 from repertory.scripting import Scripts
 from repertory.storage.backup.hold import HOLD_NAME, RemovalHold
-from repertory.stores import removals_together, threads_of
+from repertory.storage.main_tags import MainDicomTags
+from repertory.stores import removals_together
+from repertory.storing import storages_of, threads_at
 from repertory.subscribing import Subscriptions
 
 SCRIPT_THREADS = 4
@@ -62,8 +64,13 @@ class Casting:
     if TYPE_CHECKING:
 
         def _put_on(
-            self, board: Switchboard, actor: type[RepertoryActor], **parts: Any
-        ) -> None: ...
+            self,
+            board: Switchboard,
+            actor: type[RepertoryActor],
+            *,
+            connected: bool = True,
+            **parts: Any,
+        ) -> Ref: ...
         def _inner_api(self, board: Switchboard) -> FrontEnd: ...
 
     def _start_cast(self, board: Switchboard) -> None:
@@ -77,8 +84,6 @@ class Casting:
             storage_access=settings.storage_access_on_find,
             warnings=settings.warnings,
         )
-        area = area_of(settings)
-
         self._put_on(
             board,
             IndexActor,
@@ -99,17 +104,7 @@ class Casting:
             crew=ThreadCrew(settings.transcoder_threads_count, name="transcoder"),
             quality=settings.dicom_lossy_transcoding_quality,
         )
-        self._put_on(
-            board,
-            StorageActor,
-            area=area,
-            crew=ThreadCrew(threads_of(settings), name="storage"),
-            main_tags=main_tags,
-            options=file_options_of(settings),
-            store_dicom=settings.store_dicom,
-            unpacking_limit=settings.maximum_request_body_size_mb << 20,
-            ingest=ingest_rules_of(settings),
-        )
+        self._start_storages(board, main_tags)
         self._put_on(
             board,
             ArchiverActor,
@@ -125,7 +120,7 @@ class Casting:
             crew=ThreadCrew(settings.dicom_scu_threads, name="dicom-client"),
             kept_queries=settings.query_retrieve_size,
         )
-        jobs = {
+        jobs: dict[str, Any] = {
             "types": JOBS,
             "concurrent": settings.concurrent_jobs or os.cpu_count() or 1,
             "history_size": settings.jobs_history_size,
@@ -166,6 +161,38 @@ class Casting:
         self._scripts.load()
         self._subscriptions.start(board)
         self._start_dicom(board)
+
+    def _start_storages(self, board: Switchboard, main_tags: MainDicomTags) -> None:
+        """Start an actor for each storage; where there are several, a router stands before them."""
+        settings = self.settings
+        storages = storages_of(settings, board)
+        is_routed = len(storages.areas) > 1
+        sides: dict[int, Side] = {}
+        for number, area in storages.areas.items():
+            ref = self._put_on(
+                board,
+                StorageActor,
+                connected=not is_routed,
+                area=area,
+                crew=ThreadCrew(threads_at(settings, storages.names[number]), name="storage"),
+                main_tags=main_tags,
+                options=file_options_of(settings),
+                store_dicom=settings.store_dicom,
+                unpacking_limit=settings.maximum_request_body_size_mb << 20,
+                ingest=ingest_rules_of(settings),
+                location=number,
+                others={other: it for other, it in storages.areas.items() if other != number},
+            )
+            sides[number] = Side(storages.names[number], ref)
+        if is_routed:
+            self._put_on(
+                board,
+                HybridRouterActor,
+                sides=sides,
+                writer=storages.writer,
+                spares=storages.spares,
+                width=settings.advanced_storage.moves_at_a_time,
+            )
 
     def _start_scripts(self, board: Switchboard) -> None:
         self._put_on(board, RestApiActor, make_front_end=partial(self._inner_api, board))

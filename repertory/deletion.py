@@ -13,12 +13,16 @@ def retry_delay(attempts: int) -> float:
 
 @dataclass(frozen=True, slots=True)
 class ReleasedFile:
-    """A file that no resource owns any more: it waits to be removed from its storage area."""
+    """A file that no resource owns any more: it waits to be removed from its storage.
+
+    ``location`` is the number of that storage.
+    """
 
     number: int
     uuid: str
     content_type: int
     size: int
+    location: int = 0
 
 
 @dataclass(frozen=True, slots=True)

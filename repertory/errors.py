@@ -2,7 +2,8 @@
 
 RepertoryError
 ├─ Refused             asking again will not help
-│  ├─ BadRequest, BadParameter, BadJson, NotDicom
+│  ├─ BadParameter, BadJson, NotDicom, BadRequest
+│  │  └─ BadBody
 │  ├─ Unauthorized, Forbidden
 │  ├─ UnknownResource, UnknownItem, MissingTag, WrongInstance
 │  ├─ TooLarge
@@ -50,6 +51,10 @@ class BadParameter(Refused):
 
 class BadJson(Refused):
     """The body is not the JSON that was expected."""
+
+
+class BadBody(BadRequest):
+    """The body of the request has not the form that was expected."""
 
 
 class NotDicom(Refused):

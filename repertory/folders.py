@@ -1,8 +1,8 @@
 """Which folders a configuration means, for commands that work on an archive without a server."""
 
 import sys
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TextIO
 
@@ -21,6 +21,7 @@ class Folders:
     storage: Path
     index: Path
     elsewhere: str = ""
+    disks: Mapping[str, Path] = field(default_factory=dict)
 
 
 def find_folders(configuration: Sequence[Path]) -> Folders:
@@ -36,7 +37,8 @@ def find_folders(configuration: Sequence[Path]) -> Folders:
     storage = Path(settings.storage_directory)
     named = bucket_of(settings)
     elsewhere = "" if named is None else named[0].place
-    return Folders(storage, Path(settings.index_directory or storage), elsewhere)
+    disks = {name: Path(folder) for name, folder in settings.advanced_storage.disks.items()}
+    return Folders(storage, Path(settings.index_directory or storage), elsewhere, disks)
 
 
 class StepDisplay:

@@ -27,7 +27,8 @@ class IndexedFile(NamedTuple):
     """A file as the index knows it; packed, because there are millions.
 
     ``resource`` is the number of the row that owns it, ``uuid`` has 16 bytes. ``size`` and
-    ``md5`` are those of the stored bytes; ``md5`` is ``None`` where none is kept.
+    ``md5`` are those of the stored bytes; ``md5`` is ``None`` where none is kept. ``location`` is
+    the number of the storage where it lies.
     """
 
     resource: int
@@ -35,6 +36,7 @@ class IndexedFile(NamedTuple):
     uuid: bytes
     size: int
     md5: bytes | None
+    location: int = 0
 
 
 class Finding(NamedTuple):
@@ -48,10 +50,14 @@ class Finding(NamedTuple):
 
 
 class FileOnDisk(NamedTuple):
-    """A file that lies in the storage area: its size in bytes, and seconds since it was written."""
+    """A file that lies in a storage: its size in bytes, and seconds since it was written.
+
+    ``location`` is the number of the storage.
+    """
 
     size: int
     age: float
+    location: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -102,7 +102,7 @@ class Attachment:
 
     Sizes are in bytes; MD5 sums are 32 lower-case hexadecimal digits, or "" where none is kept.
     ``content_type`` is a ``ContentType`` or a user's number. ``uuid`` names the file in its
-    storage area; it is never used twice.
+    storage area; it is never used twice. ``location`` is the number of that storage.
     """
 
     uuid: str
@@ -112,6 +112,7 @@ class Attachment:
     compressed_size: int
     compressed_md5: str
     compression: Compression = Compression.NONE
+    location: int = 0
     revision: int = 0
     damage: str = ""
     """What a check or a reader found wrong with it (``integrity.Damage``); "" for nothing."""

@@ -87,6 +87,11 @@ class Rebuild:
                 f"The files lie in {named[0].place}: an index is made from a folder alone. Copy"
                 " them into a folder, or restore the index from a backup."
             )
+        if self._settings.advanced_storage.disks:
+            raise CannotStart(
+                "The files lie in several storages: an index is made from one folder. Copy them"
+                " into it, and name no MultipleStorages; or restore the index from a backup."
+            )
         if self._settings.storage_encryption is not None:
             raise CannotStart(
                 "The files are encrypted: 'repertory recover --key' decrypts them one by one;"

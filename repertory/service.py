@@ -235,10 +235,18 @@ class Repertory(Casting):
             raise Unsupported("The log is set up by the program that runs the archive.")
         self._log_levels.set_level(category, level)
 
-    def _put_on(self, board: Switchboard, actor: type[RepertoryActor], **parts: Any) -> None:
+    def _put_on(
+        self,
+        board: Switchboard,
+        actor: type[RepertoryActor],
+        *,
+        connected: bool = True,
+        **parts: Any,
+    ) -> Ref:
         ref = actor.start(board=board, **parts)
         self._cast.append((actor, ref))
-        board.connect(ref, actor)
+        if connected:
+            board.connect(ref, actor)
         try:
             ref.ask(CallIn())
         except RepertoryError:
@@ -246,6 +254,7 @@ class Repertory(Casting):
         except Exception as error:
             log.exception("start_failed", actor=actor.__name__)
             raise CannotStart(f"{actor.__name__} could not start; see the log.") from error
+        return ref
 
     def _inner_api(self, board: Switchboard) -> FrontEnd:
         from repertory.http.inner import InnerApi  # noqa: PLC0415 - see `app`

@@ -2,15 +2,16 @@
 
 import hashlib
 import uuid as uuids
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
+from types import MappingProxyType
 
 import structlog
 
-from repertory.errors import ArchiveFull, FileCorrupted, StorageFailed
+from repertory.errors import ArchiveFull, FileCorrupted, FileLost, StorageFailed
 from repertory.model import Attachment, Compression
 from repertory.storage.areas.base import StorageArea
 from repertory.storage.areas.filesystem import NO_ROOM
@@ -22,6 +23,8 @@ log = structlog.get_logger(__name__)
 
 IN_MEMORY = 8 << 20
 """Files up to this size are rewritten in memory, larger ones by way of the disk."""
+
+NO_AREAS: Mapping[int, StorageArea] = MappingProxyType({})
 
 
 def new_uuid() -> str:
@@ -47,7 +50,9 @@ class FileOptions:
 
 
 class Files:
-    """The files of one storage area. Its methods may be called from several threads at once.
+    """The files of an archive: new ones go to one storage area, the others may lie in others.
+
+    Its methods may be called from several threads at once.
 
     Raises (all methods that read):
         FileLost: there is no such file.
@@ -60,10 +65,19 @@ class Files:
     """
 
     def __init__(
-        self, area: StorageArea, options: FileOptions, *, new_name: Callable[[], str] = new_uuid
+        self,
+        area: StorageArea,
+        options: FileOptions,
+        *,
+        location: int = 0,
+        others: Mapping[int, StorageArea] = NO_AREAS,
+        new_name: Callable[[], str] = new_uuid,
     ) -> None:
+        """Take the storage area, its number, and the other ones of the archive by theirs."""
         self.options = options
         self._area = area
+        self.location = location
+        self._others = others
         self._new_name = new_name
         self._cache = FileCache(options.cache_size)
         self._streams = OpenStreams()
@@ -76,7 +90,7 @@ class Files:
         form = self.options.compression
         if form is not Compression.NONE:
             return self._write(reader_of(content), size, md5, content_type, form=form, head=head)
-        new = _attachment(content_type, size, md5, self._new_name())
+        new = self._attachment(content_type, size, md5)
         self._area.create(new.uuid, content_type, content)
         return new
 
@@ -91,7 +105,7 @@ class Files:
         form = self.options.compression
         if form is Compression.NONE:
             # Under the same name: what is staged can then be told by the index's word for it.
-            new = _attachment(content_type, size, md5, path.name)
+            new = self._attachment(content_type, size, md5, path.name)
             self._area.adopt(new.uuid, content_type, path)
             return new
         try:
@@ -122,20 +136,38 @@ class Files:
             # Whatever compresses it asks for its bytes in order.
             return stream.read(length)
 
-        new = self._write(read, size, md5, attachment.content_type, form=form, head=head)
+        new = self._write(
+            read,
+            size,
+            md5,
+            attachment.content_type,
+            form=form,
+            head=head,
+            location=attachment.location,
+        )
         return replace(new, revision=attachment.revision + 1)
 
     def _write(
-        self, read: Read, size: int, md5: str, content_type: int, *, form: Compression, head: int
+        self,
+        read: Read,
+        size: int,
+        md5: str,
+        content_type: int,
+        *,
+        form: Compression,
+        head: int,
+        location: int | None = None,
     ) -> Attachment:
         uuid = self._new_name()
+        location = self.location if location is None else location
+        area = self.area_at(location)
         pieces = compressed(read, size, form, level=self.options.level, head=head)
         if size <= IN_MEMORY:
             content = b"".join(pieces)
-            self._area.create(uuid, content_type, content)
+            area.create(uuid, content_type, content)
             stored, stored_md5 = len(content), self._sum(content)
         else:
-            stored, stored_md5 = self._stage(uuid, content_type, pieces)
+            stored, stored_md5 = self._stage(area, uuid, content_type, pieces)
         return Attachment(
             uuid=uuid,
             content_type=content_type,
@@ -144,11 +176,14 @@ class Files:
             compressed_size=stored,
             compressed_md5=md5 if form is Compression.NONE else stored_md5,
             compression=form,
+            location=location,
         )
 
-    def _stage(self, uuid: str, content_type: int, pieces: Iterator[bytes]) -> tuple[int, str]:
+    def _stage(
+        self, area: StorageArea, uuid: str, content_type: int, pieces: Iterator[bytes]
+    ) -> tuple[int, str]:
         """Write the stored form beside the files, and take it in when it is whole."""
-        path = self._area.staging_path(uuid)
+        path = area.staging_path(uuid)
         size = 0
         digest = hashlib.md5(usedforsecurity=False)
         try:
@@ -160,7 +195,7 @@ class Files:
                     size += len(piece)
                     if self.options.keep_md5:
                         digest.update(piece)
-            self._area.adopt(uuid, content_type, path)
+            area.adopt(uuid, content_type, path)
         except BaseException as error:
             with suppress(OSError):  # what stays is cleared away at the next start
                 path.unlink(missing_ok=True)
@@ -171,18 +206,43 @@ class Files:
             raise StorageFailed("A file could not be written.") from error
         return size, digest.hexdigest() if self.options.keep_md5 else ""
 
-    def remove(self, uuid: str, content_type: int) -> None:
+    def remove(self, uuid: str, content_type: int, location: int | None = None) -> None:
         """Remove a file; one that is not there is removed already."""
         self._cache.remove(uuid)
         self._streams.remove(uuid)
-        self._area.remove(uuid, content_type)
+        area = self._area if location is None else self.area_at(location)
+        area.remove(uuid, content_type)
 
-    def remove_many(self, files: Sequence[tuple[str, int]]) -> None:
-        """Remove files, each a name and a content type."""
+    # Where files lie
+
+    def area_at(self, location: int) -> StorageArea:
+        """The storage area of a number; ``StorageFailed`` where the archive has none such."""
+        if location == self.location:
+            return self._area
+        area = self._others.get(location)
+        if area is None:
+            raise StorageFailed("The file lies in a storage that is not configured.")
+        return area
+
+    def find_elsewhere(self, attachment: Attachment) -> Attachment | None:
+        """The attachment as it is in another storage area than it should be, if it is there."""
+        for location in (self.location, *self._others):
+            if location != attachment.location:
+                try:
+                    size = self.area_at(location).size(attachment.uuid, attachment.content_type)
+                except (FileLost, StorageFailed):
+                    continue
+                if size == attachment.compressed_size:
+                    return replace(attachment, location=location)
+        return None
+
+    def remove_many(self, files: Sequence[tuple[str, int]], location: int | None = None) -> None:
+        """Remove files of one storage, each a name and a content type."""
         for uuid, _ in files:
             self._cache.remove(uuid)
             self._streams.remove(uuid)
-        self._area.remove_many(files)
+        area = self._area if location is None else self.area_at(location)
+        area.remove_many(files)
 
     # Reading
 
@@ -256,12 +316,14 @@ class Files:
         self._check_size(attachment)
 
     def _check_size(self, attachment: Attachment) -> None:
-        stored = self._area.size(attachment.uuid, attachment.content_type)
+        area = self.area_at(attachment.location)
+        stored = area.size(attachment.uuid, attachment.content_type)
         if stored != attachment.compressed_size:
             raise FileCorrupted("A stored file has not the length that it had.")
 
     def _read_plain(self, attachment: Attachment, start: int, length: int) -> bytes:
-        content = self._area.read(attachment.uuid, attachment.content_type, start, length)
+        area = self.area_at(attachment.location)
+        content = area.read(attachment.uuid, attachment.content_type, start, length)
         if len(content) < length:
             raise FileCorrupted("A stored file is shorter than it was when it was stored.")
         return content
@@ -291,7 +353,8 @@ class Files:
         return Stream(decompressed(read, stored, form, size, begin), size, md5, begin[1])
 
     def _reader(self, attachment: Attachment) -> Read:
-        return partial(self._area.read, attachment.uuid, attachment.content_type)
+        area = self.area_at(attachment.location)
+        return partial(area.read, attachment.uuid, attachment.content_type)
 
     def _md5_of(self, attachment: Attachment) -> str:
         digest = hashlib.md5(usedforsecurity=False)
@@ -304,16 +367,16 @@ class Files:
     def _sum(self, content: bytes) -> str:
         return _md5(content) if self.options.keep_md5 else ""
 
-
-def _attachment(content_type: int, size: int, md5: str, uuid: str) -> Attachment:
-    return Attachment(
-        uuid=uuid,
-        content_type=content_type,
-        uncompressed_size=size,
-        uncompressed_md5=md5,
-        compressed_size=size,
-        compressed_md5=md5,
-    )
+    def _attachment(self, content_type: int, size: int, md5: str, uuid: str = "") -> Attachment:
+        return Attachment(
+            uuid=uuid or self._new_name(),
+            content_type=content_type,
+            uncompressed_size=size,
+            uncompressed_md5=md5,
+            compressed_size=size,
+            compressed_md5=md5,
+            location=self.location,
+        )
 
 
 def _md5(content: bytes) -> str:

@@ -5,10 +5,18 @@ from repertory.actors.jobs.base import Job
 from repertory.actors.jobs.bulk_delete import BulkDelete
 from repertory.actors.jobs.modality_move import ModalityMove
 from repertory.actors.jobs.modality_store import ModalityStore
+from repertory.actors.jobs.move_storage import MoveStorage
 from repertory.actors.jobs.reconstruct import Reconstruct
 
-JOBS: dict[str, type[Job]] = {
-    kind.type: kind
-    for kind in (BulkDelete, MakeArchive, MakeMedia, ModalityMove, ModalityStore, Reconstruct)
-}
+_KINDS: tuple[type[Job], ...] = (
+    BulkDelete,
+    MakeArchive,
+    MakeMedia,
+    ModalityMove,
+    ModalityStore,
+    MoveStorage,
+    Reconstruct,
+)
+
+JOBS: dict[str, type[Job]] = {kind.type: kind for kind in _KINDS}
 """Every type of job, by its name."""

@@ -192,7 +192,11 @@ class JobRunner:
         if reply.error is not None and not isinstance(reply.error, IndexFailed):
             for output in step.outputs:
                 it = output.attachment
-                self.board.ask_soon(RemoveAttachment(uuid=it.uuid, content_type=it.content_type))
+                self.board.ask_soon(
+                    RemoveAttachment(
+                        uuid=it.uuid, content_type=it.content_type, location=it.location
+                    )
+                )
 
     def _tell_end(self, id_: JobId, run: int, reply: Reply[_Taken]) -> None:
         if reply.error is not None:

@@ -160,11 +160,12 @@ class RemoveAttachment(Command[None]):
 
     uuid: str
     content_type: int
+    location: int = 0
 
 
 @message
 class RemoveAttachments(Command[None]):
-    """Remove released files, by as few requests to the storage as it can do with.
+    """Remove released files of one storage, by as few requests to it as it can do with.
 
     A refusal says that some are there still: ask for each.
     """

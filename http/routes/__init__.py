@@ -24,6 +24,7 @@ from repertory.http.routes import (
     resources,
     scripting,
     stability,
+    storages,
     system,
     tags,
     tools,
@@ -61,5 +62,6 @@ ALL: tuple[Routes, ...] = (
     modalities.routes,
     queries.routes,
     webhooks.routes,
+    storages.routes,
 )
 """Every topic, in the order of the reference."""

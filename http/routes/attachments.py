@@ -14,11 +14,13 @@ from repertory.actors.messages.attachments import (
     StoreAttachment,
     VerifyFile,
 )
+from repertory.actors.messages.places import ListPlaces
+from repertory.conf.storages import storage_names
 from repertory.errors import BadRequest, Forbidden, UnknownItem, UnknownResource
 from repertory.http import params, revisions, views
 from repertory.http.answers import JSON_TYPE, answer, done, headers_for, ready_answer, text_answer
 from repertory.http.bodies import Intake, pieces
-from repertory.http.bridge import ask
+from repertory.http.bridge import SETTINGS, ask
 from repertory.http.downloads import disposition, send_file
 from repertory.http.names import vocabulary
 from repertory.http.routing import Routes
@@ -252,8 +254,16 @@ async def tell_uuid(request: web.Request, level: Level) -> web.Response:
 
 @routes.get("/{level}/{id}/attachments/{name}/info")
 async def describe_attachment(request: web.Request, level: Level) -> web.Response:
-    """Describe an attachment: its UUID, its number, its sizes and MD5 sums."""
-    return await _tell(request, level, lambda it: answer(views.attachment(it)))
+    """Describe an attachment: its UUID, its number, its sizes and MD5 sums.
+
+    Where files lie in several storages, `Storage` is the name of the one that it lies in.
+    """
+    if len(storage_names(request.app[SETTINGS])) == 1:
+        return await _tell(request, level, lambda it: answer(views.attachment(it)))
+    names = {place.number: place.name for place in await ask(request, ListPlaces())}
+    return await _tell(
+        request, level, lambda it: answer({**views.attachment(it), "Storage": names[it.location]})
+    )
 
 
 @routes.post("/{level}/{id}/attachments/{name}/verify-md5", bare=(BadRequest,))

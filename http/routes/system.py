@@ -2,7 +2,9 @@
 
 from aiohttp import web
 
+from repertory.actors.messages.places import ListPlaces
 from repertory.actors.messages.system import DescribeIndex, DescribeTotals
+from repertory.conf.storages import storage_names
 from repertory.errors import ShuttingDown
 from repertory.http import views
 from repertory.http.answers import answer
@@ -95,6 +97,15 @@ async def describe_system(request: web.Request) -> web.Response:
 async def describe_totals(request: web.Request) -> web.Response:
     """Tell how many resources of each level there are, and how many bytes their files have.
 
-    Sizes in bytes are strings, sizes in megabytes are numbers, as in Orthanc.
+    Sizes in bytes are strings, sizes in megabytes are numbers, as in Orthanc. Where files lie in
+    several storages, `Storages` tells how many, and how many bytes, each of them holds.
     """
-    return answer(views.totals(await ask(request, DescribeTotals())))
+    view = views.totals(await ask(request, DescribeTotals()))
+    if len(storage_names(request.app[SETTINGS])) > 1:
+        places = await ask(request, ListPlaces())
+        view["Storages"] = {
+            place.name: {"CountFiles": place.files, "DiskSize": str(place.size)}
+            for place in places
+            if place.files or place.name in storage_names(request.app[SETTINGS])
+        }
+    return answer(view)

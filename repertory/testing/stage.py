@@ -85,15 +85,18 @@ class Stage:
         self.settle()
         return [message for message in self._heard if isinstance(message, kind)]
 
-    def put_on(self, actor: type[RepertoryActor], **parts: Any) -> Ref:
+    def put_on(self, actor: type[RepertoryActor], *, connected: bool = True, **parts: Any) -> Ref:
         """Start an actor with its parts, and wait until it is ready.
+
+        One that is not ``connected`` gets no mail but from whoever knows it.
 
         Raises:
             Exception: what kept it from starting.
         """
         ref = actor.start(board=self.board, **parts)
         self._cast.append(ref)
-        self.board.connect(ref, actor)
+        if connected:
+            self.board.connect(ref, actor)
         ref.ask(CallIn(), timeout=PATIENCE)
         return ref
 

@@ -6,12 +6,15 @@ counts. Whatever ends the work between leaves files, which the next run keeps.
 """
 
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 
 import structlog
 
 from repertory.errors import CannotStart
+from repertory.places import FILE_SYSTEM
 from repertory.storage.backup import snapshot
 from repertory.storage.backup.copying import Copier, Fate, Tally, for_all
 from repertory.storage.backup.depot import Depot, Manifest
@@ -19,6 +22,8 @@ from repertory.storage.backup.hold import HOLD_NAME, RemovalHold
 from repertory.storage.backup.snapshot import Progress
 from repertory.storage.index.packing import pack_uuid, pack_uuid_or_none
 from repertory.storage.index.sqlite.engine import FILE_NAME
+
+NO_DISKS: Mapping[str, Path] = MappingProxyType({})
 
 log = structlog.get_logger(__name__)
 
@@ -43,6 +48,7 @@ def back_up(
     link: bool = False,
     keep: int = 0,
     threads: int = 1,
+    disks: Mapping[str, Path] = NO_DISKS,
     progress: Progress = lambda _what, _done, _all: None,
 ) -> BackupReport:
     """Add a snapshot to a backup.
@@ -54,6 +60,7 @@ def back_up(
         link: whether to make hard links rather than copies, where both are on one disk.
         keep: how many snapshots to keep; 0: all.
         threads: how many files to copy at a time.
+        disks: the folders of the archive's other storages, by their names.
         progress: is told how far it is.
 
     Raises:
@@ -63,7 +70,8 @@ def back_up(
         IndexFailed: the index could not be copied.
     """
     begun = time.monotonic()
-    if to.resolve().is_relative_to(storage.resolve()):
+    folders = {FILE_SYSTEM: storage, **disks}
+    if any(to.resolve().is_relative_to(folder.resolve()) for folder in folders.values()):
         raise CannotStart("The backup must not lie in the archive's own folder.")
     if not (index / FILE_NAME).exists():
         raise CannotStart("There is no index: is this the configuration of the archive?")
@@ -72,8 +80,11 @@ def back_up(
         depot.prepare()
         with depot.locked():
             depot.clean()
-            copier = Copier(storage, depot.files, depot.staging, link=link)
-            manifest, tally = _copy(depot, copier, index, threads, progress)
+            copiers = {
+                name: Copier(folder, depot.files, depot.staging, link=link)
+                for name, folder in folders.items()
+            }
+            manifest, tally = _copy(depot, copiers, index, threads, progress)
             depot.complete(manifest)
             removed = _prune(depot, keep)
     except OSError as error:
@@ -90,7 +101,7 @@ def back_up(
 
 
 def _copy(
-    depot: Depot, copier: Copier, index: Path, threads: int, progress: Progress
+    depot: Depot, copiers: Mapping[str, Copier], index: Path, threads: int, progress: Progress
 ) -> tuple[Manifest, Tally]:
     name = depot.new_name()
     database = depot.index_of(name)
@@ -100,9 +111,15 @@ def _copy(
         taken = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
         snapshot.take(index / FILE_NAME, database, progress)
         extent = snapshot.measure(database)
+        names = snapshot.storages_of(database)
+        if strange := [name for name in names.values() if name not in copiers]:
+            raise CannotStart(
+                f"Files lie in the storage {strange[0]}, which has no folder in the configuration:"
+                " move them to another storage first. Nothing was copied."
+            )
         tally = for_all(
             snapshot.files_of(database),
-            copier.copy,
+            lambda file: copiers[names[file.location]].copy(file),
             total=extent.files,
             threads=threads,
             progress=progress,

@@ -83,6 +83,7 @@ def restore(
             sync()
             part = index / f"{FILE_NAME}.part"
             shutil.copyfile(database, part)
+            snapshot.gather(part)
             sync()
             part.replace(index / FILE_NAME)
             (index / RESTORING_NAME).unlink()

@@ -11,6 +11,7 @@ from urllib.parse import quote
 import apsw
 
 from repertory.errors import ArchiveFull, CannotStart, IndexFailed
+from repertory.places import FILE_SYSTEM
 from repertory.storage.index.packing import unpack_uuid
 from repertory.storage.index.sqlite.schema import recognise
 
@@ -25,11 +26,15 @@ _BUSY_MS = 10_000
 
 @dataclass(frozen=True, slots=True)
 class StoredFile:
-    """A file as the index knows it: its size and MD5 sum as stored (None where none is kept)."""
+    """A file as the index knows it: its size and MD5 sum as stored (None where none is kept).
+
+    ``location`` is the number of the storage that it lies in.
+    """
 
     uuid: str
     size: int
     md5: bytes | None
+    location: int = 0
 
 
 def take(index: Path, to: Path, progress: Progress) -> None:
@@ -69,7 +74,9 @@ def _open(path: Path) -> apsw.Connection:
 
 def _all_files(connection: apsw.Connection) -> str:
     """The statement that lists the files; those in the trash are needed to restore it."""
-    files = "SELECT uuid, compressed_size, compressed_md5 FROM {}"
+    # Snapshots of older versions know of one storage.
+    location = "location" if connection.table_exists("main", "places") else "0"
+    files = f"SELECT uuid, compressed_size, compressed_md5, {location} FROM {{}}"  # noqa: S608
     tables = ["attachments"]
     # Snapshots of older versions have no trash.
     if connection.table_exists("main", "trashed_attachments"):
@@ -86,10 +93,53 @@ def files_of(path: Path) -> Iterator[StoredFile]:
     try:
         with closing(_open(path)) as connection:
             rows: Iterable[Any] = connection.execute(_all_files(connection))
-            for uuid, size, md5 in rows:
-                yield StoredFile(unpack_uuid(uuid), size, md5)
+            for uuid, size, md5, location in rows:
+                yield StoredFile(unpack_uuid(uuid), size, md5, location)
     except apsw.Error as error:
         raise IndexFailed("The snapshot of the index could not be read.") from error
+
+
+def storages_of(path: Path) -> dict[int, str]:
+    """The names of the storages that a snapshot's files lie in, by their numbers.
+
+    Raises:
+        IndexFailed: it could not be read.
+    """
+    try:
+        with closing(_open(path)) as connection:
+            if not connection.table_exists("main", "places"):
+                return {0: FILE_SYSTEM}
+            rows: list[Any] = connection.execute("SELECT number, name FROM places").fetchall()
+            names: dict[int, str] = dict(rows)
+            files = _all_files(connection)
+            used: list[Any] = connection.execute(
+                f"SELECT DISTINCT location FROM ({files})"  # noqa: S608
+            ).fetchall()
+            return {number: names[number] for (number,) in used}
+    except apsw.Error as error:
+        raise IndexFailed("The snapshot of the index could not be read.") from error
+
+
+def gather(path: Path) -> None:
+    """Note in an index that all files lie in the StorageDirectory, where a restore puts them.
+
+    Raises:
+        IndexFailed: it could not be written.
+    """
+    try:
+        with closing(apsw.Connection(str(path))) as connection:
+            if not connection.table_exists("main", "places"):
+                return
+            with connection:
+                for table in ("attachments", "trashed_attachments"):
+                    connection.execute(f"UPDATE {table} SET location = 0 WHERE location <> 0")  # noqa: S608
+                connection.execute(
+                    "UPDATE places SET files = 0, size = 0 WHERE number <> 0;"
+                    "UPDATE places SET files = (SELECT COUNT(*) FROM attachments), size ="
+                    " (SELECT ifnull(SUM(compressed_size), 0) FROM attachments) WHERE number = 0"
+                )
+    except apsw.Error as error:
+        raise IndexFailed("The index that was put back could not be written.") from error
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,6 +31,7 @@ from repertory.storage.index.base_following import FollowingReader, FollowingWri
 from repertory.storage.index.base_housekeeping import HousekeepingReader, HousekeepingWriter
 from repertory.storage.index.base_integrity import IntegrityReader, IntegrityWriter
 from repertory.storage.index.base_jobs import JobsReader, JobsWriter
+from repertory.storage.index.base_places import PlacesReader, PlacesWriter
 from repertory.storage.index.base_stability import StabilityWriter
 from repertory.storage.index.base_trash import TrashReader, TrashWriter
 from repertory.storage.index.operations.trashing import Keeping
@@ -45,6 +46,7 @@ class IndexReader(
     DeletionQueueReader,
     TrashReader,
     HousekeepingReader,
+    PlacesReader,
     Protocol,
 ):
     """Answers questions about the last committed state. Each call sees one consistent state.
@@ -191,6 +193,7 @@ class IndexWriter(
     DeletionQueueWriter,
     TrashWriter,
     HousekeepingWriter,
+    PlacesWriter,
     Protocol,
 ):
     """Changes the index. The caller groups changes: ``begin``, any number of them, ``commit``.

@@ -69,11 +69,11 @@ def pack_md5(md5: str) -> bytes | None:
     return packed
 
 
-AttachmentRow = tuple[int, bytes, int, bytes | None, int, bytes | None, int, int]
+AttachmentRow = tuple[int, bytes, int, bytes | None, int, bytes | None, int, int, int]
 
 ATTACHMENT_COLUMNS = (
     "content_type, uuid, uncompressed_size, uncompressed_md5,"
-    " compressed_size, compressed_md5, compression, revision"
+    " compressed_size, compressed_md5, compression, location, revision"
 )
 
 
@@ -89,13 +89,15 @@ def pack_attachment(attachment: Attachment) -> AttachmentRow:
         attachment.compressed_size,
         md5 if compressed == attachment.uncompressed_md5 else pack_md5(compressed),
         int(attachment.compression),
+        attachment.location,
         attachment.revision,
     )
 
 
 def unpack_attachment(row: AttachmentRow, damage: str = "") -> Attachment:
     """The attachment of a row of ``ATTACHMENT_COLUMNS``."""
-    content_type, uuid, size, md5, compressed_size, compressed_md5, compression, revision = row
+    content_type, uuid, size, md5, compressed_size, compressed_md5, *others = row
+    compression, location, revision = others
     return Attachment(
         uuid=unpack_uuid(uuid),
         content_type=content_type,
@@ -104,6 +106,7 @@ def unpack_attachment(row: AttachmentRow, damage: str = "") -> Attachment:
         compressed_size=compressed_size,
         compressed_md5=compressed_md5.hex() if compressed_md5 else "",
         compression=Compression(compression),
+        location=location,
         revision=revision,
         damage=damage,
     )

@@ -37,6 +37,7 @@ from repertory.storage.index.operations import (
 )
 from repertory.storage.index.operations.finding import finding, selecting
 from repertory.storage.index.packing import unpack_id
+from repertory.storage.index.places import DatabasePlacesReader
 from repertory.storage.index.reader_deletion import DeletionQueueReading
 from repertory.storage.index.reader_following import ReaderFollowing
 from repertory.storage.index.reader_trash import TrashReading
@@ -68,6 +69,7 @@ class DatabaseReader(
     DeletionQueueReading,
     TrashReading,
     ReadsHousekeeping,
+    DatabasePlacesReader,
 ):
     """An ``IndexReader``.
 

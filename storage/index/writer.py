@@ -42,6 +42,7 @@ from repertory.storage.index.operations import (
 from repertory.storage.index.operations.group import Group
 from repertory.storage.index.operations.recording import Recorder
 from repertory.storage.index.operations.trashing import Keeping
+from repertory.storage.index.places import DatabasePlacesWriter
 from repertory.storage.index.policy import StorePolicy
 from repertory.storage.index.writer_deletion import DeletionQueueWriting
 from repertory.storage.index.writer_following import WriterFollowing
@@ -58,6 +59,7 @@ class DatabaseWriter(
     DeletionQueueWriting,
     TrashWriting,
     WritesHousekeeping,
+    DatabasePlacesWriter,
 ):
     """An ``IndexWriter``.
 

@@ -41,6 +41,9 @@ class CountingEngine:
     def recorded_time(self):
         return None
 
+    def has_copies(self):
+        return False
+
     def begin(self, _now=0.0):
         if self.fail_begin:
             raise self.fail_begin

@@ -3,6 +3,7 @@ import json
 import pytest
 
 from repertory.conf.loading import read_settings
+from repertory.conf.storages import storage_names, write_storage
 
 
 @pytest.fixture
@@ -143,23 +144,43 @@ def test_the_old_section_of_azure_is_understood(read):
 
 
 def test_what_is_odd_is_told(read):
-    loaded = read(AwsS3Storage={**S3, "Endpoint": "http://minio:9000", "HybridMode": "Both"})
+    loaded = read(AwsS3Storage={**S3, "Endpoint": "http://minio:9000"})
 
     assert texts(loaded.problems) == []
     told = " ".join(texts(loaded.warnings))
-    assert "AwsS3Storage.HybridMode is Both, which counts as Disabled" in told
     assert "AwsS3Storage.Endpoint is not https" in told
 
 
 @pytest.mark.parametrize(
-    ("option", "value"),
+    ("options", "names", "writer"),
     [
-        ("HybridMode", "WriteToFileSystem"),
-        ("HybridMode", "WriteToObjectStorage"),
-        ("MigrationFromFileSystemEnabled", True),
+        ({}, ("object-storage",), "object-storage"),
+        ({"HybridMode": "Disabled"}, ("object-storage",), "object-storage"),
+        (
+            {"HybridMode": "WriteToFileSystem"},
+            ("file-system", "object-storage"),
+            "file-system",
+        ),
+        (
+            {"HybridMode": "WriteToObjectStorage"},
+            ("file-system", "object-storage"),
+            "object-storage",
+        ),
+        (
+            {"MigrationFromFileSystemEnabled": True},
+            ("file-system", "object-storage"),
+            "object-storage",
+        ),
     ],
 )
-def test_a_hybrid_is_refused_rather_than_taken_for_an_object_store(read, option, value):
-    (problem,) = read(AwsS3Storage={**S3, option: value}).problems
+def test_the_mode_says_where_files_lie_and_where_new_ones_go(read, options, names, writer):
+    settings = read(AwsS3Storage={**S3, **options}).settings
 
-    assert problem.option == f"AwsS3Storage.{option}"
+    assert storage_names(settings) == names
+    assert write_storage(settings) == writer
+
+
+def test_a_mode_that_nobody_knows_is_refused(read):
+    (problem,) = read(AwsS3Storage={**S3, "HybridMode": "Both"}).problems
+
+    assert "AwsS3Storage.HybridMode must be one of Disabled, WriteToFileSystem" in problem.text

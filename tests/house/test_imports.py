@@ -17,6 +17,7 @@ WORDS = (
     "repertory.jobs",
     "repertory.maintags",
     "repertory.modalities",
+    "repertory.places",
     "repertory.trash",
     "repertory.version",
 )
@@ -33,6 +34,7 @@ MAY_IMPORT = {
     "repertory.integrity": ("repertory.model",),
     "repertory.housekeeping": ("repertory.model",),
     "repertory.jobs": ("repertory.model",),
+    "repertory.places": ("repertory.model",),
     "repertory.trash": ("repertory.model",),
     "repertory.modalities": (),
     "repertory.conf": ("repertory.modalities",),
@@ -53,6 +55,7 @@ MAY_IMPORT = {
         "repertory.integrity",
         "repertory.jobs",
         "repertory.modalities",
+        "repertory.places",
         "repertory.trash",
     ),
     "repertory.actors": (

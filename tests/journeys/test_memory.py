@@ -80,5 +80,6 @@ def test_memory_comes_back_after_a_storm_of_bad_input(tmp_path):
         second = server.memory() / MEGABYTE
 
         assert idle < 90
-        assert first < idle + 60
+        # pydicom comes with the first bad file, and brings what codecs are installed.
+        assert first < idle + 100
         assert second < first + 15

@@ -201,7 +201,12 @@ class World:
         self.scheduler.clock.close()
 
     def put_on(
-        self, board: Switchboard, actor: type[RepertoryActor], parts: dict[str, Any]
+        self,
+        board: Switchboard,
+        actor: type[RepertoryActor],
+        parts: dict[str, Any],
+        *,
+        connected: bool = True,
     ) -> tuple[type[RepertoryActor], Ref]:
         """Start an actor as a strand, with simulated parts in the place of real ones."""
         if not self._casting.actors:
@@ -211,7 +216,8 @@ class World:
             board.listen(JobSucceeded, self._note_job)
         played = self._casting.of(self._parts.actors.get(actor, actor))
         ref = played.start(board=board, **self._simulated(parts))
-        board.connect(ref, played)
+        if connected:
+            board.connect(ref, played)
         ref.ask(CallIn())
         if not self.books.is_open:
             self.books.open(self._place / "index" / "repertory.db")
@@ -265,8 +271,17 @@ class Process(Repertory):
         super().__init__(settings, clock=world.scheduler.clock)
         self._world = world
 
-    def _put_on(self, board: Switchboard, actor: type[RepertoryActor], **parts: Any) -> None:
-        self._cast.append(self._world.put_on(board, actor, parts))
+    def _put_on(
+        self,
+        board: Switchboard,
+        actor: type[RepertoryActor],
+        *,
+        connected: bool = True,
+        **parts: Any,
+    ) -> Ref:
+        played, ref = self._world.put_on(board, actor, parts, connected=connected)
+        self._cast.append((played, ref))
+        return ref
 
     def _stop_all(self) -> None:
         # A start that was interrupted is not undone: the process dies where it is.

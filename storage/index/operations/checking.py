@@ -12,7 +12,8 @@ _END = b"\xff" * 17
 """Comes after every UUID."""
 
 LIST = (
-    "SELECT resource, content_type, uuid, compressed_size, compressed_md5 FROM attachments"
+    "SELECT resource, content_type, uuid, compressed_size, compressed_md5, location"
+    " FROM attachments"
     " WHERE (resource, content_type) > (?, ?) AND uuid >= ? AND uuid < ?"
     " ORDER BY resource, content_type LIMIT ?"
 )
@@ -24,7 +25,7 @@ OWNER = (
 MARKS = (
     "SELECT resources.level, resources.public_id, damaged.damage, attachments.resource,"
     " attachments.content_type, attachments.uuid, attachments.compressed_size,"
-    " attachments.compressed_md5 FROM damaged"
+    " attachments.compressed_md5, attachments.location FROM damaged"
     " JOIN attachments ON attachments.resource = damaged.resource"
     " AND attachments.content_type = damaged.content_type"
     " JOIN resources ON resources.id = damaged.resource"

@@ -28,9 +28,12 @@ SUM_SIZES = (
     " FROM attachments WHERE "
 )
 RELEASE = (
-    "INSERT INTO released (uuid, content_type, size, released_at)"
-    " SELECT uuid, content_type, compressed_size, ? FROM attachments WHERE {}"
+    "INSERT INTO released (uuid, content_type, size, released_at, location)"
+    " SELECT uuid, content_type, compressed_size, ?, location FROM attachments WHERE {}"
     " ORDER BY resource, content_type"
+)
+COUNT_PLACES = (
+    "SELECT location, COUNT(*), SUM(compressed_size) FROM attachments WHERE {} GROUP BY location"
 )
 REDUCE_TALLY = (
     "UPDATE tallies SET studies = studies - ?, series = series - ?, instances = instances - ?,"
@@ -102,6 +105,8 @@ def _delete_tree(  # noqa: PLR0917 - what ``delete_resource`` has found out
     counts = [levels.count(level) for level in Level]
     of_doomed, value = db.among("resource", numbers)
     sizes = db.one(SUM_SIZES + of_doomed, (value,)) or (0, 0, 0, 0)
+    for location, number, size in db.all(COUNT_PLACES.format(of_doomed), (value,)):
+        group.count_files(location, -number, -size)
     if keeping is None:
         files = db.execute(RELEASE.format(of_doomed), (now, value))
         db.execute(COUNT_RELEASED, (files, sizes[0]))

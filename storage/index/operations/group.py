@@ -17,10 +17,13 @@ from repertory.storage.index.packing import (
 
 INSERT_ATTACHMENT = (
     f"INSERT INTO attachments (resource, {ATTACHMENT_COLUMNS})"  # noqa: S608 - a constant
-    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
+    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 )
 INSERT_CHANGE = "INSERT INTO changes (seq, type, resource, date) VALUES (?, ?, ?, ?)"
-INSERT_RELEASED = "INSERT INTO released (uuid, content_type, size, released_at) VALUES (?, ?, ?, ?)"
+INSERT_RELEASED = (
+    "INSERT INTO released (uuid, content_type, size, released_at, location) VALUES (?, ?, ?, ?, ?)"
+)
+COUNT_FILES = "UPDATE places SET files = files + ?, size = size + ? WHERE number = ?"
 COUNT_RELEASED = (
     "UPDATE totals SET released_files = released_files + ?, released_size = released_size + ?"
 )
@@ -191,6 +194,7 @@ class Group:
         self._attachments: list[tuple[int, *AttachmentRow]] = []
         self._changes: list[tuple[int, int, int, int]] = []
         self._news: dict[int, News] = {}
+        self._places: dict[int, list[int]] = {}
         self.writing = False
         row = self._db.one("SELECT last_parent, last_instance, last_change, last_shown FROM totals")
         if row is None:
@@ -207,6 +211,16 @@ class Group:
     def attach(self, resource: int, attachment: AttachmentRow) -> None:
         """Give a new resource its attachment."""
         self._attachments.append((resource, *attachment))
+        self.count_files(attachment[7], 1, attachment[4])
+
+    def count_files(self, location: int, files: int, size: int) -> None:
+        """Count files that came to a storage, or with negative numbers left it."""
+        place = self._places.get(location)
+        if place is None:
+            self._places[location] = [files, size]
+        else:
+            place[0] += files
+            place[1] += size
 
     def log(self, change: ChangeType, resource: int, now: float) -> None:
         """Log a change of a resource."""
@@ -217,9 +231,13 @@ class Group:
     def release(self, attachment: Attachment) -> None:
         """List a file that no resource owns."""
         row = pack_attachment(attachment)
+        self.release_row(row[1], row[0], row[4], row[7])
+
+    def release_row(self, uuid: bytes, content_type: int, size: int, location: int) -> None:
+        """The same, of a file of which no more than this is known."""
         self.writing = True
-        self._db.execute(INSERT_RELEASED, (row[1], row[0], row[4], self.now))
-        self._db.execute(COUNT_RELEASED, (1, row[4]))
+        self._db.execute(INSERT_RELEASED, (uuid, content_type, size, self.now, location))
+        self._db.execute(COUNT_RELEASED, (1, size))
 
     def news_of(self, lineage: Lineage) -> News:
         """What came into a series during this group, to be added to."""
@@ -252,6 +270,10 @@ class Group:
             self._news = {}
             self._write_tallies(news)
             self._write_totals(news)
+        if self._places:
+            for location, (files, size) in self._places.items():
+                self._db.execute(COUNT_FILES, (files, size, location))
+            self._places = {}
 
     def flush_files(self) -> None:
         """Write the files that wait, for a change that reads them."""

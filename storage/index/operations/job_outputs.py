@@ -15,12 +15,9 @@ LIST = f"SELECT {ATTACHMENT_COLUMNS} FROM job_outputs"  # noqa: S608 - a constan
 FIND = "SELECT uuid FROM job_outputs WHERE job = ? AND key = ?"
 INSERT = (
     f"INSERT INTO job_outputs (job, key, media_type, filename, {ATTACHMENT_COLUMNS})"  # noqa: S608
-    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 )
-RELEASE = (
-    "INSERT INTO released (uuid, content_type, size)"
-    " SELECT uuid, content_type, compressed_size FROM job_outputs WHERE {}"
-)
+LIST_DOOMED = "SELECT uuid, content_type, compressed_size, location FROM job_outputs WHERE {}"
 DELETE = "DELETE FROM job_outputs WHERE {}"
 
 
@@ -43,29 +40,30 @@ def list_job_outputs(db: Database) -> tuple[Attachment, ...]:
     return tuple(unpack_attachment(row) for row in db.all(LIST))
 
 
-def put_outputs(db: Database, job: int, outputs: Sequence[JobOutput]) -> None:
+def put_outputs(db: Database, group: Group, job: int, outputs: Sequence[JobOutput]) -> None:
     """Enter the files that a step made; what it made before, if it was repeated, is released."""
     for output in outputs:
         packed = pack_attachment(output.attachment)
         if db.one(FIND, (job, output.key)) == (packed[1],):
             continue  # the step is taken down a second time
-        _release(db, "job = ? AND key = ?", (job, output.key))
+        _release(db, group, "job = ? AND key = ?", (job, output.key))
         db.execute(INSERT, (job, output.key, output.media_type, output.filename, *packed))
 
 
-def release_outputs(db: Database, jobs: Sequence[int]) -> None:
+def release_outputs(db: Database, group: Group, jobs: Sequence[int]) -> None:
     """Release all files of jobs."""
     condition, value = db.among("job", jobs)
-    _release(db, condition, (value,))
+    _release(db, group, condition, (value,))
 
 
 def delete_job_output(db: Database, group: Group, id_: JobId, key: str) -> None:
     """Release a file that a job made; ``UnknownItem`` where there is none under that key."""
     describe_job_output(db, id_, key)
     group.writing = True
-    _release(db, _OF_JOB, (id_, key))
+    _release(db, group, _OF_JOB, (id_, key))
 
 
-def _release(db: Database, condition: str, values: Sequence[object]) -> None:
-    db.execute(RELEASE.format(condition), values)
+def _release(db: Database, group: Group, condition: str, values: Sequence[object]) -> None:
+    for row in db.all(LIST_DOOMED.format(condition), values):
+        group.release_row(*row)
     db.execute(DELETE.format(condition), values)

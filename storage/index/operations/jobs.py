@@ -87,9 +87,9 @@ def record_job_step(db: Database, group: Group, step: JobStep, runtime: float, n
         return 0
     number, fleeting = row
     group.writing = True
-    put_outputs(db, number, step.outputs)
+    put_outputs(db, group, number, step.outputs)
     if step.done and fleeting:
-        _forget(db, (number,))
+        _forget(db, group, (number,))
         return 0
     progress = 1.0 if step.done else step.progress
     db.execute(UPDATE_STEP, (_write(step.position), progress, runtime, number))
@@ -116,18 +116,18 @@ def record_job_change(db: Database, group: Group, job: JobRecord, *, afresh: boo
     if afresh:
         db.execute(BEGIN_AFRESH, (number,))
         db.execute("DELETE FROM job_failures WHERE job = ?", (number,))
-        release_outputs(db, (number,))
+        release_outputs(db, group, (number,))
 
 
 def forget_jobs(db: Database, group: Group, ids: Sequence[JobId]) -> None:
     """Remove jobs; to forget one twice does no harm."""
     rows = [row for row in (db.one(FIND, (id_,)) for id_ in ids) if row is not None]
     group.writing = True
-    _forget(db, [number for number, _ in rows])
+    _forget(db, group, [number for number, _ in rows])
 
 
-def _forget(db: Database, numbers: Sequence[int]) -> None:
-    release_outputs(db, numbers)
+def _forget(db: Database, group: Group, numbers: Sequence[int]) -> None:
+    release_outputs(db, group, numbers)
     for table, column in (("job_failures", "job"), ("jobs", "number")):
         condition, value = db.among(column, numbers)
         db.execute(f"DELETE FROM {table} WHERE {condition}", (value,))  # noqa: S608 - of constants

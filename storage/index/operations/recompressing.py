@@ -78,9 +78,11 @@ def put_file(
         content_type, disk, size = old.content_type, -old.compressed_size, -old.uncompressed_size
         db.execute(REMOVE, (number, content_type))
         group.release(old)
+        group.count_files(old.location, -1, -old.compressed_size)
     if new is not None:
         content_type, disk, size = new[0], disk + new[4], size + new[2]
         db.execute_many(INSERT_ATTACHMENT, [(number, *new)])
+        group.count_files(new[7], 1, new[4])
     return content_type, disk, size
 
 

@@ -7,6 +7,7 @@ from repertory.integrity import Recount, WrongCounter
 from repertory.model import Level
 from repertory.storage.index.database import Database
 from repertory.storage.index.operations.group import Group
+from repertory.storage.index.operations.placing import recount_places
 from repertory.storage.index.packing import unpack_id
 
 COUNTERS = (
@@ -32,6 +33,9 @@ TOTALS = (
     "trashed_files",
     "trashed_size",
 )
+
+PLACES = "places."
+"""What the names of the counters of storages begin with; their number follows."""
 
 _KEPT = f"SELECT resource, {', '.join(COUNTERS)} FROM tallies WHERE "  # noqa: S608 - constants
 _SIZES = (
@@ -173,11 +177,16 @@ def recount_totals(db: Database) -> tuple[WrongCounter, ...]:
         "SELECT COUNT(*), COALESCE(SUM(compressed_size), 0) FROM trashed_attachments"
     ) or (0, 0)
     counted = (*(levels.get(int(level), 0) for level in Level), *sizes, *waiting, *trashed)
-    return tuple(
+    wrong = [
         WrongCounter(None, None, name, old, new)
         for name, old, new in zip(TOTALS, kept, counted, strict=True)
         if old != new
+    ]
+    places = (
+        WrongCounter(None, None, f"{PLACES}{number}.{name}", old, new)
+        for number, name, old, new in recount_places(db)
     )
+    return (*wrong, *places)
 
 
 def correct_totals(db: Database, group: Group) -> int:
@@ -185,5 +194,13 @@ def correct_totals(db: Database, group: Group) -> int:
     group.flush()
     wrong = recount_totals(db)
     for counter in wrong:
-        db.execute(f"UPDATE totals SET {counter.counter} = ?", (counter.counted,))  # noqa: S608
+        name = counter.counter
+        if name.startswith(PLACES):
+            number, name = name.removeprefix(PLACES).split(".")
+            db.execute(
+                f"UPDATE places SET {name} = ? WHERE number = ?",  # noqa: S608 - our own names
+                (counter.counted, int(number)),
+            )
+        else:
+            db.execute(f"UPDATE totals SET {name} = ?", (counter.counted,))  # noqa: S608
     return len(wrong)

@@ -11,12 +11,13 @@ _AT_ONCE = 500
 _PAUSED = "removals_paused"
 
 LIST_RELEASED = (
-    "SELECT number, uuid, content_type, size FROM released WHERE number > ? ORDER BY number LIMIT ?"
+    "SELECT number, uuid, content_type, size, location FROM released WHERE number > ?"
+    " ORDER BY number LIMIT ?"
 )
 _FAILED = (
     "SELECT released.number, released.uuid, released.content_type, released.size,"
-    " failed_removals.attempts, failed_removals.reason, failed_removals.failed_at,"
-    " failed_removals.due"
+    " released.location, failed_removals.attempts, failed_removals.reason,"
+    " failed_removals.failed_at, failed_removals.due"
     " FROM failed_removals JOIN released ON released.number = failed_removals.number"
 )
 LIST_FAILED = f"{_FAILED} ORDER BY failed_removals.number LIMIT ?"
@@ -143,10 +144,10 @@ def record_pause(db: Database, group: Group, is_paused: bool) -> None:
 
 
 def _file(row: Row) -> ReleasedFile:
-    number, uuid, content_type, size = row[:4]
-    return ReleasedFile(number=number, uuid=unpack_uuid(uuid), content_type=content_type, size=size)
+    number, uuid, content_type, size, location = row[:5]
+    return ReleasedFile(number, unpack_uuid(uuid), content_type, size, location)
 
 
 def _failure(row: Row) -> FailedRemoval:
-    attempts, reason, failed_at, due = row[4:]
+    attempts, reason, failed_at, due = row[5:]
     return FailedRemoval(_file(row), attempts, reason, failed_at, due)

@@ -51,7 +51,7 @@ LIST_FILES = (
 )
 INSERT_FILE = (
     f"INSERT INTO attachments (resource, {ATTACHMENT_COLUMNS})"  # noqa: S608
-    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
+    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 )
 ADD_TO_TOTALS = (
     "UPDATE totals SET patients = patients + ?, studies = studies + ?, series = series + ?,"
@@ -219,11 +219,12 @@ class _Restoring:
                     "INSERT INTO damaged (resource, content_type, damage) VALUES (?, ?, ?)",
                     (number, content_type, damage),
                 )
+            self._group.count_files(file[7], 1, file[4])
             self._disk += file[4]
             self._plain += file[2]
 
     def _release(self, file: Sequence[Any]) -> None:
-        self._db.execute(INSERT_RELEASED, (file[1], file[0], file[4], self._now))
+        self._db.execute(INSERT_RELEASED, (file[1], file[0], file[4], self._now, file[7]))
         self._db.execute(COUNT_RELEASED, (1, file[4]))
 
     def _put_back_labels(self, entry: int) -> None:

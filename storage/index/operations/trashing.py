@@ -41,7 +41,7 @@ KEEP_RESOURCES = (
 KEEP_ATTACHMENTS = (
     f"INSERT INTO trashed_attachments (trash, resource, {ATTACHMENT_COLUMNS}, damage)"  # noqa: S608
     " SELECT ?, attachments.resource, attachments.content_type, uuid, uncompressed_size,"
-    " uncompressed_md5, compressed_size, compressed_md5, compression, revision, damage"
+    " uncompressed_md5, compressed_size, compressed_md5, compression, location, revision, damage"
     " FROM attachments LEFT JOIN damaged ON damaged.resource = attachments.resource"
     " AND damaged.content_type = attachments.content_type WHERE "
 )
@@ -53,8 +53,9 @@ COUNT_TRASHED = (
     "UPDATE totals SET trashed_files = trashed_files + ?, trashed_size = trashed_size + ?"
 )
 RELEASE = (
-    "INSERT INTO released (uuid, content_type, size, released_at)"
-    " SELECT uuid, content_type, compressed_size, ? FROM trashed_attachments WHERE trash = ?"
+    "INSERT INTO released (uuid, content_type, size, released_at, location)"
+    " SELECT uuid, content_type, compressed_size, ?, location FROM trashed_attachments"
+    " WHERE trash = ?"
     " ORDER BY resource, content_type"
 )
 TIME = "trash_time"

@@ -138,6 +138,9 @@ UPDATE totals SET
     last_change = max((SELECT ifnull(MAX(seq), 0) FROM orthanc.Changes),
         ifnull((SELECT seq FROM orthanc.sqlite_sequence WHERE name = 'Changes'), 0));
 UPDATE totals SET last_shown = last_change;
+UPDATE places SET
+    files = (SELECT COUNT(*) FROM attachments),
+    size = (SELECT ifnull(SUM(compressed_size), 0) FROM attachments) WHERE number = 0;
 """
 READ_TOTALS = (
     "SELECT patients, studies, series, instances, disk_size, uncompressed_size FROM totals"

@@ -1,4 +1,4 @@
--- The index, schema version 8. Sizes are in bytes; times are seconds since the epoch, UTC.
+-- The index, schema version 9. Sizes are in bytes; times are seconds since the epoch, UTC.
 -- Numbers of resources, changes and released files are never given twice.
 
 -- A row for each patient, study, series and instance; `id` grows with arrival. Instances are
@@ -75,7 +75,8 @@ CREATE TABLE tallies (
 CREATE INDEX tallies_by_due ON tallies (unstable_at + stable_age, activity)
     WHERE unstable_at IS NOT NULL;
 
--- The files of resources. `uuid` has 16 bytes, MD5 sums too (NULL where none is kept).
+-- The files of resources. `uuid` has 16 bytes, MD5 sums too (NULL where none is kept). `location`
+-- is the storage where a file lies, by its number in `places`.
 CREATE TABLE attachments (
     resource INTEGER NOT NULL,
     content_type INTEGER NOT NULL,
@@ -86,6 +87,7 @@ CREATE TABLE attachments (
     compressed_md5 BLOB,
     compression INTEGER NOT NULL,
     revision INTEGER NOT NULL,
+    location INTEGER NOT NULL DEFAULT 0,
     PRIMARY KEY (resource, content_type)
 ) STRICT, WITHOUT ROWID;
 
@@ -136,7 +138,8 @@ CREATE TABLE released (
     uuid BLOB NOT NULL,
     content_type INTEGER NOT NULL,
     size INTEGER NOT NULL,
-    released_at REAL NOT NULL DEFAULT 0
+    released_at REAL NOT NULL DEFAULT 0,
+    location INTEGER NOT NULL DEFAULT 0
 ) STRICT;
 
 -- Those of them that could not be removed yet, and when to try again.
@@ -243,6 +246,7 @@ CREATE TABLE job_outputs (
     compressed_md5 BLOB,
     compression INTEGER NOT NULL,
     revision INTEGER NOT NULL,
+    location INTEGER NOT NULL DEFAULT 0,
     PRIMARY KEY (job, key)
 ) STRICT, WITHOUT ROWID;
 
@@ -310,6 +314,7 @@ CREATE TABLE trashed_attachments (
     compression INTEGER NOT NULL,
     revision INTEGER NOT NULL,
     damage TEXT,
+    location INTEGER NOT NULL DEFAULT 0,
     PRIMARY KEY (trash, resource, content_type)
 ) STRICT, WITHOUT ROWID;
 
@@ -408,3 +413,24 @@ CREATE TABLE dead_letters (
 ) STRICT;
 
 CREATE INDEX dead_letters_by_target ON dead_letters (target, number);
+
+-- The storages that files lie in, and how many files and bytes of resources each holds: kept, not
+-- counted. Their numbers and names stay, whatever the configuration says later.
+CREATE TABLE places (
+    number INTEGER PRIMARY KEY,
+    name TEXT NOT NULL,
+    files INTEGER NOT NULL DEFAULT 0,
+    size INTEGER NOT NULL DEFAULT 0
+) STRICT;
+
+CREATE UNIQUE INDEX places_by_name ON places (name);
+INSERT INTO places (number, name) VALUES (0, 'file-system'), (1, 'object-storage');
+
+-- Copies that are being made of files, to be moved to another storage. A row goes when its copy has
+-- taken the place of the file; what is here at a start was cut short, and is released.
+CREATE TABLE copies (
+    uuid BLOB PRIMARY KEY,
+    content_type INTEGER NOT NULL,
+    size INTEGER NOT NULL,
+    location INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;

@@ -141,7 +141,7 @@ def test_files_that_an_orthanc_kept_beside_the_dicom_files_are_found_and_release
     store()
     for content_type in (2, 3):
         writer._db.execute(
-            "INSERT INTO attachments SELECT resource, ?, ?, 10, NULL, 5, NULL, 2, 0"
+            "INSERT INTO attachments SELECT resource, ?, ?, 10, NULL, 5, NULL, 2, 0, 0"
             " FROM attachments WHERE content_type = 1",
             (content_type, bytes([content_type] * 16)),
         )

@@ -171,7 +171,7 @@ def test_files_that_an_orthanc_kept_beside_the_instance_are_released(
     for content_type in (2, 3):
         values = (content_type, bytes([content_type] * 16))
         writer._db.execute(
-            "INSERT INTO attachments SELECT resource, ?, ?, 10, NULL, 5, NULL, 2, 0"
+            "INSERT INTO attachments SELECT resource, ?, ?, 10, NULL, 5, NULL, 2, 0, 0"
             " FROM attachments WHERE content_type = 1",
             values,
         )
@@ -246,7 +246,7 @@ def test_a_file_is_replaced_by_another_of_its_type(store, replace_file, reader, 
 def test_to_replace_a_file_of_a_user_is_logged(store, replace_file, reader, made_up, writer):
     store()
     writer._db.execute(
-        "INSERT INTO attachments SELECT id, 1030, ?, 10, NULL, 10, NULL, 1, 0"
+        "INSERT INTO attachments SELECT id, 1030, ?, 10, NULL, 10, NULL, 1, 0, 0"
         " FROM resources WHERE level = 2",
         (bytes(16),),
     )

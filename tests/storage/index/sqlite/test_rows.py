@@ -24,7 +24,7 @@ def ids(engine, made_up):
         " is_protected = level = 1"
     )
     connection.execute(
-        "INSERT INTO attachments SELECT id, 1024, ?, 7, NULL, 5, NULL, 2, 4 FROM resources"
+        "INSERT INTO attachments SELECT id, 1024, ?, 7, NULL, 5, NULL, 2, 4, 0 FROM resources"
         " WHERE level = 2",
         (uuid.UUID(int=1).bytes,),
     )
@@ -68,7 +68,7 @@ def test_a_study_may_have_a_file_of_its_own(reader, ids):
 def test_other_files_of_an_instance_do_not_hide_its_dicom_file(engine, reader, ids):
     connection = apsw.Connection(str(engine._path))
     connection.execute(
-        "INSERT INTO attachments SELECT id, 3, ?, 1, NULL, 1, NULL, 1, 0 FROM resources"
+        "INSERT INTO attachments SELECT id, 3, ?, 1, NULL, 1, NULL, 1, 0, 0 FROM resources"
         " WHERE level = 4",
         (uuid.UUID(int=2).bytes,),
     )
