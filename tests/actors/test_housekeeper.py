@@ -292,6 +292,18 @@ def test_main_tags_are_read_at_the_level_alone_that_is_set(house, level, force):
     assert house.refreshed(stored) == 4
 
 
+@pytest.mark.parametrize("level", [Level.PATIENT, Level.STUDY])
+def test_studies_of_one_patient_keep_their_own_names(house, level):
+    names = ["Maiden^Name", "Married^Name"]
+    stored = [house.store(seed=name, tags={"PatientName": name})[0] for name in names]
+    house.restart(tags=MORE_TAGS, limit_main_dicom_tags_reconstruct_level=level.word)
+
+    studies = [house.describe(Level.STUDY, ids) for ids in stored]
+    assert [it.patient_tags["0010,0010"] for it in studies] == names
+    assert [THICKNESS in it.patient_tags for it in studies] == [True, True]
+    assert all("0010,0010" not in it.main_tags for it in studies)
+
+
 def test_a_large_study_is_done_in_several_steps(house):
     stored = house.store(series=3, instances=TASKS)
     house.restart(tags=MORE_TAGS)
