@@ -1,6 +1,8 @@
 import os
 import shutil
 import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 
@@ -8,17 +10,24 @@ from repertory.testing.files import make_dicom
 from repertory.testing.orthanc import free_port
 from repertory.testing.server import until
 
-TOOLS = ("echoscu", "findscu", "getscu", "movescu", "storescu")
-
-pytestmark = pytest.mark.skipif(
-    not all(map(shutil.which, TOOLS)), reason="DCMTK's tools are not installed"
+# pynetdicom brings programs of the same names, which lie beside our Python.
+ELSEWHERE = os.pathsep.join(
+    folder
+    for folder in os.environ.get("PATH", "").split(os.pathsep)
+    if folder != str(Path(sys.executable).parent)
 )
+TOOLS = {
+    name: shutil.which(name, path=ELSEWHERE)
+    for name in ("echoscu", "findscu", "getscu", "movescu", "storescu")
+}
+
+pytestmark = pytest.mark.skipif(not all(TOOLS.values()), reason="DCMTK's tools are not installed")
 
 
 def run(*words):
     """One of DCMTK's tools; its exit code, and all that it says."""
     done = subprocess.run(
-        [str(word) for word in words],
+        [TOOLS[words[0]], *map(str, words[1:])],
         env={**os.environ, "TCP_NODELAY": "1"},
         capture_output=True,
         text=True,
@@ -95,7 +104,7 @@ def test_a_server_stops_while_somebody_sends(served, tmp_path):
     for number in range(300):
         (tmp_path / f"{number}.dcm").write_bytes(make_dicom(seed=number))
     sender = subprocess.Popen(
-        ["storescu", *map(str, address), *map(str, tmp_path.glob("*.dcm"))],
+        [TOOLS["storescu"], *map(str, address), *map(str, tmp_path.glob("*.dcm"))],
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )
