@@ -31,6 +31,7 @@ from repertory.jobs import JobError, JobId, JobRecord, JobState, JobStep
 log = structlog.get_logger(__name__)
 
 _FIRST_RETRY, _LAST_RETRY = 1.0, 60.0
+_DOUBLINGS = 6
 
 
 @message
@@ -217,7 +218,8 @@ class JobRunner:
             self._fail(job, error)
 
     def _try_later(self, job: LiveJob, error: RepertoryError) -> None:
-        delay = min(_FIRST_RETRY * 2**job.retries, _LAST_RETRY)
+        # After a thousand retries two to their number is more than a float holds.
+        delay = min(_FIRST_RETRY * 2.0 ** min(job.retries, _DOUBLINGS), _LAST_RETRY)
         job.retries += 1
         job.rest(JobState.RETRY, self.clock)
         log.warning("job_postponed", job=job.record.id, error=type(error).__name__, seconds=delay)

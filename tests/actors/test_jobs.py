@@ -710,3 +710,13 @@ def test_an_actor_without_jobs_stops_at_once(stage, types):
     stage.take_off(ref)
 
     assert not ref.is_alive()
+
+
+def test_a_job_is_tried_again_however_often_it_was_put_off(archive, director):
+    id_ = submit(archive, "one")
+    for _ in range(1030):  # by then 2 to the number of attempts is more than a float holds
+        director.fail("one", IndexBusy())
+        archive.stage.clock.advance(60)
+    director.end("one", done=True)
+
+    assert state(archive, id_) is JobState.SUCCESS
