@@ -9,6 +9,7 @@ import structlog
 
 from repertory.actors.base import RepertoryActor, handles
 from repertory.actors.hybrid_routing import ReadsRouting, WritesRouting
+from repertory.actors.messages.base import Event
 from repertory.actors.messages.instances import UploadId
 from repertory.actors.messages.integrity import ExamineFiles, SetAside, SurveyFiles
 from repertory.actors.messages.places import MoveFiles
@@ -67,6 +68,9 @@ class HybridRouterActor(WritesRouting, ReadsRouting, RepertoryActor):
             private = Switchboard(clock=board.clock, patience=board.patience)
             private.connect(side.ref, StorageActor)
             self._boards[number] = private
+            for kind in StorageActor.handlers:
+                if issubclass(kind, Event):  # events are for each of them: a filter, say
+                    board.listen(kind, partial(board.tell, side.ref))
         self._writing = writer
         self._spares = spares
         self._full: set[int] = set()

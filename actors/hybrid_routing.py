@@ -47,6 +47,7 @@ from repertory.actors.messages.tags import (
     ReadModule,
     ReadSharedTags,
 )
+from repertory.actors.messages.transcoding import ReadTranscoded, TranscodedFile
 from repertory.actors.reply import Reply
 from repertory.actors.switchboard import Switchboard
 from repertory.errors import ArchiveFull, LimitReached
@@ -214,6 +215,11 @@ class ReadsRouting:
     @handles(ReadContent)
     def read_content(self, query: ReadContent) -> Reply[bytes | tuple[str, ...]]:
         """Read what lies at a path."""
+        return self._ask_owner(query, Level.INSTANCE, query.id)
+
+    @handles(ReadTranscoded)
+    def read_transcoded(self, query: ReadTranscoded) -> Reply[TranscodedFile]:
+        """Read an instance in another transfer syntax."""
         return self._ask_owner(query, Level.INSTANCE, query.id)
 
     @handles(RecompressAttachment)

@@ -20,6 +20,7 @@ from repertory.actors.messages.attachments import (
     StoreAttachment,
     VerifyFile,
 )
+from repertory.actors.messages.base import Event
 from repertory.actors.messages.instances import (
     AbandonUpload,
     AppendToUpload,
@@ -36,6 +37,7 @@ from repertory.actors.messages.jobs import (
 )
 from repertory.actors.messages.places import (
     AddPlaces,
+    CopyFile,
     DescribeWriter,
     ListPlaces,
     MoveFiles,
@@ -43,7 +45,9 @@ from repertory.actors.messages.places import (
 )
 from repertory.actors.messages.reconstruction import ReconstructResource
 from repertory.actors.messages.resources import DeleteResource
+from repertory.actors.messages.scripting import FilterInstance, FiltersChanged
 from repertory.actors.messages.tags import ReadContent, ReadModule, ReadSharedTags
+from repertory.actors.messages.transcoding import ReadTranscoded, Transcode, TranscodedFile
 from repertory.actors.reply import Reply
 from repertory.actors.storage import StorageActor
 from repertory.errors import (
@@ -55,14 +59,14 @@ from repertory.errors import (
     UnknownItem,
 )
 from repertory.jobs import JobState
-from repertory.model import Level, ResourceRef
+from repertory.model import Level, ResourceRef, StoreStatus
 from repertory.places import OwnedFile
 from repertory.storage.areas import FilesystemArea, MemoryArea
 from repertory.storage.index.packing import unpack_uuid
 from repertory.storage.index.sqlite.engine import FILE_NAME, SqliteEngine
 from repertory.storage.main_tags import MAIN_DICOM_TAGS
 from repertory.testing import Stage
-from repertory.testing.files import make_dicom, make_study
+from repertory.testing.files import IMPLICIT, make_dicom, make_study
 
 DISK, OTHER = 0, 2
 
@@ -675,3 +679,37 @@ def copies_of(hybrid):
         return [unpack_uuid(row[0]) for row in connection.execute("SELECT uuid FROM copies")]
     finally:
         connection.close()
+
+
+def test_the_router_answers_all_that_a_storage_alone_is_asked():
+    asked = {kind for kind in StorageActor.handlers if not issubclass(kind, Event)}
+
+    # Files are copied by the router's own order, from one storage to the other.
+    assert asked - set(HybridRouterActor.handlers) == {CopyFile}
+
+
+@pytest.mark.parametrize("location", [DISK, OTHER])
+def test_a_file_is_transcoded_wherever_it_lies(hybrid, location):
+    content = make_dicom()
+    ids = hybrid.store(content)
+    if location == OTHER:
+        hybrid.move(ids)
+    new = TranscodedFile(content=b"new", transfer_syntax=IMPLICIT)
+    hybrid.stage.understudy(Transcode, answer=new)
+
+    assert hybrid.ask(ReadTranscoded(id=ids.instance, syntaxes=(IMPLICIT,))) == new
+    (asked,) = hybrid.stage.heard(Transcode)
+    assert asked.content == content
+
+
+@pytest.mark.parametrize("writer", [DISK, OTHER])
+def test_a_filter_of_the_scripts_guards_every_storage(tmp_path, writer):
+    archive = Hybrid(tmp_path, writer=writer)
+    archive.stage.understudy(FilterInstance, answer=False)
+    archive.stage.board.publish(FiltersChanged(names=frozenset({"ReceivedInstanceFilter"})))
+
+    receipt = archive.ask(StoreInstance(content=make_dicom()))
+
+    assert receipt.status is StoreStatus.FILTERED_OUT
+    assert (archive.on_disk(), archive.other.files) == ([], {})
+    archive.stage.close()
