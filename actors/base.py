@@ -16,6 +16,7 @@ from repertory.errors import Failed
 
 if TYPE_CHECKING:
     from repertory.actors.switchboard import Switchboard
+    from repertory.actors.tracing import Tracer
 
 log = structlog.get_logger(__name__)
 
@@ -29,11 +30,16 @@ def current_rank() -> int | None:
     return getattr(_here, "rank", None)
 
 
-def handles(message_type: type[Message]) -> Callable[[F], F]:
-    """Mark the method that answers messages of ``message_type``."""
+def handles(message_type: type[Message], *, anywhere: bool = False) -> Callable[[F], F]:
+    """Mark the method that answers messages of ``message_type``.
+
+    ``anywhere``: it touches nothing that the actor's thread owns, hands work to a crew at most, and
+    waits for nobody: any thread may play it (``actors/inline.py``).
+    """
 
     def mark(method: F) -> F:
         method.__handles__ = message_type  # type: ignore[attr-defined]
+        method.__anywhere__ = anywhere  # type: ignore[attr-defined]
         return method
 
     return mark
@@ -48,6 +54,29 @@ class Inbox(queue.SimpleQueue[Any]):
 
     busy = False
     handled = 0
+    context: Any = None
+    """What whoever sent what is handled now was in the midst of; only where there is a tracer."""
+
+
+class TracedInbox(Inbox):
+    """A mailbox whose mail keeps the context that it was sent in."""
+
+    def __init__(self, tracer: "Tracer") -> None:
+        super().__init__()
+        self._tracer = tracer
+
+    def put(self, item: Any, block: bool = True, timeout: float | None = None) -> None:
+        """Put mail, with the context."""
+        super().put((self._tracer.context(), item), block, timeout)
+
+    def get(self, block: bool = True, timeout: float | None = None) -> Any:
+        """Take the next mail, and note its context."""
+        self.context, item = super().get(block, timeout)
+        return item
+
+    def get_nowait(self) -> Any:
+        """Take the next mail, if there is any."""
+        return super().get_nowait()[1]
 
 
 class RepertoryActor(pykka.ThreadingActor):
@@ -74,15 +103,15 @@ class RepertoryActor(pykka.ThreadingActor):
                 cls.handlers[message_type] = name
 
     def __init__(self, *, board: "Switchboard") -> None:
+        self._tracer = board.tracer
         super().__init__()
         self.board = board
         self.clock = board.clock
         self._refusal: Exception | None = None
         self._table = {kind: getattr(self, name) for kind, name in self.handlers.items()}
 
-    @staticmethod
-    def _create_actor_inbox() -> Inbox:
-        return Inbox()
+    def _create_actor_inbox(self) -> Inbox:  # type: ignore[override]  # pykka calls it on `self`
+        return Inbox() if self._tracer is None else TracedInbox(self._tracer)
 
     @staticmethod
     def _create_future() -> Reply[Any]:
@@ -129,6 +158,10 @@ class RepertoryActor(pykka.ThreadingActor):
         inbox: Inbox = self.actor_inbox  # type: ignore[assignment]
         inbox.busy = True
         try:
+            if self._tracer is not None:
+                name = type(self).__name__
+                with self._tracer.handling(name, kind.__name__, inbox.context):
+                    return self._table[kind](message)
             return self._table[kind](message)
         except Exception:
             # Nobody waits for an event: raised further, its failure would end the actor.

@@ -7,7 +7,7 @@ from typing import Any, Protocol, TypeVar
 
 import structlog
 
-from repertory.actors.reply import Reply
+from repertory.actors.reply import Carry, Reply
 from repertory.errors import ShuttingDown
 
 log = structlog.get_logger(__name__)
@@ -37,6 +37,9 @@ class Crew(Protocol):
 class ThreadCrew:
     """A crew of ``size`` threads with one queue."""
 
+    carry: Carry | None = None
+    """Makes its work belong to what those who want it are in the midst of (``Tracer``)."""
+
     def __init__(self, size: int, *, name: str) -> None:
         self.size = size
         self._queue: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
@@ -59,6 +62,9 @@ class ThreadCrew:
 
     def _take(self, work: Callable[[], R | Reply[R]]) -> Reply[R] | None:
         reply: Reply[R] = Reply()
+        if self.carry is not None:
+            reply.carry = self.carry
+            work = self.carry(work)
 
         def perform() -> None:
             try:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from repertory.actors.clock import Clock
     from repertory.actors.crew import Crew
     from repertory.actors.switchboard import Switchboard
+    from repertory.storage.main_tags import MainDicomTags
 
 log = structlog.get_logger(__name__)
 
@@ -35,6 +36,7 @@ class InstanceFiltering:
     board: "Switchboard"
     clock: "Clock"
     _crew: "Crew"
+    _main_tags: "MainDicomTags"
     _filters_instances = False
 
     @handles(FiltersChanged)
@@ -54,7 +56,9 @@ class InstanceFiltering:
         They fail closed: where they cannot say, nothing is kept, and the sender is told.
         """
         asked = FilterInstance(
-            tags=dicom.tags(source, TagForm.SIMPLIFIED),
+            tags=dicom.tags(
+                source, TagForm.SIMPLIFIED, default_encoding=self._main_tags.encoding.name
+            ),
             origin=origin,
             info={
                 "TransferSyntaxUID": summary.transfer_syntax,

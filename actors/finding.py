@@ -18,6 +18,7 @@ from repertory.actors.messages.finding import (
     FindResources,
     FoundResource,
     InstanceFile,
+    ReadFoundTags,
     Sifted,
     SiftFiles,
 )
@@ -78,6 +79,21 @@ class Finder:
         known = {it.id: it.known for it in candidates}
         sifted = self._sift(search, candidates, wanted)
         return sifted.then(lambda found: self._describe_sifted(search, found, known))
+
+    def tags(self, query: ReadFoundTags) -> Reply[tuple[Mapping[str, Any], ...]]:
+        """Of what meets them, the tags that were requested."""
+        search = self._search(query.criteria)
+        level = query.criteria.level
+        wanted = self._resolver.wanted(level, query.requested, query.form)
+        wanted = self._doubts.of_wanted(level, wanted)
+        if not search.needs_files and not wanted.in_files:
+            found = self._reader.request_found(search, wanted)
+            if not self._rules.may_show_files or not any(it.missing for it in found):
+                return _done(tuple(it.tags for it in found))
+        candidates = self._candidates(search, wanted)
+        known = {it.id: it.known for it in candidates}
+        sifted = self._sift(search, candidates, wanted)
+        return sifted.then(lambda found: tuple({**known[it.id], **it.tags} for it in found))
 
     def _search(self, criteria: Criteria) -> Search:
         return self._doubts.of_search(self._resolver.search(criteria))

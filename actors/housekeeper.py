@@ -1,16 +1,14 @@
 """Puts the archive in order after its configuration has changed, study by study."""
 
-from collections.abc import Callable
 from dataclasses import replace
 
 import structlog
 
 from repertory.actors.base import RepertoryActor, handles
-from repertory.actors.clock import Appointment
 from repertory.actors.housekeeper_answers import HousekeeperAnswers
+from repertory.actors.housekeeper_beginnings import HousekeeperBeginnings
 from repertory.actors.messages.base import Event, message
 from repertory.actors.messages.housekeeping import (
-    DescribeKeptState,
     DoChores,
     FindPortions,
     PauseHousekeeping,
@@ -20,20 +18,26 @@ from repertory.actors.messages.housekeeping import (
     RunHousekeeping,
     SetStudyFirst,
 )
+from repertory.actors.messages.trash import ResourceRestored
 from repertory.actors.pace import Pace
-from repertory.actors.passes import PassState, chores_of, completed_after, completed_by
+from repertory.actors.passes import (
+    PassState,
+    completed_after,
+    completed_by,
+    seen_by,
+)
 from repertory.actors.reply import Reply
 from repertory.actors.schedule import LocalTime, Schedule, local_time
+from repertory.actors.stepping import Stepping
 from repertory.actors.switchboard import Switchboard
-from repertory.actors.triggers import TRIGGERS
 from repertory.conf.housekeeper import HousekeeperSettings
 from repertory.errors import RepertoryError, ShuttingDown
 from repertory.housekeeping import (
     Chores,
     ChoresReceipt,
     Configuration,
-    Finding,
     HousekeepingStatus,
+    KeptState,
     Portion,
     PortionWanted,
     Position,
@@ -47,8 +51,6 @@ TASKS, SIZE, STUDIES = 20, 16 << 20, 20
 
 LONGEST_SLEEP = 3600.0
 """Seconds after which to look at the wall clock again: somebody may have set it."""
-
-_FIRST_RETRY, _LAST_RETRY = 1.0, 300.0
 
 
 @message
@@ -71,7 +73,7 @@ class ChoresDone(Event):
     answer: Reply[tuple[ChoresReceipt, ...]]
 
 
-class HousekeeperActor(HousekeeperAnswers, RepertoryActor):
+class HousekeeperActor(HousekeeperAnswers, HousekeeperBeginnings, Stepping, RepertoryActor):
     """Makes passes over the archive, in order of arrival, a few instances at a time.
 
     The index keeps how far a pass is, and records each step together with it: whatever ends the
@@ -118,15 +120,13 @@ class HousekeeperActor(HousekeeperAnswers, RepertoryActor):
         self._at_once = False
         self._under_way = False
         self._rests = False
-        self._turn = 0
-        self._alarm: Appointment | None = None
-        self._problem = ""
-        self._retry = _FIRST_RETRY
+        self._kept = KeptState("", "", is_paused=False, is_adopted=False, last_study=0)
+        self._has_news = False
         self._waiting: list[tuple[RunHousekeeping, Reply[HousekeepingStatus]]] = []
 
     def open(self) -> None:
         """Take up the pass that was under way, or find out whether one is necessary."""
-        kept = self.board.ask(DescribeKeptState(number=self._settings.global_property_id))
+        kept = self._recall()
         self._name, self._paused = kept.name, kept.is_paused
         state = self._state = PassState.of(kept.text)
         if state.current != self._now:
@@ -144,8 +144,7 @@ class HousekeeperActor(HousekeeperAnswers, RepertoryActor):
 
     def close(self) -> None:
         """Nothing is lost: the index knows."""
-        if self._alarm is not None:
-            self._alarm.cancel()
+        self._cancel_step()
         for _, reply in self._waiting:
             reply.refuse(ShuttingDown())
 
@@ -175,6 +174,12 @@ class HousekeeperActor(HousekeeperAnswers, RepertoryActor):
         else:
             self._run(command, reply)
         return reply
+
+    @handles(ResourceRestored)
+    def resource_restored(self, _event: ResourceRestored) -> None:
+        """What was in the trash while a pass went by may be of an older configuration."""
+        self._has_news = True
+        self._go_on()
 
     @handles(PutStudyFirst)
     def put_study_first(self, command: PutStudyFirst) -> Reply[HousekeepingStatus]:
@@ -208,6 +213,8 @@ class HousekeeperActor(HousekeeperAnswers, RepertoryActor):
         self._guarded(lambda: self._step(now))
 
     def _step(self, now: float) -> None:
+        if self._has_news and not self._state.runs:
+            self._look_again()
         portions = self.board.ask(FindPortions(wanted=self._wanted(now)))
         portion, state = portions[0], self._state
         for each in portions:
@@ -271,8 +278,14 @@ class HousekeeperActor(HousekeeperAnswers, RepertoryActor):
         state = replace(state, position=portion.position, done=state.done + portion.passed)
         if not portion.is_last:
             return state
-        completed = completed_by(self._chores, self._now, state.completed)
-        return replace(state, current=None, completed=completed, everything=False, files=False)
+        return replace(
+            state,
+            current=None,
+            completed=completed_by(self._chores, self._now, state.completed),
+            everything=False,
+            files=False,
+            seen=seen_by(self._chores, state),
+        )
 
     def _wanted(self, now: float) -> PortionWanted:
         return PortionWanted(
@@ -281,6 +294,7 @@ class HousekeeperActor(HousekeeperAnswers, RepertoryActor):
             chores=self._chores if self._state.runs else Chores(),
             aside=Chores(
                 levels=self._levels,
+                form=self._form,
                 obsolete=True,
                 everything=True,
                 anew=bool(self._now.encryption),
@@ -296,49 +310,10 @@ class HousekeeperActor(HousekeeperAnswers, RepertoryActor):
 
     # The rest
 
-    def _look(self) -> list[Finding]:
-        now = replace(
-            self._now, signatures={it: self._now.signatures.get(it, "") for it in self._levels}
-        )
-        last = self._state.completed
-        return [trigger.look(self._settings.triggers, last, now) for trigger in TRIGGERS]
-
-    def _chores_of(self, findings: list[Finding], state: PassState) -> Chores:
-        return chores_of(
-            findings,
-            levels=self._levels,
-            form=self._form,
-            everything=state.everything,
-            files=state.files or self._settings.force_reconstruct_files,
-            transcode=self._now.ingest_transcoding,
-        )
-
-    def _begin(self, last: int, *, everything: bool, files: bool) -> None:
-        """Begin a pass at the first study, up to the newest: later ones are in order already."""
-        state = PassState(
-            started=self.clock.now(),
-            current=self._now,
-            completed=self._state.completed,
-            last=last,
-            everything=everything,
-            files=files,
-        )
-        self.board.ask(RecordState(name=self._name, state=state.text()))
-        self._state = state
-        self._chores = self._chores_of(self._look(), state)
-        self._pace.forget()
-        log.info("housekeeping_begun", everything=everything)
-
-    def _note_end(self) -> None:
-        self._chores = Chores()
-        self._at_once = False
-        self._pace.forget()
-        log.info("housekeeping_completed", studies=self._state.done)
-
     def _run(self, command: RunHousekeeping, reply: Reply[HousekeepingStatus]) -> None:
         try:
             if command.force:
-                kept = self.board.ask(DescribeKeptState(number=self._settings.global_property_id))
+                kept = self._recall()
                 self._begin(kept.last_study, everything=True, files=command.rewrite_files)
             if self._paused:
                 self._set_paused(paused=False)
@@ -357,29 +332,8 @@ class HousekeeperActor(HousekeeperAnswers, RepertoryActor):
         else:
             log.info("housekeeping_unpaused")
 
-    def _guarded(self, work: Callable[[], None]) -> None:
-        """Do ``work``; if it fails, nothing was recorded, and it is tried again."""
-        try:
-            work()
-        except ShuttingDown:
-            return
-        except RepertoryError as error:
-            log.warning("housekeeping_postponed", error=type(error).__name__)
-            self._postpone(str(error))
-        except Exception:
-            self._postpone("It failed by a defect; see the log.")
-            raise
+    def _step_due(self, turn: int, *, rested: bool) -> StudyDue:
+        return StudyDue(turn=turn, rested=rested)
 
-    def _postpone(self, problem: str) -> None:
-        self._problem = problem
-        self._go_on(after=self._retry)
-        self._retry = min(self._retry * 2, _LAST_RETRY)
-
-    def _recover(self) -> None:
-        self._problem, self._retry = "", _FIRST_RETRY
-
-    def _go_on(self, after: float = 0.0, *, rested: bool = False) -> None:
-        if self._alarm is not None:
-            self._alarm.cancel()
-        self._turn += 1
-        self._alarm = self.tell_self(StudyDue(turn=self._turn, rested=rested), after=after)
+    def _note_postponed(self, error: RepertoryError) -> None:
+        log.warning("housekeeping_postponed", error=type(error).__name__)

@@ -1,15 +1,17 @@
 """Answers for several storages: writes here, reads there, and moves files between them."""
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
 import structlog
 
 from repertory.actors.base import RepertoryActor, handles
+from repertory.actors.claims import Claims
 from repertory.actors.hybrid_routing import ReadsRouting, WritesRouting
 from repertory.actors.messages.base import Event
+from repertory.actors.messages.health import ProbeStorages
 from repertory.actors.messages.instances import UploadId
 from repertory.actors.messages.integrity import ExamineFiles, SetAside, SurveyFiles
 from repertory.actors.messages.places import MoveFiles
@@ -19,7 +21,8 @@ from repertory.actors.storage import StorageActor
 from repertory.actors.switchboard import Ref, Switchboard
 from repertory.errors import BadParameter
 from repertory.integrity import Finding, Survey
-from repertory.places import MoveReport
+from repertory.model import ResourceRef
+from repertory.places import MoveReport, OwnedFile, StorageHealth
 
 log = structlog.get_logger(__name__)
 
@@ -49,6 +52,8 @@ class HybridRouterActor(WritesRouting, ReadsRouting, RepertoryActor):
         writer: int,
         spares: tuple[int, ...] = (),
         width: int = 8,
+        notes_reads: bool = False,
+        far: frozenset[int] = frozenset(),
     ) -> None:
         """Take what the actor works with.
 
@@ -59,6 +64,8 @@ class HybridRouterActor(WritesRouting, ReadsRouting, RepertoryActor):
             spares: the numbers of the disks that take what comes, one after the other as each is
                 full; none: the one that writes alone.
             width: how many files are moved at a time.
+            notes_reads: whether to tell what is read (``FilesRead``).
+            far: the numbers of the storages whose reads are told at once (``FarFileRead``).
         """
         super().__init__(board=board)
         self._names = {side.name: number for number, side in sides.items()}
@@ -76,6 +83,10 @@ class HybridRouterActor(WritesRouting, ReadsRouting, RepertoryActor):
         self._full: set[int] = set()
         self._changing = threading.Lock()
         self._width = width
+        self._claims = Claims(board)
+        self._notes_reads = notes_reads
+        self._far = far
+        self._read: dict[ResourceRef, None] = {}
         self._uploads: dict[UploadId, Switchboard] = {}
 
     @property
@@ -92,20 +103,30 @@ class HybridRouterActor(WritesRouting, ReadsRouting, RepertoryActor):
         target = self._names.get(command.target)
         if target is None:
             raise BadParameter("There is no such storage.")
-        moving = Moving(
-            board=self.board,
-            copier=partial(self._copier, target),
-            files=command.files,
-            target=target,
-            width=self._width,
-        )
-        return moving.begin()
+
+        def begin(files: Sequence[OwnedFile]) -> Reply[MoveReport]:
+            moving = Moving(
+                board=self.board,
+                copier=partial(self._copier, target),
+                files=files,
+                target=target,
+                width=self._width,
+            )
+            return moving.begin()
+
+        return self._claims.move(command.files, begin)
 
     def _copier(self, target: int, source: int) -> Switchboard:
         """Who copies a file: of the two storages the one that may be slow, not the disk."""
         return self._at(target or source)
 
     # Looking after files
+
+    @handles(ProbeStorages)
+    def probe_storages(self, query: ProbeStorages) -> Reply[tuple[StorageHealth, ...]]:
+        """Whether all can be written."""
+        asked = gather([board.ask_soon(query) for board in self._boards.values()])
+        return asked.then(lambda found: tuple(it for healths in found for it in healths))
 
     @handles(SurveyFiles)
     def survey_files(self, query: SurveyFiles) -> Reply[Survey]:

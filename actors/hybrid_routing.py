@@ -8,9 +8,13 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import structlog
 
 from repertory.actors.base import handles
+from repertory.actors.clock import Appointment
 from repertory.actors.messages.attachments import (
     AttachmentContent,
+    AttachmentDescription,
     DescribeAttachment,
+    LendFile,
+    LentFile,
     ReadAttachment,
     ReadFile,
     ReadHeader,
@@ -22,7 +26,7 @@ from repertory.actors.messages.attachments import (
     StoreAttachment,
     VerifyFile,
 )
-from repertory.actors.messages.base import Question
+from repertory.actors.messages.base import Event, Message, Question, message
 from repertory.actors.messages.finding import Sifted, SiftFiles
 from repertory.actors.messages.housekeeping import DoChores
 from repertory.actors.messages.instances import (
@@ -35,6 +39,7 @@ from repertory.actors.messages.instances import (
     UploadId,
 )
 from repertory.actors.messages.job_outputs import StoreOutput
+from repertory.actors.messages.pictures import Picture, ReadPicture
 from repertory.actors.messages.places import DescribeWriter
 from repertory.actors.messages.reconstruction import (
     ReconstructArchive,
@@ -47,12 +52,20 @@ from repertory.actors.messages.tags import (
     ReadModule,
     ReadSharedTags,
 )
+from repertory.actors.messages.tiering import FarFileRead, FilesRead
 from repertory.actors.messages.transcoding import ReadTranscoded, TranscodedFile
 from repertory.actors.reply import Reply
 from repertory.actors.switchboard import Switchboard
 from repertory.errors import ArchiveFull, LimitReached
 from repertory.housekeeping import ChoresReceipt
-from repertory.model import Attachment, ContentType, Level, ResourceId, StoreReceipt
+from repertory.model import (
+    Attachment,
+    ContentType,
+    Level,
+    ResourceId,
+    ResourceRef,
+    StoreReceipt,
+)
 
 log = structlog.get_logger(__name__)
 
@@ -60,8 +73,19 @@ R = TypeVar("R")
 
 Tags = Mapping[str, Any]
 
+NOTED_EVERY = 10.0
+"""Seconds for which reads are remembered, to be told together."""
+
+MOST_NOTED = 2_000
+"""Resources that are remembered as read; then they are told at once."""
+
 MOST_UPLOADS = 10_000
 """Uploads that are remembered with the storage that takes them; older ones were forgotten."""
+
+
+@message
+class ReadsDue(Event):
+    """It is time to tell what was read; the router tells it to itself."""
 
 
 class WritesRouting:
@@ -187,8 +211,14 @@ class ReadsRouting:
     """
 
     board: Switchboard
+    _notes_reads: bool
+    _far: frozenset[int]
+    _read: dict[ResourceRef, None]
 
     if TYPE_CHECKING:
+
+        def tell_self(self, message: Message, *, after: float = 0.0) -> Appointment | None:
+            """See ``RepertoryActor``."""
 
         @property
         def _first(self) -> Switchboard:
@@ -200,6 +230,11 @@ class ReadsRouting:
     @handles(ReadAttachment)
     def read_attachment(self, query: ReadAttachment) -> Reply[AttachmentContent]:
         """Read an attachment."""
+        return self._ask_owner(query, query.level, query.id, query.content_type, recalls=True)
+
+    @handles(LendFile)
+    def lend_file(self, query: LendFile) -> Reply[LentFile]:
+        """Whether a file can be sent from where it lies."""
         return self._ask_owner(query, query.level, query.id, query.content_type)
 
     @handles(ReadTags)
@@ -220,12 +255,18 @@ class ReadsRouting:
     @handles(ReadTranscoded)
     def read_transcoded(self, query: ReadTranscoded) -> Reply[TranscodedFile]:
         """Read an instance in another transfer syntax."""
+        return self._ask_owner(query, Level.INSTANCE, query.id, recalls=True)
+
+    @handles(ReadPicture)
+    def read_picture(self, query: ReadPicture) -> Reply[Picture]:
+        """Make a picture of an instance."""
         return self._ask_owner(query, Level.INSTANCE, query.id)
 
     @handles(RecompressAttachment)
     def recompress_attachment(self, command: RecompressAttachment) -> Reply[Attachment]:
         """Store a file in another form, where it lies."""
-        return self._ask_owner(command, command.level, command.id, command.content_type)
+        it = command
+        return self._ask_owner(command, it.level, it.id, it.content_type, reads=False)
 
     @handles(ReadFile)
     def read_file(self, query: ReadFile) -> Reply[bytes]:
@@ -293,9 +334,43 @@ class ReadsRouting:
         level: Level,
         id_: ResourceId,
         content_type: int = ContentType.DICOM,
+        *,
+        reads: bool = True,
+        recalls: bool = False,
     ) -> Reply[R]:
-        """Ask the storage that has a file; it asks the index once more, which is sure of it."""
+        """Ask the storage that has a file; it asks the index once more, which is sure of it.
+
+        ``reads`` says whether somebody reads the file who will want it again, ``recalls`` whether
+        to have it brought nearer for that.
+        """
+        if reads and self._notes_reads:
+            self._note_read(ResourceRef(level, id_))
         described = self.board.ask_soon(
             DescribeAttachment(level=level, id=id_, content_type=content_type)
         )
-        return described.then(lambda it: self._at(it.attachment.location).ask_soon(question))
+
+        def ask(it: AttachmentDescription) -> Reply[R]:
+            is_far = it.attachment.location in self._far
+            if recalls and is_far and level is Level.INSTANCE:
+                self.board.publish(FarFileRead(resource=ResourceRef(level, id_)))
+            return self._at(it.attachment.location).ask_soon(question)
+
+        return described.then(ask)
+
+    def _note_read(self, read: ResourceRef) -> None:
+        """Remember a read; those of some seconds are told together."""
+        if not self._read:
+            self.tell_self(ReadsDue(), after=NOTED_EVERY)
+        self._read[read] = None
+        if len(self._read) >= MOST_NOTED:
+            self._tell_reads()
+
+    @handles(ReadsDue)
+    def reads_due(self, _event: ReadsDue) -> None:
+        """Tell what was read."""
+        self._tell_reads()
+
+    def _tell_reads(self) -> None:
+        read, self._read = tuple(self._read), {}
+        if read:
+            self.board.publish(FilesRead(resources=read))

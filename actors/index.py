@@ -13,8 +13,12 @@ from repertory.actors.index_housekeeping import IndexHousekeeping
 from repertory.actors.index_items import IndexItems
 from repertory.actors.index_jobs import IndexJobs
 from repertory.actors.index_places import IndexPlaces
+from repertory.actors.index_properties import IndexProperties
+from repertory.actors.index_repeating import IndexRepeating, Work
 from repertory.actors.index_stability import IndexStability
+from repertory.actors.index_tiering import IndexTiering
 from repertory.actors.index_trash import IndexTrash
+from repertory.actors.index_values import IndexValues
 from repertory.actors.messages.attachments import (
     AttachmentsReleased,
     RecordRecompression,
@@ -69,6 +73,10 @@ class IndexActor(
     IndexTrash,
     IndexHousekeeping,
     IndexPlaces,
+    IndexTiering,
+    IndexRepeating,
+    IndexValues,
+    IndexProperties,
     RepertoryActor,
 ):
     """The sole writer of the index.
@@ -91,6 +99,7 @@ class IndexActor(
         log_exports: bool = False,
         removes_at_once: bool = False,
         retention: float = 0.0,
+        configuration: str = "",
     ) -> None:
         """Take what the actor works with.
 
@@ -103,6 +112,7 @@ class IndexActor(
             removes_at_once: whether a change that releases files is answered when they are gone
                 (``DelayedDeletion.Enable`` false).
             retention: seconds that what is deleted can be restored (``Trash.RetentionDays``).
+            configuration: that on which the form of what is stored depends, for housekeeping.
         """
         super().__init__(board=board)
         self._engine = engine
@@ -112,9 +122,12 @@ class IndexActor(
         self._log_exports = log_exports
         self._removes_at_once = removes_at_once
         self._retention = retention
+        self._configuration = configuration
+        self._is_noted = False
         self._last_change = 0
         self._group = 0
         self._outcomes: list[tuple[Reply[Any], Any, RepertoryError | None, tuple[Event, ...]]] = []
+        self._works: list[Work] = []
 
     def open(self) -> None:
         """Lock the index and bring its schema up to date."""
@@ -162,7 +175,7 @@ class IndexActor(
             recycled = (ResourceDeleted(level=Level.PATIENT, id=id_) for id_ in receipt.recycled)
             return (*recycled, stored, AttachmentsReleased())
 
-        return self._change(
+        return self._store(
             lambda: self._writer.record_instance(
                 ids=command.ids,
                 summary=command.summary,
@@ -190,7 +203,7 @@ class IndexActor(
     @handles(RecordRecompression)
     def record_recompression(self, command: RecordRecompression) -> Reply[Attachment]:
         """Let a file take the place of another one."""
-        return self._change(
+        return self._store(
             lambda: self._writer.replace_file(
                 command.level,
                 command.id,
@@ -204,7 +217,7 @@ class IndexActor(
     @handles(RecordReconstruction)
     def record_reconstruction(self, command: RecordReconstruction) -> Reply[None]:
         """Refresh an instance and its parents."""
-        return self._change(
+        return self._store(
             lambda: self._writer.record_reconstruction(
                 ids=command.ids,
                 summary=command.summary,
@@ -247,7 +260,7 @@ class IndexActor(
     @handles(MendInstance)
     def mend_instance(self, command: MendInstance) -> Reply[bool]:
         """Give an instance a good file; the other one is released in the same transaction."""
-        return self._change(
+        return self._store(
             lambda: self._writer.mend_instance(
                 command.id, command.replaces, command.attachment, command.summary
             ),
@@ -266,7 +279,6 @@ class IndexActor(
         events: Callable[[R], tuple[Event, ...]] = lambda _: (),
     ) -> Reply[R]:
         reply: Reply[R] = Reply()
-        failure: RepertoryError
         if self._read_only:
             reply.refuse(Forbidden("The archive is read-only."))
             return reply
@@ -275,37 +287,36 @@ class IndexActor(
                 self.clock.now()
             )  # what it raises reaches the asker: nothing was begun
             self.tell_self(CommitGroup(group=self._group))
+        self._works.append((reply, work, events))
+        failure = self._run(reply, work, events)
+        if failure is not None and self._writer.is_void:
+            self._recover(failure)
+        elif failure is None and len(self._outcomes) >= GROUP_LIMIT:
+            self._commit()
+        return reply
+
+    def _run(
+        self, reply: Reply[R], work: Callable[[], R], events: Callable[[R], tuple[Event, ...]]
+    ) -> RepertoryError | None:
+        """Make one change of the group; why it was not made, if it was not."""
+        failure: RepertoryError
         try:
             value = work()
         except RepertoryError as error:
             # A refusal, too, may rest on changes that are not committed yet: it waits with them.
-            self._outcomes.append((reply, None, error, ()))
             failure = error
         except Exception:
             # A defect in one change is that change's failure; the writer goes on.
             log.exception("change_failed")
             failure = IndexFailed()
-            self._outcomes.append((reply, None, failure, ()))
         else:
             self._outcomes.append((reply, value, None, events(value)))
-            if len(self._outcomes) >= GROUP_LIMIT:
-                self._commit()
-            return reply
-        if self._writer.is_void:
-            self._fail(failure)
-        return reply
+            return None
+        self._outcomes.append((reply, None, failure, ()))
+        return failure
 
     def _commit(self) -> None:
-        if not self._outcomes:
-            return
-        try:
-            self._writer.commit()
-        except RepertoryError as error:
-            self._fail(error)
-            return
-        except Exception:
-            log.exception("commit_failed")
-            self._fail(IndexFailed())  # or those who asked would wait for ever
+        if not self._outcomes or not self._end_group():
             return
         removal: Reply[None] | None = None
         for reply, value, refusal, events in self._take_outcomes():
@@ -327,8 +338,10 @@ class IndexActor(
         try:
             self._writer.rollback()
         finally:
+            self._is_noted = False
             self._group += 1
             outcomes, self._outcomes = self._outcomes, []
+            self._works = []
             for reply, _, refusal, _ in outcomes:
                 reply.refuse(refusal or error)
 
@@ -337,6 +350,7 @@ class IndexActor(
     ) -> list[tuple[Reply[Any], Any, RepertoryError | None, tuple[Event, ...]]]:
         self._group += 1
         outcomes, self._outcomes = self._outcomes, []
+        self._works = []
         bell = False
         for _, _, _, events in outcomes:
             for event in events:

@@ -1,30 +1,18 @@
 """The index's handlers for the deletion queue."""
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING, TypeVar
+from typing import TypeVar
 
 from repertory.actors.base import handles
-from repertory.actors.clock import Clock
+from repertory.actors.index_part import IndexPart
 from repertory.actors.messages.attachments import ForgetReleased
-from repertory.actors.messages.base import Event
 from repertory.actors.messages.deletion import RecordFailedRemovals, RecordPause
 from repertory.actors.reply import Reply
-from repertory.storage.index.base import IndexWriter
 
 R = TypeVar("R")
 
 
-class IndexDeletion:
+class IndexDeletion(IndexPart):
     """A part of ``IndexActor``, apart from it for length only."""
-
-    clock: Clock
-    _writer: IndexWriter
-
-    if TYPE_CHECKING:
-
-        def _change(
-            self, work: Callable[[], R], events: Callable[[R], tuple[Event, ...]] = ...
-        ) -> Reply[R]: ...
 
     @handles(ForgetReleased)
     def forget_released(self, command: ForgetReleased) -> Reply[None]:

@@ -1,11 +1,9 @@
 """The index's handlers for those who follow the log of changes."""
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING, TypeVar
+from typing import TypeVar
 
 from repertory.actors.base import handles
-from repertory.actors.clock import Clock
-from repertory.actors.messages.base import Event
+from repertory.actors.index_part import IndexPart
 from repertory.actors.messages.following import (
     BuryEvent,
     DropDeadLetters,
@@ -20,22 +18,13 @@ from repertory.actors.messages.following import (
 )
 from repertory.actors.reply import Reply
 from repertory.events import DeadLetter, EventPage, TargetPlace
-from repertory.storage.index.base import IndexReader, IndexWriter
+from repertory.storage.index.base import IndexReader
 
 R = TypeVar("R")
 
 
-class IndexFollowing:
+class IndexFollowing(IndexPart):
     """A part of ``IndexActor``, apart from it for length only."""
-
-    clock: Clock
-    _writer: IndexWriter
-
-    if TYPE_CHECKING:
-
-        def _change(
-            self, work: Callable[[], R], events: Callable[[R], tuple[Event, ...]] = ...
-        ) -> Reply[R]: ...
 
     @handles(HoldLog)
     def hold_log(self, command: HoldLog) -> Reply[int]:

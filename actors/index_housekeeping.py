@@ -1,12 +1,10 @@
 """The index's handlers for housekeeping, of the one that writes and of those that read."""
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING, TypeVar
+from typing import TypeVar
 
 from repertory.actors.base import handles
-from repertory.actors.clock import Clock
+from repertory.actors.index_part import IndexPart
 from repertory.actors.messages.attachments import AttachmentsReleased
-from repertory.actors.messages.base import Event
 from repertory.actors.messages.housekeeping import (
     DescribeKeptState,
     DescribeUnfinished,
@@ -18,28 +16,19 @@ from repertory.actors.messages.housekeeping import (
 )
 from repertory.actors.reply import Reply
 from repertory.housekeeping import ChoresReceipt, KeptState, Portion, Unfinished, Workload
-from repertory.storage.index.base import IndexReader, IndexWriter
+from repertory.storage.index.base import IndexReader
 
 R = TypeVar("R")
 
 
-class IndexHousekeeping:
+class IndexHousekeeping(IndexPart):
     """A part of ``IndexActor``, apart from it for length only."""
-
-    clock: Clock
-    _writer: IndexWriter
-
-    if TYPE_CHECKING:
-
-        def _change(
-            self, work: Callable[[], R], events: Callable[[R], tuple[Event, ...]] = ...
-        ) -> Reply[R]: ...
 
     @handles(RecordChores)
     def record_chores(self, command: RecordChores) -> Reply[tuple[ChoresReceipt, ...]]:
         """Record some portions; files that were replaced are released."""
         record = command.record
-        return self._change(
+        return self._store(
             lambda: self._writer.record_chores(record, self.clock.now()),
             lambda _: (AttachmentsReleased(),) if any(it.done for it in record.portions) else (),
         )

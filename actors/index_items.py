@@ -1,16 +1,14 @@
 """The index's handlers for what belongs to resources: metadata, labels, attachments and so on."""
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING, TypeVar
+from typing import TypeVar
 
 from repertory.actors.base import handles
-from repertory.actors.clock import Clock
+from repertory.actors.index_part import IndexPart
 from repertory.actors.messages.attachments import (
     AttachmentsReleased,
     DeleteAttachment,
     SetAttachment,
 )
-from repertory.actors.messages.base import Event
 from repertory.actors.messages.exports import ClearExports, RecordExport
 from repertory.actors.messages.labels import AddLabel, RemoveLabel
 from repertory.actors.messages.metadata import DeleteMetadata, SetMetadata
@@ -19,23 +17,14 @@ from repertory.actors.reply import Reply
 from repertory.errors import Forbidden
 from repertory.items import MetadataValue, is_user_number
 from repertory.model import Attachment, ContentType
-from repertory.storage.index.base import IndexWriter
 
 R = TypeVar("R")
 
 
-class IndexItems:
+class IndexItems(IndexPart):
     """A part of ``IndexActor``, apart from it for length only."""
 
-    clock: Clock
-    _writer: IndexWriter
     _log_exports: bool
-
-    if TYPE_CHECKING:
-
-        def _change(
-            self, work: Callable[[], R], events: Callable[[R], tuple[Event, ...]] = ...
-        ) -> Reply[R]: ...
 
     @handles(SetMetadata)
     def set_metadata(self, command: SetMetadata) -> Reply[MetadataValue]:

@@ -1,10 +1,9 @@
 """The index's handlers for jobs."""
 
-from collections.abc import Callable
 from typing import TYPE_CHECKING, TypeVar
 
 from repertory.actors.base import handles
-from repertory.actors.clock import Clock
+from repertory.actors.index_part import IndexPart
 from repertory.actors.messages.attachments import AttachmentsReleased
 from repertory.actors.messages.base import Event
 from repertory.actors.messages.job_outputs import (
@@ -26,7 +25,7 @@ from repertory.actors.messages.resources import ResourceDeleted
 from repertory.actors.reply import Reply
 from repertory.jobs import BulkReceipt, JobFailure, JobOutput, JobRecord
 from repertory.model import Attachment, ResourceId
-from repertory.storage.index.base import IndexReader, IndexWriter
+from repertory.storage.index.base import IndexReader
 from repertory.storage.index.operations.trashing import Keeping
 
 R = TypeVar("R")
@@ -36,17 +35,11 @@ def _released(_: None) -> tuple[Event, ...]:
     return (AttachmentsReleased(),)
 
 
-class IndexJobs:
+class IndexJobs(IndexPart):
     """A part of ``IndexActor``: what is written of jobs."""
-
-    clock: Clock
-    _writer: IndexWriter
 
     if TYPE_CHECKING:
 
-        def _change(
-            self, work: Callable[[], R], events: Callable[[R], tuple[Event, ...]] = ...
-        ) -> Reply[R]: ...
         def _keeping(self) -> Keeping | None: ...
 
     @handles(RecordJob)

@@ -1,42 +1,33 @@
 """The index's handlers for where files lie."""
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING, TypeVar
+from typing import TypeVar
 
 from repertory.actors.base import handles
-from repertory.actors.clock import Clock
+from repertory.actors.index_part import IndexPart
 from repertory.actors.messages.attachments import AttachmentsReleased
-from repertory.actors.messages.base import Event
 from repertory.actors.messages.places import (
     AddPlaces,
     CorrectLocation,
     CountMovable,
     FindLevels,
     ListMovable,
+    ListMovableTrash,
     ListPlaces,
+    ListTrashedPlaces,
     RecordMoves,
     ReleaseCopies,
     ReserveCopies,
 )
 from repertory.actors.reply import Reply
 from repertory.model import ResourceRef
-from repertory.places import FilesPage, Place
-from repertory.storage.index.base import IndexReader, IndexWriter
+from repertory.places import FilesPage, OwnedFile, Place, TrashedPlace
+from repertory.storage.index.base import IndexReader
 
 R = TypeVar("R")
 
 
-class IndexPlaces:
+class IndexPlaces(IndexPart):
     """A part of ``IndexActor``."""
-
-    clock: Clock
-    _writer: IndexWriter
-
-    if TYPE_CHECKING:
-
-        def _change(
-            self, work: Callable[[], R], events: Callable[[R], tuple[Event, ...]] = ...
-        ) -> Reply[R]: ...
 
     def release_unfinished_copies(self) -> int:
         """Release the copies that the last run left; at the start."""
@@ -95,9 +86,22 @@ class IndexReaderPlaces:
     @handles(CountMovable)
     def count_movable(self, query: CountMovable) -> tuple[int, int]:
         """How many files lie elsewhere."""
-        return self._reader.count_movable(query.ids, query.target)
+        return self._reader.count_movable(query.ids, query.target, query.source)
 
     @handles(ListMovable)
     def list_movable(self, query: ListMovable) -> FilesPage:
         """Files that lie elsewhere."""
-        return self._reader.list_movable(query.ids, query.after, query.target, query.limit)
+        it = query
+        return self._reader.list_movable(
+            it.ids, it.after, it.target, it.limit, it.source, most=it.most
+        )
+
+    @handles(ListTrashedPlaces)
+    def list_trashed_places(self, _query: ListTrashedPlaces) -> tuple[TrashedPlace, ...]:
+        """What of the trash lies in each storage."""
+        return self._reader.list_trashed_places()
+
+    @handles(ListMovableTrash)
+    def list_movable_trash(self, query: ListMovableTrash) -> tuple[OwnedFile, ...]:
+        """Files in the trash that lie elsewhere."""
+        return self._reader.list_movable_trash(query.after, query.target, query.limit)

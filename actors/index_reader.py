@@ -1,5 +1,8 @@
 """Actors that answer queries of the index, each on a read-only connection of its own."""
 
+from collections.abc import Mapping
+from typing import Any
+
 from repertory.actors.base import RepertoryActor, handles
 from repertory.actors.finding import Finder
 from repertory.actors.finding_rules import FindingRules
@@ -7,9 +10,12 @@ from repertory.actors.index_following import IndexReaderFollowing
 from repertory.actors.index_housekeeping import IndexReaderHousekeeping
 from repertory.actors.index_jobs import IndexReaderJobs
 from repertory.actors.index_places import IndexReaderPlaces
+from repertory.actors.index_properties import IndexReaderProperties
 from repertory.actors.index_reader_deletion import IndexReaderDeletion
 from repertory.actors.index_reader_items import IndexReaderItems
 from repertory.actors.index_reader_trash import IndexReaderTrash
+from repertory.actors.index_tiering import IndexReaderTiering
+from repertory.actors.index_values import IndexReaderValues
 from repertory.actors.messages.attachments import (
     AttachmentDescription,
     CountReleased,
@@ -24,6 +30,7 @@ from repertory.actors.messages.finding import (
     DescribeMany,
     FindResources,
     FoundResource,
+    ReadFoundTags,
 )
 from repertory.actors.messages.integrity import (
     CountFiles,
@@ -70,6 +77,9 @@ class IndexReaderActor(
     IndexReaderTrash,
     IndexReaderHousekeeping,
     IndexReaderPlaces,
+    IndexReaderTiering,
+    IndexReaderValues,
+    IndexReaderProperties,
     RepertoryActor,
 ):
     """Answers queries of the index from the last committed state.
@@ -199,6 +209,11 @@ class IndexReaderActor(
     def describe_found(self, query: DescribeFound) -> Reply[tuple[FoundResource, ...]]:
         """What meets criteria, described."""
         return self._finder.describe(query)
+
+    @handles(ReadFoundTags)
+    def read_found_tags(self, query: ReadFoundTags) -> Reply[tuple[Mapping[str, Any], ...]]:
+        """Tags of what meets criteria."""
+        return self._finder.tags(query)
 
     @handles(CountResources)
     def count_resources(self, query: CountResources) -> Reply[int]:

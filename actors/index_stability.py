@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING, TypeVar
 import structlog
 
 from repertory.actors.base import handles
-from repertory.actors.clock import Clock
-from repertory.actors.messages.base import Event
+from repertory.actors.index_part import IndexPart
 from repertory.actors.messages.stability import (
     DeclareDue,
     DeclareStable,
@@ -17,7 +16,6 @@ from repertory.actors.messages.stability import (
 )
 from repertory.actors.reply import Reply
 from repertory.items import Stabilized
-from repertory.storage.index.base import IndexWriter
 from repertory.storage.index.policy import StorePolicy
 
 log = structlog.get_logger(__name__)
@@ -28,7 +26,7 @@ STEP = 1.0
 """Seconds that the wall clock may go astray before the periods follow it."""
 
 
-class IndexStability:
+class IndexStability(IndexPart):
     """A part of ``IndexActor``.
 
     What is quiet, and since when, is recorded on a timeline of its own: that of the wall clock
@@ -37,17 +35,12 @@ class IndexStability:
     with it, so that the next run finds times that it can compare with its own.
     """
 
-    clock: Clock
-    _writer: IndexWriter
     _policy: StorePolicy
     _read_only: bool
     _epoch: float
 
     if TYPE_CHECKING:
 
-        def _change(
-            self, work: Callable[[], R], events: Callable[[R], tuple[Event, ...]] = ...
-        ) -> Reply[R]: ...
         def _commit(self) -> None: ...
 
     @handles(DeclareDue)

@@ -1,10 +1,9 @@
 """The index's handlers for the trash."""
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING, TypeVar
+from typing import TypeVar
 
 from repertory.actors.base import handles
-from repertory.actors.clock import Clock
+from repertory.actors.index_part import IndexPart
 from repertory.actors.messages.attachments import AttachmentsReleased
 from repertory.actors.messages.base import Event
 from repertory.actors.messages.instances import InstanceStored
@@ -15,7 +14,6 @@ from repertory.actors.messages.trash import (
     RestoreTrash,
 )
 from repertory.actors.reply import Reply
-from repertory.storage.index.base import IndexWriter
 from repertory.storage.index.operations.trashing import Keeping
 from repertory.storage.index.policy import StorePolicy
 from repertory.trash import RestoreReceipt, TrashTide
@@ -23,7 +21,7 @@ from repertory.trash import RestoreReceipt, TrashTide
 R = TypeVar("R")
 
 
-class IndexTrash:
+class IndexTrash(IndexPart):
     """A part of ``IndexActor``, apart from it for length only.
 
     Whether the time of an entry is up is not asked of the clock, which people and programs set,
@@ -31,17 +29,9 @@ class IndexTrash:
     back, and while it does not by how far the date has moved on.
     """
 
-    clock: Clock
-    _writer: IndexWriter
     _policy: StorePolicy
     _retention: float
     _wound_up: tuple[float, float]
-
-    if TYPE_CHECKING:
-
-        def _change(
-            self, work: Callable[[], R], events: Callable[[R], tuple[Event, ...]] = ...
-        ) -> Reply[R]: ...
 
     def wind_up(self) -> None:
         """Take the archive's own time up where the last run left it."""
@@ -72,10 +62,14 @@ class IndexTrash:
             what = receipt.resource
             return (ResourceRestored(level=what.level, id=what.id), *stored, AttachmentsReleased())
 
-        return self._change(
-            lambda: self._writer.restore_trash(command.name, self._policy, self.clock.now()),
-            events,
-        )
+        def restore() -> RestoreReceipt:
+            receipt = self._writer.restore_trash(command.name, self._policy, self.clock.now())
+            if self._configuration:
+                # It was stored under any of those that there were: no pass has gone over it since.
+                self._writer.note_stored_under(self._configuration, restored=True)
+            return receipt
+
+        return self._change(restore, events)
 
     @handles(EmptyTrash)
     def empty_trash(self, command: EmptyTrash) -> Reply[int]:

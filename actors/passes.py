@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -25,6 +25,9 @@ OLDEST = "1.9.0"
 """What Orthanc takes for the version of a last pass that it knows nothing of."""
 
 
+_FORM, _SYNTAX, _KEY = "StorageCompression", "IngestTranscoding", "StorageEncryption"
+
+
 @dataclass(frozen=True, slots=True)
 class PassState:
     """A pass, and what the one before it has completed.
@@ -32,6 +35,10 @@ class PassState:
     No pass runs where there is no ``current`` configuration. ``position`` is how far it is and
     ``last`` the study it goes to; ``within`` is how far a study is that is taken out of turn.
     ``everything`` and ``files`` are what was asked of this pass besides what the triggers say.
+
+    What was stored under other configurations has numbers (``KeptState.stored_under``):
+    ``generation`` is the newest when the pass began, ``seen`` up to which, for each thing that
+    configurations differ in, all is in line with the configuration of some complete pass.
     """
 
     started: float | None = None
@@ -43,6 +50,8 @@ class PassState:
     done: int = 0
     everything: bool = False
     files: bool = False
+    generation: int = 0
+    seen: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def runs(self) -> bool:
@@ -76,6 +85,8 @@ class PassState:
                     "Done": self.done,
                     "Everything": self.everything,
                     "Files": self.files,
+                    "Generation": self.generation,
+                    "Seen": dict(self.seen),
                 },
             }
         )
@@ -105,6 +116,8 @@ class PassState:
                 done=int(ours["Done"]),
                 everything=bool(ours["Everything"]),
                 files=bool(ours["Files"]),
+                generation=int(ours.get("Generation", 0)),
+                seen={str(it): int(number) for it, number in ours.get("Seen", {}).items()},
             )
         except (ValueError, TypeError, KeyError, AttributeError) as error:
             log.warning("housekeeping_state_unreadable", error=type(error).__name__)
@@ -151,6 +164,48 @@ def completed_by(chores: Chores, now: Configuration, before: Configuration | Non
         encryption=(now if chores.anew else old).encryption,
         signatures=signatures,
     )
+
+
+def strays_of(
+    stored_under: Collection[tuple[int, str]], seen: Mapping[str, int], now: Configuration
+) -> list[Configuration]:
+    """The configurations under which something was stored that no pass has gone over since.
+
+    Where one was, in what a configuration says, it is taken to be as it is ``now``.
+    """
+    found = []
+    for number, text in stored_under:
+        try:
+            it = _configuration(json.loads(text)) or now
+        except (ValueError, TypeError, KeyError, AttributeError) as error:
+            log.warning("housekeeping_state_unreadable", error=type(error).__name__)
+            continue
+        signatures = {
+            level: (now if seen.get(level.word, 0) >= number else it).signatures.get(level, "")
+            for level in Level
+        }
+        compressed, transcoded, encrypted = (
+            now if seen.get(name, 0) >= number else it for name in (_FORM, _SYNTAX, _KEY)
+        )
+        stray = replace(
+            now,
+            storage_compression=compressed.storage_compression,
+            ingest_transcoding=transcoded.ingest_transcoding,
+            encryption=encrypted.encryption,
+            signatures=signatures,
+        )
+        if stray != now:
+            found.append(stray)
+    return found
+
+
+def seen_by(chores: Chores, state: PassState) -> dict[str, int]:
+    """Up to which number all is in line, once a pass has done its chores."""
+    done = [level.word for level in chores.levels]
+    done += [_FORM] * (chores.form is not None)
+    done += [_SYNTAX] * bool(chores.transcode)
+    done += [_KEY] * chores.anew
+    return {**state.seen, **dict.fromkeys(done, state.generation)}
 
 
 def completed_after(state: PassState, now: Configuration) -> Configuration | None:

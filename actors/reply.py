@@ -19,6 +19,9 @@ S = TypeVar("S")
 OptExcInfo = tuple[type[BaseException] | None, BaseException | None, TracebackType | None]
 
 
+Carry = Callable[[Callable[..., Any]], Callable[..., Any]]
+
+
 class ActorGone(ShuttingDown, pykka.ActorDeadError):
     """The archive is stopping: nothing was done."""
 
@@ -30,6 +33,9 @@ class Reply(pykka.Future[R]):
     outcome, and the actor is free at once. ``set`` and ``set_exception`` never raise, for an
     error in them would silently end the actor's thread; of several outcomes the first holds.
     """
+
+    carry: Carry | None = None
+    """Makes what is called later belong to what the asker is in the midst of (``Tracer``)."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -89,6 +95,8 @@ class Reply(pykka.Future[R]):
 
         The call comes from the thread that sets the outcome: be short, do not wait.
         """
+        if self.carry is not None:
+            callback = self.carry(callback)
         with self._lock:
             if not self._done:
                 self._callbacks.append(callback)
@@ -101,6 +109,7 @@ class Reply(pykka.Future[R]):
         ``step`` runs in the thread that sets the outcome: be short, do not wait.
         """
         following: Reply[S] = Reply()
+        following.carry = self.carry
 
         def go_on(reply: "Reply[R]") -> None:
             if reply.error is not None:

@@ -14,6 +14,7 @@ from repertory.errors import FileCorrupted, FileLost, NotDicom
 from repertory.model import Level, ResourceRef, TagForm
 from repertory.storage import dicom
 from repertory.storage.dicom.tags_json import Json, in_form
+from repertory.storage.encoding import TextEncoding
 from repertory.storage.patterns import Pattern, matches, parse_patterns
 
 log = structlog.get_logger(__name__)
@@ -30,6 +31,7 @@ class Sifting:
         read_head: reads an instance without its pixels.
         query: what to look for.
         mending: marks the files that cannot be read.
+        encoding: what text is written in where a file does not say it.
     """
 
     def __init__(
@@ -39,11 +41,13 @@ class Sifting:
         read_head: Callable[[AttachmentDescription], bytes],
         query: SiftFiles,
         mending: Mending,
+        encoding: TextEncoding,
     ) -> None:
         self._crew = crew
         self._read_head = read_head
         self._query = query
         self._mending = mending
+        self._encoding = encoding
         self._constraints = [
             (it.tag, parse_patterns(it.value, ranged=it.is_ranged), it.case_sensitive)
             for it in query.constraints
@@ -115,7 +119,8 @@ class Sifting:
     def _tags(self, file: AttachmentDescription, whole: frozenset[str]) -> Json:
         head = self._read_head(file)
         try:
-            return dicom.tags(head, TagForm.FULL, ignore_length=whole)
+            encoding = self._encoding.name
+            return dicom.tags(head, TagForm.FULL, ignore_length=whole, default_encoding=encoding)
         except NotDicom as error:
             raise FileCorrupted from error
 

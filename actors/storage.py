@@ -1,5 +1,6 @@
 """The storage area: its one owner, and the crew that reads and writes for it."""
 
+import threading
 from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
@@ -15,8 +16,6 @@ from repertory.actors.messages.attachments import (
     FindAttachments,
     RecompressAttachment,
     RecordRecompression,
-    RemoveAttachment,
-    RemoveAttachments,
 )
 from repertory.actors.messages.base import Event, message
 from repertory.actors.messages.instances import (
@@ -36,6 +35,7 @@ from repertory.actors.messages.reconstruction import (
 )
 from repertory.actors.reconstructing import Reconstructing
 from repertory.actors.reply import Reply
+from repertory.actors.storage_health import StorageProbing
 from repertory.actors.storage_housekeeping import StorageHousekeeping
 from repertory.actors.storage_integrity import StorageIntegrity
 from repertory.actors.storage_items import StorageItems
@@ -65,6 +65,9 @@ from repertory.storage.pixels.rules import IngestRules
 
 log = structlog.get_logger(__name__)
 
+STORED_HERE = 4
+"""Instances that are written at a time by those who send them; the crew writes the others."""
+
 IDLE_LIMIT = 3600.0
 """Seconds without a byte after which an upload is abandoned: whoever began it forgot it."""
 
@@ -82,6 +85,7 @@ class StorageActor(
     StorageIntegrity,
     StorageHousekeeping,
     StoragePlaces,
+    StorageProbing,
     RepertoryActor,
 ):
     """Owns one storage area: every file in it is written, read and removed by this actor's crew.
@@ -125,6 +129,8 @@ class StorageActor(
         super().__init__(board=board)
         self._area = area
         self._files = Files(area, options, location=location, others=others, new_name=new_name)
+        if board.meters is not None:
+            board.meters.caches.append(self._files.cache)
         self._crew = crew
         self._main_tags = main_tags
         self._store_dicom = store_dicom
@@ -132,11 +138,14 @@ class StorageActor(
         self._ingest = ingest
         self._uploads = Uploads(area, self.clock.monotonic, new_name=new_name)
         self._looks_after_uploads = False
+        self._closing = False
+        self._places_here = threading.BoundedSemaphore(STORED_HERE)
         self._mending = Mending(board=board, files=self._files, crew=crew, take_back=self.take_back)
 
     def open(self) -> None:
         """Make the area ready, and settle what the last run was writing when it ended."""
         self._area.open()
+        self.board.lend(StoreInstance, self.actor_ref, self._store_here)
         leftovers = self._area.leftovers()
         if not leftovers:
             return
@@ -157,7 +166,7 @@ class StorageActor(
 
     # Instances coming in
 
-    @handles(StoreInstance)
+    @handles(StoreInstance, anywhere=True)
     def store_instance(self, command: StoreInstance) -> Reply[StoreReceipt]:
         """Write a file, then let the index record it and answer."""
         content, announced = command.content, command.announced
@@ -166,6 +175,18 @@ class StorageActor(
         return self._crew.do(
             lambda: self.store_upload(self._uploads.take(content), command.origin, announced)
         )
+
+    def _store_here(self, command: StoreInstance) -> Reply[StoreReceipt] | None:
+        """The same by whoever asks, without a thread of the crew, while few do so."""
+        content = command.content
+        if self._closing or not isinstance(content, bytes):
+            return None
+        if not self._places_here.acquire(blocking=False):
+            return None
+        try:
+            return self.store_bytes(content, command.origin, command.announced)
+        finally:
+            self._places_here.release()
 
     @handles(StoreZip)
     def store_zip(self, command: StoreZip) -> Reply[tuple[StoreReceipt, ...]]:
@@ -199,7 +220,7 @@ class StorageActor(
         if count := self._uploads.abandon_idle(IDLE_LIMIT):
             log.warning("uploads_forgotten", count=count)
 
-    @handles(AppendToUpload)
+    @handles(AppendToUpload, anywhere=True)
     def append_to_upload(self, command: AppendToUpload) -> Reply[None]:
         """Append to an upload."""
         return self._crew.do(lambda: self._uploads.append(command.upload, command.content))
@@ -351,21 +372,6 @@ class StorageActor(
             rewrite=rewrite,
             ingest=self._ingest,
         )
-
-    # Files going away
-
-    @handles(RemoveAttachment)
-    def remove_attachment(self, command: RemoveAttachment) -> Reply[None]:
-        """Remove a released file."""
-        it = command
-        return self._crew.do(lambda: self._files.remove(it.uuid, it.content_type, it.location))
-
-    @handles(RemoveAttachments)
-    def remove_attachments(self, command: RemoveAttachments) -> Reply[None]:
-        """Remove released files as one piece of work."""
-        location = command.files[0].location if command.files else None
-        files = [(file.uuid, file.content_type) for file in command.files]
-        return self._crew.do(lambda: self._files.remove_many(files, location))
 
 
 def _compare(announced: SopPair | None, summary: Summary) -> None:

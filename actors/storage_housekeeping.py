@@ -31,6 +31,7 @@ from repertory.housekeeping import (
     Task,
 )
 from repertory.model import Attachment, Compression, Level, ResourceId, Summary
+from repertory.places import Copy, OwnedFile
 from repertory.storage.files import Files
 from repertory.storage.main_tags import MainDicomTags
 from repertory.storage.pixels.rules import IngestRules
@@ -79,7 +80,8 @@ class StorageHousekeeping:
                     transcoded=self._transcoded_anew,
                 )
                 work.do()
-                done.append(DonePortion(portion, tuple(work.done), tuple(work.failures)))
+                made = (tuple(work.done), tuple(work.failures), tuple(work.others))
+                done.append(DonePortion(portion, *made))
         except BaseException:
             for attachment in written:
                 self._files.remove(attachment.uuid, attachment.content_type, attachment.location)
@@ -127,6 +129,7 @@ class _Work:
         self._transcoded = transcoded
         self._refreshed: set[ResourceId] = set()
         self.done: list[DoneTask] = []
+        self.others: list[Copy] = []
         self.failures: list[InstanceFailure] = []
 
     def do(self) -> None:
@@ -147,6 +150,23 @@ class _Work:
                 log.exception("reconstruction_failed", id=task.ids.instance)
                 reason = "It could not be reconstructed by a defect; see the log."
                 self.failures.append(InstanceFailure(task.ids.instance, reason))
+        for file in self._portion.others:
+            self._do_other(file)
+
+    def _do_other(self, file: OwnedFile) -> None:
+        """Store a file that is no DICOM file anew, as it is."""
+        it = file.attachment
+        try:
+            with self._mending.watching(file.level, file.id, it):
+                self.others.append(Copy(file, self._rewrite(it, it.compression, 0)))
+        except (ArchiveFull, ShuttingDown):
+            raise
+        except RepertoryError as error:
+            # A study is set aside for an instance: the file's own, or the first that is at hand.
+            first = self._portion.tasks[0].ids.instance if self._portion.tasks else file.id
+            owner = file.id if file.level is Level.INSTANCE else first
+            reason = f"The attachment {int(it.content_type)} of a {file.level.word}: {error}"
+            self.failures.append(InstanceFailure(owner, reason))
 
     def _do(self, task: Task) -> None:
         levels = frozenset(it for it in task.levels if task.ids.at(it) not in self._refreshed)
@@ -210,4 +230,5 @@ def _at(main_tags: MainDicomTags, levels: frozenset[Level]) -> MainDicomTags:
     """
     if Level.STUDY in levels:
         levels |= {Level.PATIENT}
-    return MainDicomTags({level: main_tags.by_level.get(level, frozenset()) for level in levels})
+    by_level = {level: main_tags.by_level.get(level, frozenset()) for level in levels}
+    return MainDicomTags(by_level, main_tags.encoding)

@@ -1,4 +1,4 @@
-"""The storage's handlers for files that lie, or come to lie, in another storage area."""
+"""The storage's handlers for files that lie in another storage area, come to lie there, or go."""
 
 from collections.abc import Callable
 from typing import TYPE_CHECKING, TypeVar
@@ -8,7 +8,12 @@ import structlog
 from repertory.actors.base import handles
 from repertory.actors.crew import Crew
 from repertory.actors.mending import Mending
-from repertory.actors.messages.attachments import AttachmentDescription, DescribeAttachment
+from repertory.actors.messages.attachments import (
+    AttachmentDescription,
+    DescribeAttachment,
+    RemoveAttachment,
+    RemoveAttachments,
+)
 from repertory.actors.messages.places import CopyFile, CorrectLocation
 from repertory.actors.reply import Reply
 from repertory.errors import FileLost, RepertoryError
@@ -48,6 +53,19 @@ class StoragePlaces:
                 self._wherever(ResourceRef(owned.level, owned.id), owned.attachment, copy_from)
 
         return self._crew.do(work)
+
+    @handles(RemoveAttachment)
+    def remove_attachment(self, command: RemoveAttachment) -> Reply[None]:
+        """Remove a released file."""
+        it = command
+        return self._crew.do(lambda: self._files.remove(it.uuid, it.content_type, it.location))
+
+    @handles(RemoveAttachments)
+    def remove_attachments(self, command: RemoveAttachments) -> Reply[None]:
+        """Remove released files as one piece of work."""
+        location = command.files[0].location if command.files else None
+        files = [(file.uuid, file.content_type) for file in command.files]
+        return self._crew.do(lambda: self._files.remove_many(files, location))
 
     def _wherever(
         self, owner: ResourceRef | None, attachment: Attachment, work: Callable[[Attachment], R]

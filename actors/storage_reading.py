@@ -11,6 +11,8 @@ from repertory.actors.messages.attachments import (
     AttachmentContent,
     AttachmentDescription,
     DescribeAttachment,
+    LendFile,
+    LentFile,
     ReadAttachment,
     ReadFile,
     ReadHeader,
@@ -19,10 +21,11 @@ from repertory.actors.messages.attachments import (
 from repertory.actors.messages.finding import Sifted, SiftFiles
 from repertory.actors.reply import Reply
 from repertory.actors.sifting import Sifting
-from repertory.errors import BadRange, FileCorrupted, FileLost, NotDicom
+from repertory.errors import BadRange, FileCorrupted, FileLost, NotDicom, StorageFailed
 from repertory.model import Attachment, ContentType, Level, Metadata, ResourceId, ResourceRef
 from repertory.storage import dicom
 from repertory.storage.files import Files
+from repertory.storage.main_tags import MainDicomTags
 
 if TYPE_CHECKING:
     from repertory.actors.switchboard import Switchboard
@@ -37,6 +40,7 @@ class StorageReading:
     _crew: Crew
     _files: Files
     _mending: Mending
+    _main_tags: MainDicomTags
 
     if TYPE_CHECKING:
 
@@ -50,14 +54,28 @@ class StorageReading:
         ) -> R | Reply[R]:
             """See ``StoragePlaces``."""
 
-    @handles(ReadAttachment)
+    @handles(ReadAttachment, anywhere=True)
     def read_attachment(self, query: ReadAttachment) -> Reply[AttachmentContent]:
         """Let the index say which file it is, then read it."""
         return self._read_by(
             query.level, query.id, query.content_type, lambda found: self._read(found, query)
         )
 
-    @handles(ReadFile)
+    @handles(LendFile, anywhere=True)
+    def lend_file(self, query: LendFile) -> Reply[LentFile]:
+        """Let the index say which file it is, and look at its place."""
+
+        def lend(found: AttachmentDescription) -> LentFile:
+            it = found.attachment
+            try:
+                path = self._files.lend(it)
+            except StorageFailed:  # who reads it is told why
+                path = None
+            return LentFile(attachment=it, path=path)
+
+        return self._describe(query.level, query.id, query.content_type).then(lend)
+
+    @handles(ReadFile, anywhere=True)
     def read_file(self, query: ReadFile) -> Reply[bytes]:
         """Read more of a file."""
 
@@ -70,7 +88,7 @@ class StorageReading:
 
         return self._crew.do(read)
 
-    @handles(ReadTags)
+    @handles(ReadTags, anywhere=True)
     def read_tags(self, query: ReadTags) -> Reply[Mapping[str, Any]]:
         """Read an instance up to its pixels, and list its tags."""
 
@@ -81,12 +99,13 @@ class StorageReading:
                     query.form,
                     ignore_length=query.ignore_length,
                     pixel_data=_has_pixel_data(found),
+                    default_encoding=self._main_tags.encoding.name,
                 )
             )
 
         return self._read_by(Level.INSTANCE, query.id, ContentType.DICOM, parse)
 
-    @handles(ReadHeader)
+    @handles(ReadHeader, anywhere=True)
     def read_header(self, query: ReadHeader) -> Reply[Mapping[str, Any]]:
         """Read the file meta information of an instance."""
 
@@ -99,7 +118,11 @@ class StorageReading:
     def sift_files(self, query: SiftFiles) -> Reply[tuple[Sifted, ...]]:
         """Look into files for what the index does not keep, some for each piece of work."""
         return Sifting(
-            crew=self._crew, read_head=self._read_head, query=query, mending=self._mending
+            crew=self._crew,
+            read_head=self._read_head,
+            query=query,
+            mending=self._mending,
+            encoding=self._main_tags.encoding,
         ).begin()
 
     def _read_by(

@@ -6,18 +6,21 @@ import structlog
 
 from repertory.actors.base import handles
 from repertory.actors.messages.attachments import AttachmentDescription
+from repertory.actors.messages.pictures import Depict, Picture, ReadPicture
 from repertory.actors.messages.transcoding import ReadTranscoded, Transcode, TranscodedFile
 from repertory.actors.reply import Reply
-from repertory.actors.storage_reading import StorageReading
+from repertory.actors.storage_reading import StorageReading, head_length
 from repertory.actors.transcoding_anew import CANNOT, describe_anew, note_refusal
 from repertory.actors.uploads import Upload
 from repertory.errors import (
     BadParameter,
     Unsupported,
 )
-from repertory.model import ContentType, Level, Metadata, StoreReceipt, Summary
+from repertory.model import ContentType, Level, Metadata, StoreReceipt, Summary, TagForm
+from repertory.storage import dicom
 from repertory.storage.identifiers import resource_ids
 from repertory.storage.main_tags import MainDicomTags
+from repertory.storage.pixels.alone import LARGE, read_alone
 from repertory.storage.pixels.rules import LARGEST, IngestRules
 from repertory.storage.pixels.syntaxes import SYNTAXES
 
@@ -73,6 +76,41 @@ class StorageTranscoding(StorageReading):
         finally:
             upload.discard()
         return self.transcoded(content, summary, keep)
+
+    @handles(ReadPicture)
+    def read_picture(self, query: ReadPicture) -> Reply[Picture]:
+        """Read a file and let a picture be made of it."""
+
+        def work(found: AttachmentDescription) -> Reply[Picture]:
+            alone = self._frame_alone(found, query.order.frame)
+            if alone is not None:
+                head, frame = alone
+                return self.board.ask_soon(
+                    Depict(content=head + frame, order=query.order, head=len(head))
+                )
+            if found.attachment.uncompressed_size > LARGEST:
+                raise Unsupported("The file is too large to be shown.")
+            content = self._files.read(found.attachment, remember=query.remember)
+            return self.board.ask_soon(Depict(content=content, order=query.order))
+
+        return self._read_by(Level.INSTANCE, query.id, ContentType.DICOM, work)
+
+    def _frame_alone(
+        self, found: AttachmentDescription, frame: int | None
+    ) -> tuple[bytes, bytes] | None:
+        """A large file up to its pixels, and one frame of it, if that is all that is wanted."""
+        offset = head_length(found)
+        if frame is None or offset is None or found.attachment.uncompressed_size < LARGE:
+            return None
+        head = self._read_head(found)
+        content = read_alone(
+            found.metadata.get(Metadata.TRANSFER_SYNTAX, ""),
+            offset,
+            dicom.tags(head, TagForm.SHORT),
+            frame,
+            lambda start, length: self._files.read(found.attachment, start, length),
+        )
+        return None if content is None else (head, content)
 
     @handles(ReadTranscoded)
     def read_transcoded(self, query: ReadTranscoded) -> Reply[TranscodedFile]:

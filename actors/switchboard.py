@@ -5,7 +5,7 @@ import queue
 import threading
 import weakref
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from functools import partial
 from types import SimpleNamespace
 from typing import Any, TypeVar
@@ -17,8 +17,11 @@ from repertory.actors.base import Inbox, RepertoryActor, current_rank
 from repertory.actors.clock import Clock, SystemClock
 from repertory.actors.messages.base import Event, Message, Question
 from repertory.actors.messages.system import ActorDied
+from repertory.actors.probing import Probes, load
 from repertory.actors.reply import Reply
+from repertory.actors.tracing import Tracer
 from repertory.errors import NoReplyInTime, RepertoryError, ShuttingDown
+from repertory.meters import Mail, Meters
 
 log = structlog.get_logger(__name__)
 
@@ -43,26 +46,56 @@ class Switchboard:
     blocking the event loop, ``publish`` tells an event to all who listen. Where several actors
     hold the same part, the one with the least mail gets the message.
 
+    ``meters``, if there are any, hear how long each answer takes. With a ``tracer``, each question
+    is followed to its answer.
     ``patience`` is how many seconds ``ask`` and ``ask_async`` wait unless told otherwise.
     """
 
-    def __init__(self, *, clock: Clock | None = None, patience: float | None = 600.0) -> None:
+    def __init__(
+        self,
+        *,
+        clock: Clock | None = None,
+        patience: float | None = 600.0,
+        meters: Meters | None = None,
+        tracer: Tracer | None = None,
+    ) -> None:
+        self.meters = meters
+        self.tracer = tracer
+        self._probes = Probes()
         self.clock = clock or SystemClock()
         self.patience = patience
         self.dead: str | None = None
-        self.visits = 0
-        """How often somebody who is no actor has asked: what the archive is busy with."""
+        self._visits = 0
+        self._visits_elsewhere: Callable[[], int] = int
         self._seats: dict[type[Message], tuple[Ref, ...]] = {}
         self._ranks: dict[type[Message], int] = {}
+        self._lent: dict[type[Message], tuple[Ref, Callable[[Any], Reply[Any] | None]]] = {}
         self._listeners: dict[type[Event], tuple[Callable[[Any], None], ...]] = {}
         self._lock = threading.Lock()
         self._wakers: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, _Waker] = (
             weakref.WeakKeyDictionary()
         )
 
-    def connect(self, ref: Ref, actor_class: type[RepertoryActor]) -> None:
-        """Let an actor handle every type of message that its class handles."""
+    @property
+    def visits(self) -> int:
+        """How often somebody who is no actor has asked: what the archive is busy with."""
+        return self._visits + self._visits_elsewhere()
+
+    def count_visits_of(self, others: Callable[[], int]) -> None:
+        """Add what is asked in other processes of the archive to ``visits``."""
+        self._visits_elsewhere = others
+
+    def connect(
+        self,
+        ref: Ref,
+        actor_class: type[RepertoryActor],
+        *,
+        only: Collection[type[Message]] | None = None,
+    ) -> None:
+        """Let an actor handle every type of message that its class handles, or some of them."""
         for kind in actor_class.handlers:
+            if only is not None and kind not in only:
+                continue
             if issubclass(kind, Event):
                 self.listen(kind, partial(self.tell, ref))
             else:
@@ -105,8 +138,39 @@ class Switchboard:
         if rank is not None and self._ranks.get(type(question), 0) >= rank:
             raise DeadlockRisk
         if rank is None:
-            self.visits += 1
+            self._visits += 1
         return self.ask_soon(question).get(timeout=timeout or self.patience)
+
+    def lend(
+        self,
+        kind: type[Question[R]],
+        ref: Ref,
+        handler: Callable[[Any], Reply[R] | None],
+    ) -> None:
+        """Let whoever asks an actor by ``ask_here`` do its work; ``None``: not now.
+
+        The handler is called in any thread, and only while the actor alone handles the message.
+        """
+        with self._lock:
+            self._lent[kind] = (ref, handler)
+
+    def ask_here(self, question: Question[R]) -> R:
+        """Ask from a thread that has nothing else to do: what it can do by itself, it does.
+
+        Each thread that need not be woken makes an answer come sooner.
+
+        Raises:
+            RepertoryError: whatever the answer is.
+        """
+        kind = type(question)
+        ref, handler = self._lent.get(kind, (None, None))
+        if handler is None or self._seats.get(kind) != (ref,) or current_rank() is not None:
+            return self.ask(question)
+        reply: Reply[R] | None = handler(question)
+        if reply is None:
+            return self.ask(question)
+        self._visits += 1
+        return reply.get(timeout=self.patience)
 
     def ask_soon(self, question: Question[R]) -> Reply[R]:
         """Ask, and get the ``Reply`` that will hold the answer."""
@@ -116,10 +180,29 @@ class Switchboard:
             unknown = NobodyHandles(f"Nobody handles {type(question).__name__}.")
             refusal.refuse(unknown if seats is None else ShuttingDown())
             return refusal
-        ref = seats[0] if len(seats) == 1 else min(seats, key=_load)
-        reply: Reply[R] = ref.ask(question, block=False)  # type: ignore[assignment]
+        ref = seats[0] if len(seats) == 1 else min(seats, key=load)
+        meters = self.meters
+        reply: Reply[R]
+        if self.tracer is not None:
+            reply = self._ask_traced(self.tracer, ref, question)
+        elif meters is not None and meters.is_on:
+            timer = meters.timer(type(question))
+            reply = ref.ask(question, block=False)  # type: ignore[assignment]
+            reply.on_done(timer)
+        else:
+            reply = ref.ask(question, block=False)  # type: ignore[assignment]
         if not ref.is_alive():
             _answer_for_the_dead(ref)
+        return reply
+
+    def _ask_traced(self, tracer: Tracer, ref: Ref, question: Question[R]) -> Reply[R]:
+        kind = type(question)
+        with tracer.asking(kind.__name__) as end:
+            reply: Reply[R] = ref.ask(question, block=False)  # type: ignore[assignment]
+        reply.on_done(end)
+        if self.meters is not None and self.meters.is_on:
+            reply.on_done(self.meters.timer(kind))
+        reply.carry = tracer.carried
         return reply
 
     async def ask_async(self, question: Question[R], *, timeout: float | None = None) -> R:
@@ -129,7 +212,7 @@ class Switchboard:
             NoReplyInTime: no answer came in ``timeout`` seconds.
             RepertoryError: whatever the answer is.
         """
-        self.visits += 1
+        self._visits += 1
         reply = self.ask_soon(question)
         if not reply.done:
             loop = asyncio.get_running_loop()
@@ -170,19 +253,30 @@ class Switchboard:
         """The types of message that somebody handles."""
         return tuple(self._seats)
 
+    def ranks(self) -> dict[type[Question[Any]], int]:
+        """The types of question that somebody handles, with the rank of those who do."""
+        with self._lock:
+            return {kind: self._ranks[kind] for kind in self._seats if issubclass(kind, Question)}
+
     def loads(self) -> dict[str, int]:
         """How many messages wait in each actor's mailbox, by the actor's class."""
-        refs = {ref for seats in self._seats.values() for ref in seats}
         loads: dict[str, int] = {}
-        for ref in refs:
+        for ref in self._refs():
             name = ref.actor_class.__name__
-            loads[name] = loads.get(name, 0) + _load(ref)
+            loads[name] = loads.get(name, 0) + load(ref)
         return loads
 
+    async def mail(self, *, patience: float) -> dict[str, Mail]:
+        """What waits in the mailboxes, by the actor's class, and for how long a message waits now.
 
-def _load(ref: Ref) -> int:
-    inbox: Inbox = ref.actor_inbox  # type: ignore[assignment]
-    return inbox.qsize() + inbox.busy
+        That is found out by sending one, which no handler sees; ``patience`` is how many seconds
+        to wait for it. Where it is not through by then, its age is told, the next time too.
+        """
+        return await self._probes.look(self._refs(), patience)
+
+    def _refs(self) -> set[Ref]:
+        with self._lock:
+            return {ref for seats in self._seats.values() for ref in seats}
 
 
 def _answer_for_the_dead(ref: Ref) -> None:
@@ -207,11 +301,16 @@ class _Waker:
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
+        self._thread = threading.get_ident()
         self._arrived: deque[asyncio.Future[None]] = deque()
         self._lock = threading.Lock()
         self._woken = False
 
     def wake(self, future: "asyncio.Future[None]") -> None:
+        if threading.get_ident() == self._thread:  # it is awake
+            if not future.done():
+                future.set_result(None)
+            return
         self._arrived.append(future)
         with self._lock:
             if self._woken:

@@ -3,16 +3,19 @@
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import structlog
 
 from repertory.actors.base import RepertoryActor, handles
 from repertory.actors.crew import Crew
 from repertory.actors.messages.base import Event, message
+from repertory.actors.messages.pictures import Depict, Picture
 from repertory.actors.messages.transcoding import Transcode, TranscodedFile
 from repertory.actors.reply import Reply
 from repertory.actors.switchboard import Switchboard
 from repertory.errors import BadParameter, ShuttingDown, TranscodingFailed, Unsupported
+from repertory.storage.pixels.orders import picture_task
 from repertory.storage.pixels.processes import Worker, WorkerLost
 from repertory.storage.pixels.rules import LARGEST
 from repertory.storage.pixels.syntaxes import SYNTAXES
@@ -94,10 +97,21 @@ class TranscoderActor(RepertoryActor):
             raise BadParameter("The quality must be from 1 to 100.")
         if len(command.content) > LARGEST:
             raise Unsupported("The file is too large to be transcoded.")
+        self._look_after_them()
+        return self._crew.do(lambda: self._transcode(command, quality))
+
+    @handles(Depict)
+    def depict(self, command: Depict) -> Reply[Picture]:
+        """Leave a picture to a process."""
+        if len(command.content) > LARGEST:
+            raise Unsupported("The file is too large to be shown.")
+        self._look_after_them()
+        return self._crew.do(lambda: self._depict(command))
+
+    def _look_after_them(self) -> None:
         if not self._looks_after_them:
             self._looks_after_them = True
             self.tell_self(WorkersDue(), after=IDLE_LIMIT)
-        return self._crew.do(lambda: self._transcode(command, quality))
 
     @handles(WorkersDue)
     def workers_due(self, _event: WorkersDue) -> None:
@@ -113,31 +127,48 @@ class TranscoderActor(RepertoryActor):
             self.tell_self(WorkersDue(), after=IDLE_LIMIT)
 
     def _transcode(self, command: Transcode, quality: int) -> TranscodedFile:
+        header, content = self._have_done(
+            {
+                "targets": command.syntaxes,
+                "allow_lossy": command.allow_lossy,
+                "quality": quality,
+            },
+            command.content,
+        )
+        return TranscodedFile(
+            content=content, transfer_syntax=header["syntax"], instance=header["instance"]
+        )
+
+    def _depict(self, command: Depict) -> Picture:
+        task = {**picture_task(command.order), "head": command.head}
+        header, content = self._have_done(task, command.content)
+        return Picture(
+            content=content,
+            media_type=header["media_type"],
+            shape=tuple(header["shape"]),
+            numbers=header["numbers"],
+        )
+
+    def _have_done(self, task: dict[str, Any], given: bytes) -> tuple[dict[str, Any], bytes]:
+        """What a process makes of a file; see ``storage.pixels.tasks``."""
         worker = self._take()
         alarm = self.clock.call_after(PATIENCE, worker.kill)
         try:
-            header, content = worker.ask(
-                {
-                    "targets": command.syntaxes,
-                    "allow_lossy": command.allow_lossy,
-                    "quality": quality,
-                },
-                command.content,
-            )
+            header, content = worker.ask(task, given)
         except WorkerLost as error:
             self._lose(worker)
             if self._closed:
                 raise ShuttingDown from error
-            log.error("transcoding_failed", size=len(command.content))  # noqa: TRY400 - known
+            log.error("transcoding_failed", size=len(given))  # noqa: TRY400 - known
             raise TranscodingFailed from error
         finally:
             alarm.cancel()
         self._give_back(worker)
+        if "missing" in header:
+            raise BadParameter(header["missing"])
         if "refusal" in header:
             raise Unsupported(header["refusal"])
-        return TranscodedFile(
-            content=content, transfer_syntax=header["syntax"], instance=header["instance"]
-        )
+        return header, content
 
     def _take(self) -> Worker:
         with self._lock:

@@ -2,6 +2,7 @@
 
 import re
 from abc import ABC, abstractmethod
+from collections.abc import Collection
 from typing import ClassVar
 
 from repertory.conf.housekeeper import TriggersSettings
@@ -11,6 +12,7 @@ from repertory.storage.pixels.syntaxes import LOSSY
 NEWS = (1, 9, 1)
 """The Orthanc that keeps tags as JSON no more."""
 
+_STRAY = "Since the last pass, something was stored under another configuration. {}"
 _UNKNOWN = "It is not known with which {} the archive was filled: the index is looked through."
 
 
@@ -29,10 +31,18 @@ class Trigger(ABC):
         settings: TriggersSettings,
         last: Configuration | None,
         now: Configuration,
+        strays: Collection[Configuration] = (),
     ) -> Finding:
-        """Whether it fires, and why, or why not; ``last`` is ``None`` before the first pass."""
+        """Whether it fires, and why, or why not; ``last`` is ``None`` before the first pass.
+
+        ``strays`` are those under which something was stored that no pass has gone over since.
+        """
         enabled: bool = getattr(settings, self.field)
         fires, reason = self._compare(last, now)
+        for stray in strays:
+            if not fires:
+                fires, why = self._compare(stray, now)
+                reason = _STRAY.format(why) if fires else reason
         if not enabled:
             fires, reason = False, f"It is switched off. {reason}"
         return Finding(self.option, enabled, fires, reason)

@@ -1,21 +1,25 @@
 """How fast files go into an object store through the archive, beside the store's own rate.
 
-``python bench/objects.py [--count 10000] [--size 524288] [--at-once 16] [--rounds 3]``, from the
-root of a checkout. The store is rclone's S3 server on this computer (``repertory[stores]``), with
-its files below ``--folder``. In turns: as many objects are put by the library alone, by as many
-threads; then as many DICOM files are stored over HTTP in an archive whose files lie in a bucket.
-At the end of a round the archive's are deleted, and it is timed until the bucket is empty.
+``python bench/objects.py [--count 10000] [--size 524288] [--at-once 16] [--rounds 3] [--apart]``,
+from the root of a checkout. The store is rclone's S3 server on this computer
+(``repertory[stores]``), with its files below ``--folder``. In turns: as many objects are put by the
+library alone, by as many threads; then as many DICOM files are stored over HTTP in an archive whose
+files lie in a bucket. At the end of a round the archive's are deleted, and it is timed until the
+bucket is empty. With ``--apart`` the store has half of the processors, and whoever uses it the
+others, as if they were two computers. Beside each rate is the processor time of each process.
 """
 
 import argparse
+import contextlib
 import http.client
 import itertools
+import os
 import statistics
 import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass
@@ -24,6 +28,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 import obstore
+from apart import its_half
 from obstore.store import S3Store
 
 from repertory.testing.emulators import RcloneEmulator
@@ -33,13 +38,32 @@ from repertory.testing.server import ServerProcess, until
 GOAL = 0.8
 
 
+Times = dict[str, float]
+
+
 @dataclass(frozen=True, slots=True)
 class Round:
-    """What one round measured: files per second, and seconds."""
+    """What one round measured: files per second, seconds, and milliseconds of processor time."""
 
     bare: float
     ingest: float
     delete: float
+    times: Mapping[str, Times]
+
+
+def processor_times(pids: Mapping[str, int]) -> Times:
+    """Milliseconds of processor time that processes have used (Linux)."""
+    tick = 1000 / os.sysconf("SC_CLK_TCK")
+    found = {}
+    for name, pid in pids.items():
+        words = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        found[name] = (int(words[11]) + int(words[12])) * tick
+    return found
+
+
+def since(begun: Times, pids: Mapping[str, int], count: int) -> Times:
+    """The same for one of ``count`` files that were handled since ``begun``."""
+    return {name: (now - begun[name]) / count for name, now in processor_times(pids).items()}
 
 
 def timed(count: int, at_once: int, work: Callable[[int], None]) -> float:
@@ -106,6 +130,7 @@ def main() -> int:
     parser.add_argument("--size", type=int, default=1 << 19)
     parser.add_argument("--at-once", type=int, default=16)
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--apart", action="store_true", help="a store with its own processors")
     parser.add_argument("--folder", type=Path, help="a folder on a disk with enough room")
     arguments = parser.parse_args()
     count, at_once = arguments.count, arguments.at_once
@@ -115,7 +140,9 @@ def main() -> int:
     rounds = []
     with tempfile.TemporaryDirectory(prefix="objects-", dir=arguments.folder) as folder:
         root = Path(folder)
-        with RcloneEmulator(root / "s3") as s3:
+        with contextlib.ExitStack() as stack:
+            with its_half(apart=arguments.apart):
+                s3 = stack.enter_context(RcloneEmulator(root / "s3"))
             s3.make_bucket("bare")
             s3.make_bucket("archive")
             store = S3Store(
@@ -137,6 +164,7 @@ def main() -> int:
             }
             options = {"StableAge": 86_400, "KeepAlive": True, "AwsS3Storage": section}
             with ServerProcess(root / "ours", **options) as ours:
+                pids = {"store": s3.pid, "client": os.getpid(), "archive": ours.pid}
                 for _ in range(arguments.rounds):
                     turn = next(turns)
 
@@ -144,11 +172,15 @@ def main() -> int:
                         name = b"1.2.3.4.%03d%06d" % (turn, number)
                         return template.replace(b"1.2.3.4.000000000", name, places)
 
+                    begun = processor_times(pids)
                     bare = bare_rate(store, [template], count, at_once)
+                    times = {"bare": since(begun, pids, count)}
                     obstore.delete(store, [f"{number:08}" for number in range(count)])
+                    begun = processor_times(pids)
                     ingest = ingest_rate(ours.port, file, count, at_once)
+                    times["ingest"] = since(begun, pids, count)
                     delete = delete_seconds(ours.port, root / "s3" / "archive")
-                    rounds.append(Round(bare, ingest, delete))
+                    rounds.append(Round(bare, ingest, delete, times))
                     print(f"round {turn + 1}: {rounds[-1]}", file=sys.stderr)
     bare = statistics.median(it.bare for it in rounds)
     ingest = statistics.median(it.ingest for it in rounds)
@@ -156,13 +188,19 @@ def main() -> int:
     ratio = statistics.median(it.ingest / it.bare for it in rounds)
     print(
         f"{count} objects of {arguments.size} bytes, {at_once} at a time, medians of"
-        f" {arguments.rounds} rounds\n\n"
+        f" {arguments.rounds} rounds{', store apart' if arguments.apart else ''}\n\n"
         "| | |\n|---|---:|\n"
         f"| bare put, per s | {bare:,.0f} |\n"
         f"| ingest through the archive, per s | {ingest:,.0f} |\n"
         f"| ratio | {ratio:.2f} |\n"
         f"| delete all until the bucket is empty, per s | {count / delete:,.0f} |"
     )
+    print("\n| processor time for one file, ms | bare | ingest |\n|---|---:|---:|")
+    for name in ("store", "client", "archive"):
+        figures = [
+            statistics.median(it.times[kind][name] for it in rounds) for kind in ("bare", "ingest")
+        ]
+        print(f"| the {name} | " + " | ".join(f"{figure:.1f}" for figure in figures) + " |")
     return 0 if ratio >= GOAL else 1
 
 

@@ -5,12 +5,14 @@ from typing import Any
 from repertory.conf.fields import (
     application_entity_title,
     not_negative,
+    one_of,
     port,
     positive,
     section,
     setting,
 )
-from repertory.conf.storing import StoringSettings
+from repertory.conf.peers import PeersSettings
+from repertory.conf.transcoding import transfer_syntax_or_empty
 from repertory.modalities import read_modality
 
 SMALLEST_PDU, LARGEST_PDU = 4096, 131_072
@@ -21,6 +23,15 @@ def pdu_length(value: int) -> str | None:
     if SMALLEST_PDU <= value <= LARGEST_PDU:
         return None
     return f"must be between {SMALLEST_PDU} and {LARGEST_PDU}"
+
+
+ENCODINGS = (
+    *("Arabic", "Ascii", "Chinese", "Cyrillic", "Greek", "Hebrew", "Japanese", "JapaneseKanji"),
+    *("Korean", "Latin1", "Latin2", "Latin3", "Latin4", "Latin5", "SimplifiedChinese", "Thai"),
+    *("Utf8", "Windows1251"),
+)
+"""What DefaultEncoding may be."""
+encoding_name = one_of(*ENCODINGS)
 
 
 def modalities(value: dict[str, Any]) -> str | None:
@@ -36,7 +47,7 @@ def modalities(value: dict[str, Any]) -> str | None:
 
 
 @section("")
-class DicomSettings(StoringSettings):
+class DicomSettings(PeersSettings):
     """A part of ``Settings``, apart from it for length only: how DICOM is spoken with others."""
 
     dicom_server_enabled: bool | None = setting(
@@ -73,6 +84,9 @@ class DicomSettings(StoringSettings):
     dicom_always_allow_find: bool = setting(
         default=False, meaning="Whether whoever is not in DicomModalities may search."
     )
+    dicom_always_allow_find_worklist: bool = setting(
+        default=False, meaning="Whether whoever is not in DicomModalities may ask for worklists."
+    )
     dicom_always_allow_get: bool = setting(
         default=False, meaning="Whether whoever is not in DicomModalities may retrieve by C-GET."
     )
@@ -84,6 +98,26 @@ class DicomSettings(StoringSettings):
         meaning='Others who speak DICOM, by name: ["AET", "host", 104], or an object with AET,'
         " Host, Port, and what they may do: AllowEcho, AllowFind, AllowStore and their like.",
         check=modalities,
+    )
+    dicom_modalities_in_database: bool = setting(
+        default=False,
+        meaning="Whether modalities are kept in the index, where the REST API enters them, and"
+        " those of DicomModalities are passed over.",
+    )
+    default_encoding: str = setting(
+        default="Latin1",
+        meaning="What text is written in where a file does not say it: Latin1, Utf8, Ascii,"
+        " Cyrillic, Japanese and so on.",
+        check=encoding_name,
+    )
+    dictionary: dict[str, Any] = setting(
+        default_factory=dict,
+        meaning='DICOM tags that the standard does not have: "0014,1020" : ["DA", "Name", 1, 1],'
+        ' and private ones with their creator: "00e1,c2" : ["UI", "Name", 1, 1, "ELSCINT1"].',
+    )
+    default_private_creator: str = setting(
+        default="",
+        meaning="The creator of the private tags of Dictionary that name none.",
     )
     dicom_scp_timeout: int = setting(
         default=30,
@@ -100,11 +134,45 @@ class DicomSettings(StoringSettings):
         meaning="How many queries of other modalities are kept with their answers.",
         check=positive,
     )
+    storage_commitment_reports_size: int = setting(
+        default=100,
+        meaning="How many reports of storage commitment are kept that others gave.",
+        check=positive,
+    )
     dicom_scu_threads: int = setting(
         default=4,
         meaning="How many others may be called at a time.",
         check=positive,
         ours=True,
+    )
+    dicom_scu_threads_per_modality: int = setting(
+        default=2,
+        meaning="How many calls to the same modality there may be at a time; 0: DicomScuThreads.",
+        check=not_negative,
+        ours=True,
+    )
+    dicom_scu_retries: int = setting(
+        default=3,
+        meaning="How often a job is tried again that cannot reach a modality, where nobody waits"
+        " for its answer and its request does not say it (Retries).",
+        check=not_negative,
+        ours=True,
+    )
+    transcode_dicom_protocol: bool = setting(
+        default=True,
+        meaning="Whether instances are transcoded for those who do not take them as they are"
+        " stored; AllowTranscoding says it for a modality.",
+    )
+    dicom_scu_preferred_transfer_syntax: str = setting(
+        default="1.2.840.10008.1.2.1",
+        meaning="The transfer syntax that they are sent in then, if it is taken; others follow.",
+        check=transfer_syntax_or_empty,
+    )
+    dicom_default_retrieve_method: str = setting(
+        default="C-MOVE",
+        meaning="How the answers of queries are retrieved, where neither the request nor the"
+        " modality says it.",
+        check=one_of("C-MOVE", "C-GET"),
     )
     dicom_maximum_associations: int = setting(
         default=50,
@@ -129,6 +197,11 @@ class DicomSettings(StoringSettings):
         default_factory=list,
         meaning="SOP classes of which none are taken, likewise.",
         name="RejectSopClasses",
+    )
+    rejected_sop_classes_too: list[str] = setting(
+        default_factory=list,
+        meaning="The same as RejectSopClasses, under another name; both count.",
+        name="RejectedSopClasses",
     )
     unknown_sop_class_accepted: bool = setting(
         default=False,

@@ -74,16 +74,18 @@ def setting(
 @dataclass_transform(
     kw_only_default=True, frozen_default=True, field_specifiers=(setting, dataclasses.field)
 )
-def section(name: str) -> Callable[[type[T]], type[T]]:
+def section(name: str, *, strict: bool = False) -> Callable[[type[T]], type[T]]:
     """Make a class a section of the configuration: frozen, with slots, built by keyword.
 
     Args:
         name: its key in the configuration; "" for the root.
+        strict: whether a name in it that nobody knows is an error, and no warning.
     """
 
     def make(cls: type[T]) -> type[T]:
         made: type[T] = dataclass(frozen=True, slots=True, kw_only=True)(cls)
         made.__section__ = name  # type: ignore[attr-defined]
+        made.__strict__ = strict  # type: ignore[attr-defined]
         return made
 
     return make
@@ -99,19 +101,24 @@ def option_name(field: "dataclasses.Field[Any]") -> str:
 
 def section_of(annotation: Any) -> type[Any] | None:
     """The section that a field of this type holds, if it holds one."""
-    if get_origin(annotation) is dict:
+    if get_origin(annotation) in (dict, list):
         return None
     candidates = (annotation, *get_args(annotation))
     return next((each for each in candidates if hasattr(each, "__section__")), None)
 
 
 def entries_of(annotation: Any) -> type[Any] | None:
-    """The section that each entry of a field of this type is, if they are sections, by name."""
+    """The section that each entry of a field of this type is: of sections by name, or a list."""
     members = get_args(annotation)
-    if get_origin(annotation) is dict and hasattr(members[1], "__section__"):
-        entry: type[Any] = members[1]
+    if get_origin(annotation) in (dict, list) and hasattr(members[-1], "__section__"):
+        entry: type[Any] = members[-1]
         return entry
     return None
+
+
+def is_list(annotation: Any) -> bool:
+    """Whether a field of this type holds a list."""
+    return get_origin(annotation) is list
 
 
 def every_option(
@@ -136,6 +143,8 @@ def shown(settings: Any) -> dict[str, Any]:
         value = getattr(settings, field.name)
         if section_of(types[field.name]) is not None:
             options[option_name(field)] = _shown_section(value)
+        elif entries_of(types[field.name]) is not None and is_list(types[field.name]):
+            options[option_name(field)] = [shown(entry) for entry in value]
         elif not field.metadata["option"].secret:
             options[option_name(field)] = value
     return options
@@ -150,6 +159,11 @@ def _shown_section(value: Any) -> Any:
 def not_negative(value: float) -> str | None:
     """A number that is 0 or more."""
     return None if value >= 0 else "must be 0 or more"
+
+
+def not_negative_or_not(value: float | None) -> str | None:
+    """The same, where it is set."""
+    return None if value is None else not_negative(value)
 
 
 def positive(value: float) -> str | None:

@@ -14,7 +14,7 @@ from typing import Any, get_type_hints
 
 from repertory.conf import orthanc
 from repertory.conf.comments import BadSyntax, Keys, parse
-from repertory.conf.fields import Option, entries_of, option_name, section_of
+from repertory.conf.fields import Option, entries_of, is_list, option_name, section_of
 from repertory.conf.problems import InvalidSettings, Problem
 from repertory.conf.settings import Settings
 from repertory.conf.values import Mismatch, convert, show
@@ -188,11 +188,13 @@ class _Reader:
             here = (*keys, name)
             field = known.get(name)
             if field is None:
-                self._unknown(here, value, list(known), ignored)
+                self._unknown(here, value, list(known), ignored, strict=cls.__strict__)
                 continue
             part = section_of(types[field.name])
             entry = entries_of(types[field.name])
-            if entry is not None and isinstance(value, dict):
+            if entry is not None and is_list(types[field.name]):
+                values[field.name] = self._listed(entry, value, here)
+            elif entry is not None and isinstance(value, dict):
                 values[field.name] = self._entries(entry, value, here)
             elif part is None and entry is None:
                 self._option(here, field, types[field.name], value, values)
@@ -214,6 +216,16 @@ class _Reader:
             else:
                 self._problem((*keys, name), f"must be an object in braces, not {show(value)}")
         return entries
+
+    def _listed(self, cls: type[Any], value: Any, keys: Keys) -> list[Any]:
+        """Sections in a list; each is known by its place, from 1 on."""
+        if not isinstance(value, list):
+            self._problem(keys, f"must be a list in brackets, not {show(value)}")
+            return []
+        members = {str(place): member for place, member in enumerate(value, start=1)}
+        entries = list(self._entries(cls, members, keys).values())
+        # One that is no section would give its place to the next.
+        return entries if len(entries) == len(value) else []
 
     def _option(
         self,
@@ -243,9 +255,20 @@ class _Reader:
         values[field.name] = converted
 
     def _unknown(
-        self, keys: Keys, value: Any, known: list[str], ignored: dict[str, list[str]]
+        self,
+        keys: Keys,
+        value: Any,
+        known: list[str],
+        ignored: dict[str, list[str]],
+        *,
+        strict: bool,
     ) -> None:
         section, name = ".".join(keys[:-1]), keys[-1]
+        if strict:
+            nearest = _nearest(name, known)
+            hint = f": perhaps {nearest} is meant" if nearest else ""
+            self._problem(keys, f"is not an option{hint}")
+            return
         if orthanc.changes_nothing(section, name, value):
             return
         if not section and name in orthanc.REFUSED:

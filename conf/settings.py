@@ -2,6 +2,8 @@
 
 from repertory.conf import orthanc_warnings
 from repertory.conf.advanced_storage import AdvancedStorageSettings
+from repertory.conf.brokers import NatsSettings, RabbitMqSettings
+from repertory.conf.databases import MysqlSettings, OdbcSettings, PostgresqlSettings
 from repertory.conf.derived import Derived
 from repertory.conf.dicom import DicomSettings
 from repertory.conf.encryption import StorageEncryptionSettings
@@ -26,8 +28,11 @@ from repertory.conf.object_storage import (
     GoogleCloudStorageSettings,
 )
 from repertory.conf.resources import DelayedDeletionSettings, StableAgesSettings, TrashSettings
+from repertory.conf.tiering import TieringSettings
+from repertory.conf.tracing import TracingSettings
 from repertory.conf.transcoding import transfer_syntax_or_empty
 from repertory.conf.webhooks import WebhookSettings
+from repertory.conf.worklists import WorklistsSettings
 
 
 @section("")
@@ -47,6 +52,12 @@ class Settings(DicomSettings, Derived):
         default_factory=list,
         meaning="The same as HttpBindAddress, as Orthanc writes it: a list, of one address.",
     )
+    front_end_processes: int = setting(
+        default=0,
+        meaning="How many processes serve the REST API beside the main one; 0: the main one does.",
+        check=not_negative,
+        ours=True,
+    )
     http_describe_errors: bool = setting(
         default=True, meaning="Whether errors are described in a JSON body."
     )
@@ -56,6 +67,9 @@ class Settings(DicomSettings, Derived):
         meaning="Whether each request is logged at level info.",
         name="HttpLogRequests",
         ours=True,
+    )
+    metrics_enabled: bool = setting(
+        default=True, meaning="Whether metrics are collected (/tools/metrics-prometheus)."
     )
     http_request_timeout: int = setting(
         default=30,
@@ -245,6 +259,17 @@ class Settings(DicomSettings, Derived):
         meaning="Who is told by HTTP of what happens in the archive: webhooks by name.",
         ours=True,
     )
+    rabbit_mq: dict[str, RabbitMqSettings] = setting(
+        default_factory=dict,
+        meaning="Exchanges of RabbitMQ that events are published to, by name.",
+        name="RabbitMQ",
+        ours=True,
+    )
+    nats: dict[str, NatsSettings] = setting(
+        default_factory=dict,
+        meaning="Streams of NATS JetStream that events are published to, by name.",
+        ours=True,
+    )
     delayed_deletion: DelayedDeletionSettings = setting(
         default_factory=DelayedDeletionSettings,
         meaning="How files of deleted resources are removed.",
@@ -261,8 +286,22 @@ class Settings(DicomSettings, Derived):
         default_factory=AdvancedStorageSettings,
         meaning="Several storages: which there are, and how files are moved between them.",
     )
+    tiering: TieringSettings = setting(
+        default_factory=TieringSettings,
+        meaning="Rules by which files move between storages, and what comes back when it is read.",
+        ours=True,
+    )
     storage_encryption: StorageEncryptionSettings | None = setting(
         default=None, meaning="Encryption of the files in the StorageDirectory.", ours=True
+    )
+    postgresql: PostgresqlSettings | None = setting(
+        default=None, meaning="The index in PostgreSQL.", name="PostgreSQL"
+    )
+    mysql: MysqlSettings | None = setting(
+        default=None, meaning="The index in MariaDB.", name="MySQL"
+    )
+    odbc: OdbcSettings | None = setting(
+        default=None, meaning="The index in a database server, by ODBC."
     )
     aws_s3_storage: AwsS3StorageSettings | None = setting(
         default=None, meaning="Files in a bucket of S3."
@@ -275,6 +314,13 @@ class Settings(DicomSettings, Derived):
     )
     google_cloud_storage: GoogleCloudStorageSettings | None = setting(
         default=None, meaning="Files in a bucket of Google Cloud Storage."
+    )
+    tracing: TracingSettings = setting(
+        default_factory=TracingSettings, meaning="Traces of requests through the archive."
+    )
+    worklists: WorklistsSettings = setting(
+        default_factory=WorklistsSettings,
+        meaning="What modalities are told of the examinations that are scheduled.",
     )
     trash: TrashSettings = setting(
         default_factory=TrashSettings,

@@ -3,10 +3,11 @@
 from collections.abc import Iterator
 from pathlib import Path
 
-from repertory.conf import stores
+from repertory.conf import databases, stores, tiering
 from repertory.conf.settings import Settings
-from repertory.conf.storages import storage_names, write_storage
+from repertory.conf.storages import OBJECT_STORAGE, storage_names, write_storage
 from repertory.conf.webhooks import NAME, WebhookSettings
+from repertory.vocabulary import read_elements
 
 
 def faults_of(settings: Settings) -> Iterator[tuple[str, str]]:
@@ -41,10 +42,17 @@ def faults_of(settings: Settings) -> Iterator[tuple[str, str]]:
                 "SslTrustedClientCertificates", settings.ssl_trusted_client_certificates
             )
     yield from stores.faults_of(settings)
+    yield from databases.faults_of(settings)
     yield from _faults_of_dicom(settings)
+    if settings.https_ca_certificates:
+        yield from _missing("HttpsCACertificates", settings.https_ca_certificates)
 
 
 def _faults_of_dicom(settings: Settings) -> Iterator[tuple[str, str]]:
+    try:
+        read_elements(settings.dictionary, default_creator=settings.default_private_creator)
+    except ValueError as error:
+        yield "Dictionary", str(error)
     if not settings.dicom_tls_enabled:
         return
     for option, path in (
@@ -77,6 +85,9 @@ def _faults_of_storages(settings: Settings) -> Iterator[tuple[str, str]]:
             "AdvancedStorage.MultipleStorages.Storages",
             "must not name the StorageDirectory, which is a storage of its own",
         )
+    storages = storage_names(settings)
+    local = tuple(name for name in storages if name != OBJECT_STORAGE)
+    yield from tiering.faults_of(settings.tiering, storages, local)
 
 
 def doubts_about(settings: Settings) -> Iterator[tuple[str, str]]:
@@ -121,6 +132,10 @@ def _doubts_about_files(settings: Settings) -> Iterator[tuple[str, str]]:
     advanced = settings.advanced_storage
     if advanced.multiple_storages.storages and not advanced.enable:
         yield ("AdvancedStorage.Enable", "is false: MultipleStorages has no effect.")
+    if settings.tiering.rules and not settings.tiering.enable:
+        yield "Tiering.Enable", "is false: the rules have no effect."
+    if settings.tiering.enable and settings.read_only:
+        yield "Tiering.Enable", "is true while ReadOnly is: nothing moves."
     if settings.storage_compression_level > 9 and (
         settings.storage_compression_format == "ZlibWithSize"
     ):
@@ -152,6 +167,7 @@ def _doubts_about_housekeeping(settings: Settings) -> Iterator[tuple[str, str]]:
 def _faults_of_events(settings: Settings) -> Iterator[tuple[str, str]]:
     for name, webhook in settings.webhooks.items():
         yield from _faults_of_webhook(f"Webhooks.{name}", name, webhook)
+    yield from _faults_of_brokers(settings)
     if settings.python_script:
         yield from _missing("PythonScript", settings.python_script)
     for script in settings.python_scripts:
@@ -161,6 +177,16 @@ def _faults_of_events(settings: Settings) -> Iterator[tuple[str, str]]:
 def _doubts_about_events(settings: Settings) -> Iterator[tuple[str, str]]:
     if settings.read_only and settings.webhooks:
         yield "Webhooks", "has no effect while ReadOnly is true: nothing happens."
+    for option, brokers in (("RabbitMQ", settings.rabbit_mq), ("Nats", settings.nats)):
+        if settings.read_only and brokers:
+            yield option, "has no effect while ReadOnly is true: nothing happens."
+        for name, it in brokers.items():
+            goes_in_the_clear = any(url.startswith(("amqp://", "nats://")) for url in it.urls)
+            if goes_in_the_clear and (it.password or it.main_dicom_tags):
+                yield (
+                    f"{option}.{name}.Urls",
+                    "is without TLS: passwords and main DICOM tags go in the clear.",
+                )
     if settings.read_only and settings.scripts:
         yield "PythonScripts", "has no effect while ReadOnly is true: nothing happens."
     for name, webhook in settings.webhooks.items():
@@ -174,12 +200,38 @@ def _doubts_about_events(settings: Settings) -> Iterator[tuple[str, str]]:
 def _faults_of_webhook(
     option: str, name: str, webhook: WebhookSettings
 ) -> Iterator[tuple[str, str]]:
-    if NAME.fullmatch(name) is None:
-        yield option, "must have a name of at most 64 letters, digits, dots, dashes and underscores"
+    yield from _faults_of_name(option, name)
     if not webhook.url:
         yield f"{option}.Url", "must not be empty"
     if webhook.ca_certificates:
         yield from _missing(f"{option}.CACertificates", webhook.ca_certificates)
+
+
+def _faults_of_name(option: str, name: str) -> Iterator[tuple[str, str]]:
+    if NAME.fullmatch(name) is None:
+        yield option, "must have a name of at most 64 letters, digits, dots, dashes and underscores"
+
+
+def _faults_of_brokers(settings: Settings) -> Iterator[tuple[str, str]]:
+    for section, brokers in (("RabbitMQ", settings.rabbit_mq), ("Nats", settings.nats)):
+        for name, it in brokers.items():
+            option = f"{section}.{name}"
+            yield from _faults_of_name(option, name)
+            if not it.urls:
+                yield f"{option}.Urls", "must not be empty"
+            for member, path in (
+                ("CACertificates", it.ca_certificates),
+                ("Certificate", it.certificate),
+                ("PrivateKey", it.private_key),
+            ):
+                if path:
+                    yield from _missing(f"{option}.{member}", path)
+    for name, nats in settings.nats.items():
+        if nats.credentials_file:
+            yield from _missing(f"Nats.{name}.CredentialsFile", nats.credentials_file)
+    events = (*settings.webhooks, *settings.rabbit_mq, *settings.nats)
+    for name in sorted({name for name in events if events.count(name) > 1}):
+        yield "RabbitMQ, Nats, Webhooks", f"must not have two of the name {name}"
 
 
 def _missing(option: str, path: str) -> Iterator[tuple[str, str]]:

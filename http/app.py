@@ -12,9 +12,8 @@ from repertory.http.doorbell import DOORBELL, Doorbell
 from repertory.http.filtering import RequestFilter
 from repertory.http.names import VOCABULARY, Vocabulary
 from repertory.http.read_only import is_there
-from repertory.http.routes import ALL
+from repertory.http.routes import ALL, housekeeper, tiering
 from repertory.http.routes.changes_stream import PAGES, Pages
-from repertory.http.routes.housekeeper import is_switched_on
 from repertory.http.routing import TREE, RouteTree
 
 DISPATCHER = web.AppKey("dispatcher", Dispatcher)
@@ -45,10 +44,20 @@ def make_app(
         route
         for routes in ALL
         for route in routes
-        if is_there(route, read_only=settings.read_only) and is_switched_on(route, settings)
+        if is_there(route, read_only=settings.read_only)
+        and housekeeper.is_switched_on(route, settings)
+        and tiering.is_switched_on(route, settings)
     )
     request_filter = RequestFilter(board) if guarded and settings.is_scripted else None
-    dispatcher = Dispatcher(tree, settings, guarded=guarded, request_filter=request_filter)
+    dispatcher = Dispatcher(
+        tree,
+        settings,
+        guarded=guarded,
+        request_filter=request_filter,
+        board=board,
+    )
+    if guarded and board.meters is not None:
+        board.meters.active_requests = lambda: len(dispatcher.busy)
     app = web.Application(client_max_size=0)  # bodies are measured where they are read
     app[BOARD] = board
     app[SETTINGS] = settings

@@ -19,6 +19,10 @@ current_origin: ContextVar[OriginKind] = ContextVar("current_origin", default=Or
 """Who asks: a client, or a part of the archive itself (``repertory.http.inner``)."""
 
 
+is_anonymous: ContextVar[bool] = ContextVar("is_anonymous", default=False)
+"""Whether the request was let in though nobody knows who it is from."""
+
+
 class Guard:
     """Lets a request in, or not.
 
@@ -48,6 +52,23 @@ class Guard:
             raise Unauthorized
         if self._authenticates:
             current_user.set(self._authenticate(request.headers.get(hdrs.AUTHORIZATION, "")))
+
+    def check_health(self, request: web.Request) -> None:
+        """Let somebody in who asks how the archive is, and perhaps cannot say who he is.
+
+        What balances and restarts servers often has no password. It is remembered that there was
+        none; who may not come from where he is may not ask this either.
+
+        Raises:
+            Unauthorized: it comes from another computer, and none may.
+        """
+        is_anonymous.set(False)  # a connection keeps what its last request was
+        try:
+            self.check(request)
+        except Unauthorized:
+            if not self._remote and not is_local(request.remote):
+                raise
+            is_anonymous.set(True)
 
     def _authenticate(self, header: str) -> str:
         scheme, _, token = header.partition(" ")

@@ -23,6 +23,7 @@ T = TypeVar("T")
 MEGABYTE = 1 << 20
 PIECE_SIZE = MEGABYTE
 TEXT_LIMIT = MEGABYTE
+BYTES_LIMIT = 512 * MEGABYTE
 
 
 async def read_text(request: web.Request, *, limit: int = TEXT_LIMIT) -> str:
@@ -43,6 +44,20 @@ async def read_text(request: web.Request, *, limit: int = TEXT_LIMIT) -> str:
         return b"".join(received).decode()
     except UnicodeDecodeError:
         raise BadRequest("The body is not UTF-8.") from None
+
+
+async def read_bytes(request: web.Request, *, limit: int = BYTES_LIMIT) -> bytes:
+    """A body that has to be in memory as a whole.
+
+    Raises:
+        TooLarge: it has more than ``limit`` bytes.
+    """
+    received = bytearray()
+    async for piece in pieces(request):
+        received += piece
+        if len(received) > limit:
+            raise TooLarge
+    return bytes(received)
 
 
 async def pieces(request: web.Request) -> AsyncIterator[bytes]:

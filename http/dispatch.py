@@ -3,12 +3,14 @@
 import asyncio
 from collections.abc import Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from http import HTTPStatus
 from time import perf_counter
 
 import structlog
 from aiohttp import hdrs, web
 
+from repertory.actors.switchboard import Switchboard
 from repertory.conf.settings import Settings
 from repertory.errors import (
     ArchiveFull,
@@ -35,8 +37,21 @@ _METHODS = frozenset({"GET", "POST", "PUT", "DELETE"})
 _EXPECTED = (ArchiveFull, IndexBusy, NoReplyInTime, ScriptFailed, ShuttingDown)
 _TAIL = "tail"
 
+HEALTH = ("/health/live", "/health/ready")
+"""What may be asked without a password, and past the filter of the scripts."""
+
+NO_ROUTE = "none"
+"""The path of requests that no route answers; clients make up as many as they like."""
+
 PATTERN = f"/{{{_TAIL}:.*}}"
 """The one pattern that aiohttp's router is given."""
+
+
+@dataclass(slots=True)
+class Visit:
+    """One request: ``path`` is the pattern of its path, once it is known."""
+
+    path: str = NO_ROUTE
 
 
 class Dispatcher:
@@ -49,10 +64,15 @@ class Dispatcher:
         *,
         guarded: bool = True,
         request_filter: RequestFilter | None = None,
+        board: Switchboard | None = None,
     ) -> None:
         self._tree = tree
-        self._check = Guard(settings).check if guarded else _let_in
+        guard = Guard(settings) if guarded else None
+        self._check = _let_in if guard is None else guard.check
+        self._check_health = _let_in if guard is None else guard.check_health
         self._filter = request_filter
+        self._meters = None if board is None else board.meters
+        self._tracer = None if board is None else board.tracer
         self._described = settings.http_describe_errors
         self._keep_alive = settings.keep_alive
         self._say = log.info if settings.http_verbose else log.debug
@@ -73,11 +93,11 @@ class Dispatcher:
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
         """Answer a request, whatever becomes of it."""
-        began = perf_counter()
+        began, visit = perf_counter(), Visit()
         connection = request.protocol
         self.busy.add(connection)
         try:
-            response = await self._answer(request)
+            response = await self._follow(request, visit)
         except ConnectionError:
             log.debug("request_abandoned", method=request.method, path=request.path)
             # Nobody reads it; but aiohttp would log the error that it is.
@@ -88,16 +108,29 @@ class Dispatcher:
                 self._idle.set()
         if not self._keep_alive:
             response.force_close()
+        took = perf_counter() - began
+        if self._meters is not None and self._meters.is_on:
+            self._meters.note_request(request.method, visit.path, response.status, took)
         self._say(
             "request_handled",
             method=request.method,
             path=request.path,
             status=response.status,
-            milliseconds=round((perf_counter() - began) * 1000, 2),
+            milliseconds=round(took * 1000, 2),
         )
         return response
 
-    async def _answer(self, request: web.Request) -> web.StreamResponse:
+    async def _follow(self, request: web.Request, visit: Visit) -> web.StreamResponse:
+        """Answer a request, and let the tracer follow it, if there is one."""
+        if self._tracer is None:
+            return await self._answer(request, visit)
+        with self._tracer.request(request.method, request.headers) as span:
+            response = await self._answer(request, visit)
+            span.name(request.method, visit.path)
+            span.end(response.status)
+            return response
+
+    async def _answer(self, request: web.Request, visit: Visit) -> web.StreamResponse:
         bare: tuple[type[RepertoryError], ...] = (Forbidden,)
         try:
             await self._admit(request)
@@ -108,6 +141,7 @@ class Dispatcher:
             if endpoint is None:
                 return _refuse_method(request, node)
             bare = endpoint.bare
+            visit.path = endpoint.path
             request.match_info.update(named)
             response = await endpoint.call(request)
         except RepertoryError as error:
@@ -134,6 +168,9 @@ class Dispatcher:
         return response
 
     async def _admit(self, request: web.Request) -> None:
+        if request.path in HEALTH and request.method in ("GET", "HEAD"):
+            self._check_health(request)
+            return
         self._check(request)
         if self._filter is not None:
             await self._filter.admit(request, _method(request))

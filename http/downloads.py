@@ -9,10 +9,12 @@ import structlog
 from aiohttp import hdrs, web
 from multidict import CIMultiDict
 
+from repertory.actors.messages.attachments import LendFile
 from repertory.actors.messages.base import Query
 from repertory.errors import BadRange, RepertoryError
 from repertory.http.bodies import PIECE_SIZE
 from repertory.http.bridge import ask
+from repertory.http.passing import can_send, send_path
 
 log = structlog.get_logger(__name__)
 
@@ -48,9 +50,17 @@ def requested_range(request: web.Request, size: int) -> tuple[int, int] | None:
 
 
 async def send_file(
-    request: web.Request, headers: "CIMultiDict[str]", size: int, read: Read, *, uuid: str
+    request: web.Request,
+    headers: "CIMultiDict[str]",
+    size: int,
+    read: Read,
+    *,
+    uuid: str,
+    lend: LendFile | None = None,
 ) -> web.StreamResponse:
     """Answer the bytes of a file: all ``size`` of them, or the range that is asked for.
+
+    ``lend`` asks whether it can be sent from where it lies.
 
     Raises:
         BadRange: the range lies outside the file.
@@ -68,6 +78,14 @@ async def send_file(
         status = 206
         headers[hdrs.CONTENT_RANGE] = f"bytes {start}-{end - 1}/{size}"
     just_looking = request.method == "HEAD"
+    if lend is not None and not just_looking and can_send(request):
+        lent = await ask(request, lend)
+        if lent.path is not None and lent.attachment.uuid == uuid:
+            sent = await send_path(
+                request, lent.path, size, headers=headers, status=status, start=start, end=end
+            )
+            if sent is not None:
+                return sent
     first = await ask(request, read(start, min(1 if just_looking else PIECE_SIZE, end - start)))
     if just_looking:
         headers[hdrs.CONTENT_LENGTH] = str(end - start)

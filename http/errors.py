@@ -36,6 +36,7 @@ from repertory.errors import (
     TooLarge,
     TranscodingFailed,
     Unauthorized,
+    Uncommitted,
     UnknownItem,
     UnknownResource,
     Unsupported,
@@ -96,6 +97,7 @@ TABLE: dict[type[RepertoryError], Row] = {
     # Not 503, which orthanc_api_client takes for "nothing was done" and retries, uploads too.
     NoReplyInTime: Row(504, 16, "Timeout"),
     NetworkFailed: Row(500, 9, "Error in the network protocol"),
+    Uncommitted: Row(500, 6, "Bad sequence of calls"),
     ScriptFailed: Row(500, 2031, "Cannot execute a Lua command"),
     NotPredicate: Row(
         500, 2034, "The Lua function is not a predicate (only true/false outputs allowed)"

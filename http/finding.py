@@ -1,7 +1,6 @@
 """The body of a search, as Orthanc's clients write it."""
 
 import json
-from collections.abc import Mapping
 from difflib import get_close_matches
 from typing import Any, TypeVar
 
@@ -11,50 +10,21 @@ from repertory.conf.settings import Settings
 from repertory.criteria import Criteria, LabelsConstraint, Order, OrderKind
 from repertory.errors import BadParameter, BadRequest
 from repertory.http.bodies import TEXT_LIMIT, read_text
+from repertory.members import Members
 from repertory.model import Level, Metadata, ResourceId, ResourceRef, TagForm
 
 T = TypeVar("T")
 
 _LEVELS = {word.lower(): level for level in Level for word in (level.word, level.plural)}
 _SYSTEM_METADATA = {item.word: int(item) for item in Metadata}
-_WORDS: dict[type, str] = {
-    bool: "true or false",
-    int: "a whole number",
-    str: "a string",
-    list: "an array",
-    dict: "an object",
-}
 
 
-class Fields:
+class Fields(Members):
     """The members of a JSON object, each of the type that it must have.
 
     Raises (all methods):
         BadRequest: a member has another type, or is missing where it is needed.
     """
-
-    def __init__(
-        self,
-        members: Mapping[str, Any],
-        place: str = "",
-        refusal: type[BadRequest] = BadRequest,
-    ) -> None:
-        self._members = members
-        self._place = place
-        self._refusal = refusal
-
-    def __contains__(self, name: str) -> bool:
-        return name in self._members
-
-    def get(self, name: str, default: T) -> T:
-        """A member of the default's type, or the default."""
-        return self._get(name, type(default)) if name in self._members else default
-
-    def need(self, name: str, kind: type[T]) -> T:
-        """A member that must be there."""
-        if name not in self._members:
-            raise self._refusal(f"The field {self._place}{name} is missing.")
-        return self._get(name, kind)
 
     def value(self, name: str) -> Any:
         """A member of any type; ``None`` where it is not there."""
@@ -76,12 +46,6 @@ class Fields:
         value = self.get(name, 0)
         if value < 0:
             raise BadParameter(f"The field {name} must be 0 or more.")
-        return value
-
-    def _get(self, name: str, kind: type[T]) -> T:
-        value = self._members[name]
-        if type(value) is not kind:
-            raise self._refusal(f"The field {self._place}{name} must be {_WORDS[kind]}.")
         return value
 
 

@@ -118,7 +118,7 @@ class InnerApi:
         connection = Protocol(
             manager,
             loop=self._loop,
-            access_log=None,  # type: ignore[arg-type] # as in the server
+            access_log=None,  # as in the server
             max_line_size=_LONGEST_HEADER,
             max_field_size=_LONGEST_HEADER,
         )

@@ -8,6 +8,7 @@ from aiohttp import web
 
 from repertory.errors import BadParameter, BadRequest, NotDicom
 from repertory.http.bodies import read_text
+from repertory.http.bridge import SETTINGS
 from repertory.http.finding import Fields
 from repertory.jobs import Object
 from repertory.modalities import Modality, read_modality
@@ -82,6 +83,14 @@ def strings_of(members: Mapping[str, Any], name: str) -> dict[str, str]:
     return dict(members)
 
 
-def call_of(fields: Fields) -> Object:
-    """The parameters of a job that say how somebody is called."""
-    return {"LocalAet": fields.get("LocalAet", ""), "Timeout": timeout_of(fields)}
+def call_of(request: web.Request, fields: Fields, *, synchronous: bool) -> Object:
+    """The parameters of a job that say how somebody is called, and how often it is tried again.
+
+    Whoever waits for the answer is told at once that it cannot be, unless they say otherwise.
+    """
+    retries = 0 if synchronous else request.app[SETTINGS].dicom_scu_retries
+    return {
+        "LocalAet": fields.get("LocalAet", ""),
+        "Timeout": timeout_of(fields),
+        "Retries": fields.get("Retries", retries),
+    }

@@ -1,9 +1,13 @@
 """The archive's own way with what is not HTTP, or not the body that was announced."""
 
+import asyncio
+from typing import Any
+
 import structlog
 from aiohttp import web
 
 from repertory.errors import BadRequest
+from repertory.http.accepting import Turns
 from repertory.http.errors import error_answer
 
 log = structlog.get_logger(__name__)
@@ -15,6 +19,25 @@ class Protocol(web.RequestHandler):
     What could not be read is neither sent back nor logged: it may be a patient's name in a
     malformed address.
     """
+
+    __slots__ = ("_turns",)
+
+    def __init__(self, *words: Any, turns: Turns | None = None, **options: Any) -> None:
+        """Take what aiohttp takes, and who is to know how many connections there are."""
+        super().__init__(*words, **options)
+        self._turns = turns
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """A client is there."""
+        super().connection_made(transport)
+        if self._turns is not None:
+            self._turns.took()
+
+    def connection_lost(self, exc: BaseException | None) -> None:
+        """It is gone."""
+        super().connection_lost(exc)
+        if self._turns is not None:
+            self._turns.let_go()
 
     def handle_error(
         self,

@@ -83,6 +83,7 @@ class Endpoint:
 
     call: Callable[[web.Request], Awaitable[web.StreamResponse]]
     bare: tuple[type[RepertoryError], ...]
+    path: str
 
 
 @dataclass(slots=True)
@@ -111,13 +112,16 @@ class RouteTree:
                 node = self._root
                 for segment in split(path):
                     node = _child(node, segment)
-                node.endpoints[route.method] = Endpoint(call, route.bare)
+                node.endpoints[route.method] = Endpoint(call, route.bare, path)
 
     def names_below(self, path: str) -> list[str]:
         """The literal segments that may follow a path."""
         node = self._root
         for segment in split(path):
-            node = node.children[segment]
+            child = node.children.get(segment, node.any_child)
+            if child is None:
+                return []
+            node = child
         return sorted(node.children)
 
     def find(self, segments: Sequence[str]) -> tuple[Node | None, dict[str, str]]:

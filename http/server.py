@@ -4,10 +4,11 @@ import asyncio
 import socket
 import ssl
 import threading
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from concurrent.futures import Future
 from contextlib import suppress
 from functools import partial
+from typing import Protocol
 
 import structlog
 from aiohttp import web
@@ -15,17 +16,20 @@ from aiohttp import web
 from repertory.actors.switchboard import Switchboard
 from repertory.conf.settings import Settings
 from repertory.errors import CannotStart
+from repertory.http.accepting import Acceptor, Turns
 from repertory.http.app import DISPATCHER, make_app
 from repertory.http.bridge import Control
 from repertory.http.doorbell import DOORBELL
-from repertory.http.protocol import Protocol
+from repertory.http.protocol import Protocol as Connection
 
 log = structlog.get_logger(__name__)
 
 READ_BUFFER = 1 << 18
 """Bytes of a body that may wait in memory: as many as the loop takes from a socket at once."""
 
-_BACKLOG = 1024
+BACKLOG = 1024
+"""Connections that may wait to be taken."""
+
 _LONGEST_HEADER = 1 << 16
 _LAST_MOMENT = 0.05
 """Seconds that connections get to end once all is said."""
@@ -33,26 +37,54 @@ _TURNS_TO_BEGIN = 10
 """Turns of the loop within which an accepted connection waits for its request; three will do."""
 
 
-class HttpServer:
-    """Serves the REST API of an archive.
+class Companion(Protocol):
+    """What comes along with the server's event loop."""
 
-    Args:
-        board: where questions go.
-        settings: port, address, TLS, users.
-        control: what the API may do to the process; see ``make_app``.
-    """
+    def join(self, loop: asyncio.AbstractEventLoop) -> None:
+        """The loop runs, and will serve."""
+
+    def part(self, loop: asyncio.AbstractEventLoop) -> None:
+        """It has served."""
+
+
+class HttpServer:
+    """Serves the REST API of an archive."""
 
     def __init__(
-        self, board: Switchboard, settings: Settings, control: Control | None = None
+        self,
+        board: Switchboard,
+        settings: Settings,
+        control: Control | None = None,
+        *,
+        listener: socket.socket | None = None,
+        turns: Turns | None = None,
+        make_loop: Callable[[], asyncio.AbstractEventLoop] = asyncio.new_event_loop,
+        companion: Companion | None = None,
     ) -> None:
+        """Take what it works with; nothing is opened yet.
+
+        Args:
+            board: where questions go.
+            settings: port, address, TLS, users.
+            control: what the API may do to the process; see ``make_app``.
+            listener: a socket that listens already, instead of one of its own; other processes
+                may take connections from it, too.
+            turns: whose turn it is to take the next one; without it, always ours.
+            make_loop: makes the event loop.
+            companion: something else that the loop looks after while it serves.
+        """
+        self._make_loop = make_loop
+        self._companion = companion
         self._board = board
         self._settings = settings
         self._control = control
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: threading.Thread | None = None
         self._runner: web.AppRunner | None = None
-        self._listener: socket.socket | None = None
+        self._shared_listener = self._listener = listener
         self._listening: asyncio.Server | None = None
+        self._turns = turns
+        self._acceptor: Acceptor | None = None
         self.port = 0
         """The port that is listened on, which HttpPort 0 leaves to the system."""
 
@@ -64,9 +96,9 @@ class HttpServer:
         """
         tls = make_tls(self._settings)
         app = make_app(self._board, self._settings, control=self._control)
-        listener = self._listener = listen(self._settings)
+        listener = self._listener = self._shared_listener or listen(self._settings)
         self.port = listener.getsockname()[1]
-        self._loop = asyncio.new_event_loop()
+        self._loop = self._make_loop()
         started: Future[None] = Future()
         self._thread = threading.Thread(
             target=self._run, args=(self._loop, app, listener, tls, started), name="http"
@@ -125,19 +157,27 @@ class HttpServer:
         manager = self._runner.server
         if manager is None:
             raise CannotStart("The REST API could not be set up.")
+        if self._companion is not None:
+            self._companion.join(asyncio.get_running_loop())
+        make = partial(self._connection, manager)
+        if self._turns is not None:
+            self._acceptor = Acceptor(listener, make, tls=tls, turns=self._turns)
+            self._acceptor.begin()
+            return
         self._listening = await asyncio.get_running_loop().create_server(
-            partial(self._connection, manager), sock=listener, ssl=tls, backlog=_BACKLOG
+            make, sock=listener, ssl=tls, backlog=BACKLOG
         )
 
-    def _connection(self, manager: web.Server) -> Protocol:
-        return Protocol(
+    def _connection(self, manager: web.Server) -> Connection:
+        return Connection(
             manager,
             loop=asyncio.get_running_loop(),
-            access_log=None,  # type: ignore[arg-type] # as AppRunner turns it off
+            access_log=None,  # as AppRunner turns it off
             keepalive_timeout=self._settings.keep_alive_timeout,
             read_bufsize=READ_BUFFER,
             max_line_size=_LONGEST_HEADER,
             max_field_size=_LONGEST_HEADER,
+            turns=self._turns,
         )
 
     async def _wind_down(self, grace: float) -> None:
@@ -165,11 +205,15 @@ class HttpServer:
             await asyncio.sleep(0.01)
         await runner.server.shutdown(_LAST_MOMENT)
         await runner.cleanup()
+        if self._companion is not None:
+            self._companion.part(asyncio.get_running_loop())
 
     async def _stop_listening(self) -> None:
         # A connection that was accepted in this very turn would find its server closed, and
         # asyncio would forget it: so first accept no more, then close.
-        if self._listener is not None:
+        if self._acceptor is not None:
+            await self._acceptor.end()
+        elif self._listener is not None:
             with suppress(NotImplementedError):  # the event loop of Windows
                 asyncio.get_running_loop().remove_reader(self._listener)
         await _turns()
@@ -214,13 +258,13 @@ def listen(settings: Settings) -> socket.socket:
     address, port = settings.http_bind_address, settings.http_port
     try:
         if not address and not settings.remote_access_allowed:
-            return socket.create_server(("127.0.0.1", port), backlog=_BACKLOG)
+            return socket.create_server(("127.0.0.1", port), backlog=BACKLOG)
         if not address and socket.has_dualstack_ipv6():
             return socket.create_server(
-                ("::", port), family=socket.AF_INET6, backlog=_BACKLOG, dualstack_ipv6=True
+                ("::", port), family=socket.AF_INET6, backlog=BACKLOG, dualstack_ipv6=True
             )
         family = socket.AF_INET6 if ":" in address else socket.AF_INET
-        return socket.create_server((address, port), family=family, backlog=_BACKLOG)
+        return socket.create_server((address, port), family=family, backlog=BACKLOG)
     except OSError as error:
         where = f"HttpPort {port}" + (f" of HttpBindAddress {address}" if address else "")
         raise CannotStart(f"{where} cannot be listened on: {_reason(error)}.") from error

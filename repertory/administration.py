@@ -25,6 +25,7 @@ from repertory.building import (
     object_area_of,
     with_encryption,
 )
+from repertory.conf.databases import database_of
 from repertory.conf.settings import Settings
 from repertory.conf.storages import storage_names
 from repertory.errors import CannotStart
@@ -82,7 +83,7 @@ class OfflineArchive:
     def __enter__(self) -> Self:
         settings = self._settings
         folder = index_folder(settings)
-        if not (folder / FILE_NAME).is_file():
+        if database_of(settings) is None and not (folder / FILE_NAME).is_file():
             raise CannotStart(
                 "There is no index: see the options IndexDirectory and StorageDirectory;"
                 " 'repertory rebuild' makes one from the files."

@@ -27,8 +27,8 @@ examples:
   repertory adopt /var/lib/orthanc/db
   repertory adopt /data/dicom --index /ssd/orthanc repertory.json
 
-Orthanc's own settings that are kept in its index (modalities and peers that were entered over REST)
-and its jobs are not taken over.
+Modalities and peers that were entered over REST are taken over where Orthanc kept them in its index
+(DicomModalitiesInDatabase, OrthancPeersInDatabase); its jobs are not.
 
 ends with 0 if all is well, 1 if the archive was adopted but lacks files, 2 if it could not be done.
 """
@@ -89,6 +89,7 @@ def _index_folder(arguments: argparse.Namespace) -> Path:
     if not arguments.configuration:
         return folder
     folders = find_folders(arguments.configuration)
+    folders.need_index_file()
     if folders.storage.resolve() != folder.resolve():
         raise CannotStart(
             f"the configuration has another StorageDirectory: {folders.storage};"

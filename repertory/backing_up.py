@@ -4,8 +4,10 @@ import argparse
 import sys
 from pathlib import Path
 
-from repertory.errors import CannotStart, RepertoryError
-from repertory.folders import StepDisplay, find_folders, list_some, say
+from repertory.building import object_area_of
+from repertory.errors import RepertoryError
+from repertory.folders import Folders, StepDisplay, find_folders, list_some, say
+from repertory.places import OBJECT_STORAGE
 from repertory.storage.backup.making import BackupReport, back_up
 from repertory.storage.backup.verifying import VerificationReport, verify
 
@@ -18,7 +20,8 @@ The copy is a snapshot of the index, as it was at one moment, and the files that
 written once and never change: the next run copies only those that are new. Each is compared with
 its MD5 sum on the way. A run that was interrupted leaves nothing wrong: run it again, and it goes
 on. On the computer of the server; a server that runs keeps the files of deleted resources until the
-copy is made.
+copy is made. What lies in an object store stays there, and its files are counted; the index of the
+snapshot knows them. With --objects they are copied, too.
 """
 _EPILOG = """\
 examples:
@@ -53,6 +56,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="hard links where DEST is on the same disk: quick, small, no help if the disk breaks",
     )
+    add(
+        "--objects",
+        action="store_true",
+        help="also copy what lies in the object store; else it stays there, and is counted",
+    )
     add("--jobs", type=int, default=1, metavar="N", help="files to read at once (%(default)s)")
     add("--quiet", action="store_true", help="say nothing unless something is wrong")
 
@@ -68,22 +76,8 @@ def run(arguments: argparse.Namespace) -> int:
             found = verify(arguments.folder, threads=arguments.jobs, progress=display.show)
             return _tell_verification(found, quiet=arguments.quiet)
         folders = find_folders(arguments.configuration)
-        if folders.elsewhere:
-            raise CannotStart(
-                f"the files lie in {folders.elsewhere}, which has means of its own against loss"
-                " (versions, replication): see howto/object-stores.md for the index. Nothing was"
-                " copied."
-            )
-        report = back_up(
-            storage=folders.storage,
-            index=folders.index,
-            to=arguments.folder,
-            disks=folders.disks,
-            link=arguments.link,
-            keep=arguments.keep,
-            threads=arguments.jobs,
-            progress=display.show,
-        )
+        folders.need_index_file()
+        report = _back_up(folders, arguments, display)
     except RepertoryError as error:
         say(f"repertory backup: {error}")
         return NOT_DONE
@@ -91,6 +85,31 @@ def run(arguments: argparse.Namespace) -> int:
         say("repertory backup: interrupted. Run the same command again to go on.")
         return INTERRUPTED
     return _tell_backup(report, quiet=arguments.quiet)
+
+
+def _back_up(folders: Folders, arguments: argparse.Namespace, display: StepDisplay) -> BackupReport:
+    stays = bool(folders.elsewhere) and not arguments.objects
+    area = None
+    if folders.elsewhere and arguments.objects:
+        area = object_area_of(folders.settings, untouched=True, raw=True)
+    if area is not None:
+        area.open()
+    try:
+        return back_up(
+            storage=folders.storage,
+            index=folders.index,
+            to=arguments.folder,
+            disks=folders.disks,
+            areas={} if area is None else {OBJECT_STORAGE: area},
+            staying={OBJECT_STORAGE: folders.elsewhere} if stays else {},
+            link=arguments.link,
+            keep=arguments.keep,
+            threads=arguments.jobs,
+            progress=display.show,
+        )
+    finally:
+        if area is not None:
+            area.close()
 
 
 def _tell_backup(report: BackupReport, *, quiet: bool) -> int:
@@ -108,6 +127,12 @@ def _tell_backup(report: BackupReport, *, quiet: bool) -> int:
             f" {report.seconds:.1f} s.",
             sys.stdout,
         )
+        for it in manifest.stayed:
+            say(
+                f"{it.files:,} files ({it.size / 1e6:,.1f} MB) lie in {it.place}, and were not"
+                " copied: --objects does.",
+                sys.stdout,
+            )
     return INCOMPLETE if manifest.lost else GOOD
 
 

@@ -1,12 +1,15 @@
 """The parts of an archive, made as the settings have it: for the server, and for commands."""
 
 from pathlib import Path
+from typing import Any
 
 from repertory.actors.clock import Clock
+from repertory.actors.finding_rules import FindingRules
 from repertory.actors.lua.actor import LuaOptions
 from repertory.actors.lua.machine import Limits
 from repertory.actors.targets.base import Rules
 from repertory.actors.targets.webhook import WebhookTarget
+from repertory.conf.databases import database_of
 from repertory.conf.encryption import StorageEncryptionSettings
 from repertory.conf.fields import shown
 from repertory.conf.settings import Settings
@@ -14,19 +17,24 @@ from repertory.errors import BadParameter, CannotStart
 from repertory.housekeeping import Configuration
 from repertory.maintags import NAMES
 from repertory.model import ChangeType, Compression, Level
+from repertory.servers import server_engine
 from repertory.storage.areas import FilesystemArea, ObjectArea
 from repertory.storage.areas.base import StorageArea
 from repertory.storage.areas.encrypted import EncryptedArea
 from repertory.storage.dicom import tag_name
+from repertory.storage.dicom.dictionary import teach_elements
+from repertory.storage.dicom.lookup import resolve_tag
+from repertory.storage.encoding import TextEncoding
 from repertory.storage.files import FileOptions
+from repertory.storage.index.base import IndexEngine
 from repertory.storage.index.policy import Overwriting, StableAges, StorePolicy
 from repertory.storage.index.sqlite.engine import SqliteEngine
 from repertory.storage.main_tags import MainDicomTags
 from repertory.storage.pixels.rules import IngestRules
 from repertory.storage.pixels.syntaxes import SYNTAXES
-from repertory.storage.resolving import resolve_tag
 from repertory.stores import bucket_of, encryption_of, keys_of, names_of
 from repertory.version import ORTHANC_VERSION
+from repertory.vocabulary import read_elements
 
 
 def files_folder(settings: Settings) -> Path:
@@ -39,13 +47,15 @@ def index_folder(settings: Settings) -> Path:
     return Path(settings.index_directory or settings.storage_directory)
 
 
-def local_area_of(settings: Settings) -> StorageArea:
-    """The folder of files, encrypted where that is configured.
+def local_area_of(settings: Settings, *, branch: str = "") -> StorageArea:
+    """The folder of files, encrypted where that is configured; ``branch`` names a front-end.
 
     Raises:
         CannotStart: the keys cannot be used.
     """
-    area = FilesystemArea(files_folder(settings), synchronize=settings.sync_storage_area)
+    area = FilesystemArea(
+        files_folder(settings), synchronize=settings.sync_storage_area, branch=branch
+    )
     return with_encryption(area, settings.storage_encryption)
 
 
@@ -68,8 +78,12 @@ def area_of(settings: Settings) -> StorageArea:
     return object_area_of(settings) or local_area_of(settings)
 
 
-def object_area_of(settings: Settings, *, untouched: bool = False) -> StorageArea | None:
+def object_area_of(
+    settings: Settings, *, untouched: bool = False, raw: bool = False
+) -> StorageArea | None:
     """The object store, if one is configured; ``untouched`` by its start, as if read-only.
+
+    A ``raw`` one gives what is encrypted in it as it is.
 
     Raises:
         CannotStart: it cannot be one.
@@ -82,33 +96,69 @@ def object_area_of(settings: Settings, *, untouched: bool = False) -> StorageAre
     names = names_of(section, keys_of(encryption))
     untouched = untouched or settings.read_only
     area = ObjectArea(bucket, staging=files_folder(settings), names=names, untouched=untouched)
-    return with_encryption(area, encryption)
+    return area if raw else with_encryption(area, encryption)
 
 
 def main_tags_of(settings: Settings) -> MainDicomTags:
-    """The tags that the index keeps.
+    """The tags that the index keeps; whoever reads files knows those of Dictionary from now on.
 
     Raises:
-        CannotStart: the option ExtraMainDicomTags names a tag that nobody knows.
+        CannotStart: the option ExtraMainDicomTags names a tag that nobody knows, or Dictionary has
+            an entry that is none.
     """
-    return MainDicomTags.defaults(_extra_tags(settings))
+    try:
+        creator = settings.default_private_creator
+        taught = read_elements(settings.dictionary, default_creator=creator)
+        teach_elements(taught)
+    except ValueError as error:
+        raise CannotStart(f"Dictionary {error}.") from error
+    encoding = TextEncoding(settings.default_encoding)
+    return MainDicomTags.defaults(_extra_tags(settings), encoding)
 
 
-def engine_of(
+def engine_of(settings: Settings, main_tags: MainDicomTags) -> IndexEngine:
+    """The database of the index: a server, if one is configured, or a file.
+
+    Raises:
+        CannotStart: what is needed to speak to the server is not installed.
+    """
+    database = database_of(settings)
+    if database is not None:
+        return server_engine(*database, **_engine_options(settings, main_tags))
+    return file_engine_of(settings, main_tags)
+
+
+def file_engine_of(
     settings: Settings,
     main_tags: MainDicomTags,
     *,
     folder: Path | None = None,
     synchronous: str | None = None,
 ) -> SqliteEngine:
-    """The database of the index, in another folder or synchronized otherwise if one is given."""
+    """The index in a file, in another folder or synchronized otherwise if one is given."""
     return SqliteEngine(
         folder or index_folder(settings),
         synchronous=synchronous or settings.index_synchronous,
-        identifier=settings.database_server_identifier or "",
-        signatures={level: main_tags.signature(level) for level in Level},
-        tag_names={tag: tag_name(tag) for tag in main_tags.levels if tag not in NAMES},
+        **_engine_options(settings, main_tags),
     )
+
+
+def finding_rules_of(settings: Settings, main_tags: MainDicomTags) -> FindingRules:
+    """What searches may do."""
+    return FindingRules(
+        main_tags=main_tags,
+        case_sensitive_pn=settings.case_sensitive_pn,
+        storage_access=settings.storage_access_on_find,
+        warnings=settings.warnings,
+    )
+
+
+def _engine_options(settings: Settings, main_tags: MainDicomTags) -> dict[str, Any]:
+    return {
+        "identifier": settings.database_server_identifier or "",
+        "signatures": {level: main_tags.signature(level) for level in Level},
+        "tag_names": {tag: tag_name(tag) for tag in main_tags.levels if tag not in NAMES},
+    }
 
 
 def store_policy_of(settings: Settings) -> StorePolicy:

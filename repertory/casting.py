@@ -12,7 +12,8 @@ from repertory.actors.delivery import DeliveryActor
 from repertory.actors.dicom.actor import DicomServerActor
 from repertory.actors.dicom.book import ModalityBook
 from repertory.actors.dicom.client_actor import DicomClientActor
-from repertory.actors.finding_rules import FindingRules
+from repertory.actors.dicom.options import StorageRules
+from repertory.actors.dicom.rules import DicomRulesActor
 from repertory.actors.housekeeper import HousekeeperActor
 from repertory.actors.hybrid_router import HybridRouterActor, Side
 from repertory.actors.index import IndexActor
@@ -21,16 +22,20 @@ from repertory.actors.integrity import IntegrityActor
 from repertory.actors.jobs import JOBS
 from repertory.actors.jobs.actor import JobsActor
 from repertory.actors.lua.actor import LuaActor
+from repertory.actors.peers.actor import PeersActor
 from repertory.actors.rest_api import FrontEnd, RestApiActor
 from repertory.actors.stability_monitor import StabilityMonitorActor
 from repertory.actors.storage import StorageActor
 from repertory.actors.switchboard import Ref, Switchboard
 from repertory.actors.targets.base import Target
+from repertory.actors.tiering.actor import TieringActor
 from repertory.actors.transcoding import TranscoderActor
 from repertory.actors.trash import TrashActor
+from repertory.actors.worklists import WorklistActor
 from repertory.building import (
     engine_of,
     file_options_of,
+    finding_rules_of,
     housekeeping_of,
     index_folder,
     ingest_rules_of,
@@ -39,13 +44,26 @@ from repertory.building import (
     store_policy_of,
     webhooks_of,
 )
-from repertory.building_dicom import calls_of, dicom_options_of, modalities_of
+from repertory.building_brokers import brokers_of
+from repertory.building_dicom import (
+    calls_of,
+    dicom_options_of,
+    modalities_of,
+    peers_of,
+    storage_rules_of,
+    worklists_of,
+)
+from repertory.conf.databases import index_readers_of
 from repertory.conf.settings import Settings
+from repertory.conf.storages import storage_names
+from repertory.housekeeping import configuration_text
+from repertory.metering import metered_areas
 from repertory.scripting import Scripts
 from repertory.storage.backup.hold import HOLD_NAME, RemovalHold
+from repertory.storage.encoding import TextEncoding
 from repertory.storage.main_tags import MainDicomTags
 from repertory.stores import removals_together
-from repertory.storing import storages_of, threads_at
+from repertory.storing import far_reads_of, room_of, storages_of, threads_at
 from repertory.subscribing import Subscriptions
 
 SCRIPT_THREADS = 4
@@ -57,6 +75,8 @@ class Casting:
 
     settings: Settings
     _book: ModalityBook
+    _rules: StorageRules
+    _encoding: TextEncoding
     _subscriptions: Subscriptions
     _scripts: Scripts
     _targets: tuple[Target, ...]
@@ -78,12 +98,7 @@ class Casting:
         main_tags = main_tags_of(settings)
         engine = engine_of(settings, main_tags)
         policy = store_policy_of(settings)
-        finding = FindingRules(
-            main_tags=main_tags,
-            case_sensitive_pn=settings.case_sensitive_pn,
-            storage_access=settings.storage_access_on_find,
-            warnings=settings.warnings,
-        )
+        finding = finding_rules_of(settings, main_tags)
         self._put_on(
             board,
             IndexActor,
@@ -93,8 +108,9 @@ class Casting:
             log_exports=settings.log_exported_resources,
             removes_at_once=not settings.delayed_deletion.enable,
             retention=settings.trash.retention_days * 86_400,
+            configuration=configuration_text(housekeeping_of(settings, main_tags)),
         )
-        for _ in range(settings.index_readers):
+        for _ in range(index_readers_of(settings)):
             self._put_on(board, IndexReaderActor, engine=engine, finding=finding)
         if not settings.read_only:
             self._subscriptions.hold(board)
@@ -104,6 +120,8 @@ class Casting:
             crew=ThreadCrew(settings.transcoder_threads_count, name="transcoder"),
             quality=settings.dicom_lossy_transcoding_quality,
         )
+        self._rules, self._encoding = storage_rules_of(settings), main_tags.encoding
+        self._put_on(board, DicomRulesActor, rules=self._rules, encoding=self._encoding)
         self._start_storages(board, main_tags)
         self._put_on(
             board,
@@ -116,10 +134,16 @@ class Casting:
             board,
             DicomClientActor,
             book=self._book,
-            options=calls_of(settings),
+            options=calls_of(settings, main_tags.encoding),
             crew=ThreadCrew(settings.dicom_scu_threads, name="dicom-client"),
+            width=settings.dicom_scu_threads_per_modality,
             kept_queries=settings.query_retrieve_size,
+            kept_commitments=settings.storage_commitment_reports_size,
+            in_database=settings.dicom_modalities_in_database,
+            main_tags=main_tags,
         )
+        self._put_on(board, WorklistActor, options=worklists_of(settings))
+        self._put_on(board, PeersActor, **peers_of(settings))
         jobs: dict[str, Any] = {
             "types": JOBS,
             "concurrent": settings.concurrent_jobs or os.cpu_count() or 1,
@@ -155,7 +179,20 @@ class Casting:
                 configuration=housekeeping_of(settings, main_tags),
                 form=file_options_of(settings).compression,
             )
-        targets = (*webhooks_of(settings, board.clock), *self._targets)
+        if settings.tiering.enable:
+            self._put_on(
+                board,
+                TieringActor,
+                settings=settings.tiering,
+                storages=storage_names(settings),
+                room_of=partial(room_of, settings),
+                pause=settings.advanced_storage.move_throttle_ms / 1000,
+            )
+        targets = (
+            *webhooks_of(settings, board.clock),
+            *brokers_of(settings, board.clock),
+            *self._targets,
+        )
         self._put_on(board, DeliveryActor, targets=targets)
         self._start_scripts(board)
         self._scripts.load()
@@ -167,8 +204,9 @@ class Casting:
         settings = self.settings
         storages = storages_of(settings, board)
         is_routed = len(storages.areas) > 1
+        areas = metered_areas(board, storages.areas)
         sides: dict[int, Side] = {}
-        for number, area in storages.areas.items():
+        for number, area in areas.items():
             ref = self._put_on(
                 board,
                 StorageActor,
@@ -181,7 +219,7 @@ class Casting:
                 unpacking_limit=settings.maximum_request_body_size_mb << 20,
                 ingest=ingest_rules_of(settings),
                 location=number,
-                others={other: it for other, it in storages.areas.items() if other != number},
+                others={other: it for other, it in areas.items() if other != number},
             )
             sides[number] = Side(storages.names[number], ref)
         if is_routed:
@@ -192,15 +230,22 @@ class Casting:
                 writer=storages.writer,
                 spares=storages.spares,
                 width=settings.advanced_storage.moves_at_a_time,
+                **far_reads_of(settings, storages.names),
             )
 
     def _start_scripts(self, board: Switchboard) -> None:
         self._put_on(board, RestApiActor, make_front_end=partial(self._inner_api, board))
         if self.settings.is_scripted:
             crew = ThreadCrew(SCRIPT_THREADS, name="scripts")
-            self._put_on(board, LuaActor, options=lua_options_of(self.settings), crew=crew)
+            self._put_on(
+                board,
+                LuaActor,
+                options=lua_options_of(self.settings),
+                crew=crew,
+                read_only=self.settings.read_only,
+            )
 
     def _start_dicom(self, board: Switchboard) -> None:
         if self.settings.dicom_server_enabled:
-            options = dicom_options_of(self.settings, self._book)
+            options = dicom_options_of(self.settings, self._book, self._rules, self._encoding)
             self._put_on(board, DicomServerActor, options=options)

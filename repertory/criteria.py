@@ -6,7 +6,7 @@ Names of tags are keywords of the DICOM dictionary or ``gggg,eeee``; who answers
 from dataclasses import dataclass
 from enum import Enum
 
-from repertory.model import Level, ResourceRef
+from repertory.model import Level, ResourceId, ResourceRef
 
 
 class LabelsConstraint(Enum):
@@ -52,6 +52,7 @@ class Criteria:
     ``None`` is the archive's own rule.
     ``parents`` must all be above; of a parent that is not there, nothing is found. ``within`` is
     one resource, of any level: what is found is that resource, or lies below or above it.
+    Where there are any, only those in ``among`` are found.
     With ``labels_constraint`` NONE, no ``labels`` are any label at all.
     ``order`` comes first, the order of arrival last; without a value is after all others.
     ``limit`` 0 is no limit.
@@ -65,6 +66,7 @@ class Criteria:
     labels_constraint: LabelsConstraint = LabelsConstraint.ALL
     parents: tuple[ResourceRef, ...] = ()
     within: ResourceRef | None = None
+    among: tuple[ResourceId, ...] = ()
     order: tuple[Order, ...] = ()
     since: int = 0
     limit: int = 0

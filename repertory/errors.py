@@ -18,6 +18,7 @@ RepertoryError
 │  ├─ IndexBusy, ShuttingDown     nothing was done: a retry is safe
 │  ├─ NoReplyInTime               perhaps done
 │  ├─ NetworkFailed               another computer did not do its part
+│  ├─ Uncommitted                 nor did it promise to keep what it was sent
 │  ├─ ScriptFailed                a script of the archive's administrator
 │  │  └─ NotPredicate
 │  ├─ TranscodingFailed           a codec crashed, or took too long
@@ -147,6 +148,10 @@ class NoReplyInTime(Failed):
 
 class NetworkFailed(Failed):
     """The other side of a connection did not do its part."""
+
+
+class Uncommitted(Failed):
+    """Nobody has committed themselves to keep all of these instances."""
 
 
 class ScriptFailed(Failed):

@@ -6,7 +6,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TextIO
 
+from repertory.conf.databases import database_of
 from repertory.conf.loading import read_settings
+from repertory.conf.settings import Settings
 from repertory.errors import CannotStart
 from repertory.stores import bucket_of
 
@@ -15,13 +17,24 @@ from repertory.stores import bucket_of
 class Folders:
     """Where an archive keeps its files and its index.
 
-    ``elsewhere`` is the object store that holds the files, "" where they lie in ``storage``.
+    ``elsewhere`` is the object store that holds files, "" where there is none; ``disks`` are the
+    folders of other storages.
     """
 
     storage: Path
     index: Path
     elsewhere: str = ""
     disks: Mapping[str, Path] = field(default_factory=dict)
+    settings: Settings = field(default_factory=Settings)
+
+    def need_index_file(self) -> None:
+        """Raise ``CannotStart`` where the index is in a database server."""
+        server = database_of(self.settings)
+        if server is not None:
+            raise CannotStart(
+                f"the index is in {server[0]}, and this is for an index in a file: see"
+                " howto/database-servers.md. Nothing was changed."
+            )
 
 
 def find_folders(configuration: Sequence[Path]) -> Folders:
@@ -38,7 +51,7 @@ def find_folders(configuration: Sequence[Path]) -> Folders:
     named = bucket_of(settings)
     elsewhere = "" if named is None else named[0].place
     disks = {name: Path(folder) for name, folder in settings.advanced_storage.disks.items()}
-    return Folders(storage, Path(settings.index_directory or storage), elsewhere, disks)
+    return Folders(storage, Path(settings.index_directory or storage), elsewhere, disks, settings)
 
 
 class StepDisplay:

@@ -1,11 +1,13 @@
 """Words about housekeeping: what a pass is to do, how far it is, and what failed."""
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 from repertory.model import Attachment, Compression, Level, ResourceId, ResourceIds, Summary
+from repertory.places import Copy, OwnedFile
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,13 +95,16 @@ class Portion:
     ``position`` is where the pass is once it is done. ``passed`` are the studies that are then
     behind, ``is_last`` says that there are no more. A portion ``aside`` is of a study that is
     taken out of turn; ``form`` is the form that its files are stored anew in, ``transcodes``
-    whether in the transfer syntax of new files, too, ``anew`` whether also where nothing changes.
+    whether in the transfer syntax of new files, too, ``anew`` whether also where nothing changes:
+    then ``others`` are the files of the study that are no DICOM file of an instance, with those of
+    its patient where it is the first of the patient's studies.
     """
 
     position: Position = BEGINNING
     study: ResourceId | None = None
     number: int = 0
     tasks: tuple[Task, ...] = ()
+    others: tuple[OwnedFile, ...] = ()
     begins: bool = False
     ends: bool = False
     passed: int = 0
@@ -159,11 +164,15 @@ class InstanceFailure:
 
 @dataclass(frozen=True, slots=True)
 class DonePortion:
-    """What was done with a portion, and what failed."""
+    """What was done with a portion, and what failed.
+
+    ``others`` are files that are no DICOM files, each with what takes its place.
+    """
 
     portion: Portion
     done: tuple[DoneTask, ...]
     failures: tuple[InstanceFailure, ...]
+    others: tuple[Copy, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,6 +214,8 @@ class KeptState:
 
     ``text`` is the state, or that of an Orthanc whose index was adopted, "" where there is none.
     ``name`` is under which it is kept. ``last_study`` is the number of the newest study.
+    ``stored_under`` are the configurations, as text, under which something was stored, each with
+    a number that is higher the later that was.
     """
 
     name: str
@@ -212,6 +223,7 @@ class KeptState:
     is_paused: bool
     is_adopted: bool
     last_study: int
+    stored_under: tuple[tuple[int, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -297,3 +309,8 @@ def configuration_object(it: Configuration | None) -> dict[str, Any] | None:
         "StorageCompressionEnabled": it.storage_compression,
         **({"StorageEncryption": it.encryption} if it.encryption else {}),
     }
+
+
+def configuration_text(it: Configuration) -> str:
+    """A configuration as the index keeps it; equal where it is the same."""
+    return json.dumps(configuration_object(it), sort_keys=True)

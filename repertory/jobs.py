@@ -109,7 +109,8 @@ class JobStep:
     ``position`` and ``progress`` are those after it; ``done`` says that there is nothing left.
     ``failures`` are what could not be done in this step, ``outputs`` the files that it made; one of
     the same key takes the place of the one before. ``pause`` is how many seconds to wait
-    before the next one. ``recorded`` says that the index has it already, because it did the
+    before the next one; ``rests`` says that others may run meanwhile.
+    ``recorded`` says that the index has it already, because it did the
     step's work in the same transaction.
     """
 
@@ -121,6 +122,7 @@ class JobStep:
     failures: tuple[JobFailure, ...] = ()
     outputs: tuple[JobOutput, ...] = ()
     pause: float = 0.0
+    rests: bool = False
     recorded: bool = False
 
 

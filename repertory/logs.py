@@ -20,8 +20,9 @@ import os
 import sys
 import threading
 import warnings
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any, NoReturn, TextIO
 
 import orjson
 import structlog
@@ -44,6 +45,9 @@ _HOMES = (
 
 # What these say quotes requests and values of DICOM tags; request_handled is our own event.
 _SILENCED = ("aiohttp.access", "pydicom", "pynetdicom")
+
+# What happens is told by our own events; these would quote whole messages.
+_MUTED = ("aio_pika", "aiormq", "nats")
 
 _OWN = {"default": logging.INFO, "verbose": logging.DEBUG, "trace": logging.DEBUG}
 _LIBRARIES = {"default": logging.WARNING, "verbose": logging.INFO, "trace": logging.DEBUG}
@@ -79,6 +83,12 @@ def set_up(
         as_json = not output.isatty()
     colors = output.isatty() and "NO_COLOR" not in os.environ
     _processors[:] = _chain(as_json=as_json, colors=colors)
+    _adopt_processors()
+    set_level("", level)
+
+
+def _adopt_processors() -> None:
+    """Bring everything that is logged to our own chain."""
     structlog.configure(
         processors=_processors,
         wrapper_class=CategoryLogger,
@@ -88,12 +98,33 @@ def set_up(
     logging.root.handlers[:] = [_Routed()]
     for name in _SILENCED:
         logging.getLogger(name).disabled = True
+    for name in _MUTED:
+        logging.getLogger(name).setLevel(logging.CRITICAL + 1)
     # It tells of every refusal that an actor gives, with a traceback.
     logging.getLogger("pykka").setLevel(logging.WARNING)
     logging.captureWarnings(capture=True)
     warnings.filterwarnings("ignore", module=r"pydicom(\.|$)")
     threading.excepthook = _log_thread_death
-    set_level("", level)
+
+
+def relay(write: Callable[[str, str, str, dict[str, Any]], None]) -> None:
+    """Have another process write what is logged in this one; that one redacts it, too.
+
+    Args:
+        write: takes the logger, the level, the event and its fields, from any thread.
+    """
+
+    def hand_on(logger: WrappedLogger, method: str, event: EventDict) -> NoReturn:
+        write(logger.name, method, event.pop("event"), dict(event))
+        raise structlog.DropEvent
+
+    _processors[:] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.processors.format_exc_info,
+        hand_on,
+    ]
+    _adopt_processors()
+    set_level("", "default")
 
 
 def set_level(category: str, level: str) -> None:

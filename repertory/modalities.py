@@ -1,7 +1,7 @@
 """The words for others who speak DICOM: modalities, workstations, archives."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
@@ -17,14 +17,16 @@ class Service(Enum):
     GET = "Get"
     MOVE = "Move"
     STORE = "Store"
+    N_ACTION = "NAction"
+    EVENT_REPORT = "EventReport"
 
 
 @dataclass(frozen=True, slots=True)
 class Modality:
     """Another application entity: how to reach it, and what it may do here.
 
-    ``timeout`` 0 and ``local_aet`` "" are the archive's own. ``extra`` are members that mean
-    nothing here, and are given back as they came.
+    ``timeout`` 0 and ``local_aet`` "" are the archive's own. ``transcoding`` says whether it is
+    sent instances in other transfer syntaxes than they are stored in.
     """
 
     aet: str
@@ -36,7 +38,7 @@ class Modality:
     local_aet: str = ""
     timeout: int = 0
     retrieve_method: str = "SystemDefault"
-    extra: Mapping[str, Any] = field(default_factory=dict)
+    transcoding: bool = True
 
     def allows(self, service: Service) -> bool:
         """Whether it may ask for a service."""
@@ -60,12 +62,12 @@ def read_modality(entry: Any) -> Modality:
         host=_text(entry.get("Host"), "Host"),
         port=_port(entry.get("Port")),
         manufacturer=_text(entry.get("Manufacturer", "Generic"), "Manufacturer"),
-        denied=frozenset(it for it in Service if not _flag(entry, f"Allow{it.value}", True)),
+        denied=frozenset(it for it in Service if not _is_allowed(entry, it)),
         use_tls=_flag(entry, "UseDicomTls", False),
         local_aet=_title(entry["LocalAet"], "LocalAet") if entry.get("LocalAet") else "",
         timeout=_seconds(entry.get("Timeout", 0)),
         retrieve_method=_method(entry.get("RetrieveMethod", "SystemDefault")),
-        extra={name: entry[name] for name in _PASSED_ON if name in entry},
+        transcoding=_flag(entry, "AllowTranscoding", True),
     )
 
 
@@ -73,9 +75,7 @@ def written(modality: Modality) -> Object:
     """A modality as the REST API shows it."""
     return {
         "AET": modality.aet,
-        "AllowEventReport": modality.extra.get("AllowEventReport", True),
-        "AllowNAction": modality.extra.get("AllowNAction", True),
-        "AllowTranscoding": modality.extra.get("AllowTranscoding", True),
+        "AllowTranscoding": modality.transcoding,
         "Host": modality.host,
         "LocalAet": modality.local_aet,
         "Manufacturer": modality.manufacturer,
@@ -87,8 +87,13 @@ def written(modality: Modality) -> Object:
     }
 
 
-_PASSED_ON = ("AllowEventReport", "AllowNAction", "AllowTranscoding")
 _METHODS = ("SystemDefault", "C-MOVE", "C-GET")
+
+
+def _is_allowed(entry: Mapping[str, Any], service: Service) -> bool:
+    of_commitment = service in (Service.N_ACTION, Service.EVENT_REPORT)
+    default = _flag(entry, "AllowStorageCommitment", True) if of_commitment else True
+    return _flag(entry, f"Allow{service.value}", default)
 
 
 def _text(value: Any, name: str) -> str:

@@ -25,12 +25,26 @@ class Place:
 
 
 @dataclass(frozen=True, slots=True)
+class StorageHealth:
+    """Whether the storage of a number can be written; ``trouble`` is why not, in a sentence."""
+
+    location: int
+    trouble: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class OwnedFile:
-    """A file with the resource that it belongs to."""
+    """A file with the resource that it belongs to.
+
+    ``trash`` is the entry of the trash that it lies in, 0 where the resource is there, and ``row``
+    the number that the resource had.
+    """
 
     level: Level
     id: ResourceId
     attachment: Attachment
+    trash: int = 0
+    row: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +88,24 @@ class Cursor:
     parent: int = 0
     resource: int = 0
     content_type: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class TrashCursor:
+    """How far a walk through the files in the trash is: up to the file of these numbers."""
+
+    trash: int = 0
+    row: int = 0
+    content_type: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class TrashedPlace:
+    """How many files and bytes in the trash a storage holds."""
+
+    name: str
+    files: int
+    size: int
 
 
 @dataclass(frozen=True, slots=True)

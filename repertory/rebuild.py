@@ -5,15 +5,16 @@ complete: until then nothing is lost, and a run that was interrupted is gone on 
 """
 
 import os
+import struct
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from repertory.administration import UntouchedArea
-from repertory.building import engine_of, files_folder, index_folder, main_tags_of
+from repertory.building import file_engine_of, index_folder, main_tags_of
+from repertory.conf.databases import database_of
 from repertory.conf.settings import Settings
 from repertory.errors import (
     CannotStart,
@@ -23,15 +24,15 @@ from repertory.errors import (
     NotDicom,
     RepertoryError,
     StorageFailed,
+    StorageUnavailable,
 )
 from repertory.model import Attachment, Origin, OriginKind, StoreStatus, Summary
-from repertory.storage.describing import describe_file
+from repertory.rebuild_sources import Source, sources_of
 from repertory.storage.identifiers import resource_ids
 from repertory.storage.index.packing import pack_uuid, unpack_uuid
 from repertory.storage.index.sqlite.engine import FILE_NAME, LOCK_NAME, SqliteEngine
 from repertory.storage.index.sqlite.lock import FolderLock
 from repertory.storage.index.writer import DatabaseWriter
-from repertory.stores import bucket_of
 
 WORK_FOLDER = ".rebuilding"
 GROUP = 500
@@ -40,6 +41,9 @@ AHEAD = 16
 """Files for each thread that are read before they are needed."""
 
 Described = tuple[Summary, Attachment]
+
+_ENTRY = struct.Struct(">Q16sIQ")
+"""A file that was found: microseconds since the epoch, UUID, number of the storage, and size."""
 
 
 @dataclass
@@ -62,15 +66,16 @@ class Rebuild:
         settings: Settings,
         *,
         threads: int,
+        checksums: bool = False,
         tell: Callable[[str, int, int], None] = lambda _what, _done, _total: None,
     ) -> None:
         self._settings = settings
         self._main_tags = main_tags_of(settings)
         self._folder = index_folder(settings)
         self._work = self._folder / WORK_FOLDER
-        self._area = UntouchedArea(files_folder(settings))
-        self._root = files_folder(settings)
+        self._sources: dict[int, Source] = {}
         self._keep_md5 = settings.store_md5_for_attachments
+        self._checksums = checksums
         self._threads = max(threads, 1)
         self._tell = tell
         self._rebuilt = Rebuilt()
@@ -80,47 +85,52 @@ class Rebuild:
 
         Raises:
             CannotStart: a server runs on these folders, or they are not there.
+            StorageFailed: an object store does not answer; what was recorded is gone on with.
         """
-        named = bucket_of(self._settings)
-        if named is not None:
+        database = database_of(self._settings)
+        if database is not None:
             raise CannotStart(
-                f"The files lie in {named[0].place}: an index is made from a folder alone. Copy"
-                " them into a folder, or restore the index from a backup."
+                f"The index is in {database[0]}, and one is made anew in a file alone: restore the"
+                " database from a backup of its own."
             )
-        if self._settings.advanced_storage.disks:
-            raise CannotStart(
-                "The files lie in several storages: an index is made from one folder. Copy them"
-                " into it, and name no MultipleStorages; or restore the index from a backup."
-            )
-        if self._settings.storage_encryption is not None:
-            raise CannotStart(
-                "The files are encrypted: 'repertory recover --key' decrypts them one by one;"
-                " restore the index from a backup."
-            )
-        self._area.open()
+        sources = tuple(sources_of(self._settings))
+        for source in sources:
+            source.open()
         self._folder.mkdir(parents=True, exist_ok=True)
         lock = FolderLock(self._folder / LOCK_NAME)
         lock.acquire()
         try:
-            self._build()
+            self._build(sources)
             self._exchange()
         finally:
             lock.release()
+            for source in sources:
+                source.area.close()
         return self._rebuilt
 
-    def _build(self) -> None:
+    def _build(self, sources: tuple[Source, ...]) -> None:
         # What a crash undoes is done again: no need to wait for the disk at each group.
-        engine = engine_of(self._settings, self._main_tags, folder=self._work, synchronous="NORMAL")
+        engine = file_engine_of(
+            self._settings, self._main_tags, folder=self._work, synchronous="NORMAL"
+        )
         engine.open()
         try:
-            files = self._find(self._known(engine))
             writer = engine.writer()
             try:
-                self._record(writer, files)
+                self._number(writer, sources)
+                self._record(writer, self._find(self._known(engine)))
             finally:
                 writer.close()
         finally:
             engine.close()
+
+    def _number(self, writer: DatabaseWriter, sources: tuple[Source, ...]) -> None:
+        """Give the storages their numbers in the new index."""
+        writer.begin()
+        places = writer.add_places([source.name for source in sources])
+        writer.commit()
+        numbers = {place.name: place.number for place in places}
+        self._sources = {numbers[source.name]: source for source in sources}
 
     def _known(self, engine: SqliteEngine) -> set[bytes]:
         """The files that an interrupted run has recorded."""
@@ -137,34 +147,27 @@ class Rebuild:
         return known
 
     def _find(self, known: set[bytes]) -> list[bytes]:
-        """All files, the oldest first: when each was modified, and its UUID, in 24 bytes."""
-        self._finish_staged()
+        """All files, the oldest first: when each was modified, its UUID, its place and its size."""
         found: list[bytes] = []
-        for folder in range(256):
-            self._tell("looking for files", folder, 256)
-            now = time.time()
-            for uuid, file in self._area.survey(folder).files.items():
-                packed = pack_uuid(uuid)
-                if packed not in known:
-                    microseconds = max(int((now - file.age) * 1e6), 0)
-                    found.append(microseconds.to_bytes(8, "big") + packed)
+        for number, source in self._sources.items():
+            source.finish_staged()
+            for folder in range(256):
+                self._tell(f"looking for files in {source.name}", folder, 256)
+                now = time.time()
+                for uuid, file in source.area.survey(folder).files.items():
+                    packed = pack_uuid(uuid)
+                    if packed not in known:
+                        microseconds = max(int((now - file.age) * 1e6), 0)
+                        found.append(_ENTRY.pack(microseconds, packed, number, max(file.size, 0)))
         found.sort()
         return found
-
-    def _finish_staged(self) -> None:
-        """Put files in their place that a power cut left behind though they are complete."""
-        for name in self._area.staged():
-            try:
-                describe_file(self._area.staging_path(name), name, keep_md5=False)
-            except (NotDicom, MissingTag, FileCorrupted, OSError):
-                continue  # it never was complete: the next start of the server clears it away
-            self._area.finish(name)
 
     def _record(self, writer: DatabaseWriter, files: list[bytes]) -> None:
         in_group = 0
         for done, (file, described) in enumerate(self._describe(files)):
             self._tell("recording", done, len(files))
-            uuid = unpack_uuid(file[8:])
+            microseconds, packed, number, _ = _ENTRY.unpack(file)
+            uuid = unpack_uuid(packed)
             if isinstance(described, NotDicom | MissingTag):
                 self._rebuilt.skipped.append(uuid)
                 continue
@@ -174,7 +177,9 @@ class Rebuild:
             if not in_group:
                 writer.begin()
             in_group += 1
-            self._enter(writer, uuid, *described, at=int.from_bytes(file[:8], "big") / 1e6)
+            summary, attachment = described
+            attachment = replace(attachment, location=number)
+            self._enter(writer, uuid, summary, attachment, at=microseconds / 1e6)
             if in_group == GROUP:
                 writer.commit()
                 in_group = 0
@@ -215,7 +220,7 @@ class Rebuild:
         with ThreadPoolExecutor(self._threads) as pool:
             try:
                 for file in files:
-                    ahead.append((file, pool.submit(self._describe_one, unpack_uuid(file[8:]))))
+                    ahead.append((file, pool.submit(self._describe_one, file)))
                     if len(ahead) >= self._threads * AHEAD:
                         yield _outcome(*ahead.popleft())
                 while ahead:
@@ -223,9 +228,14 @@ class Rebuild:
             finally:
                 pool.shutdown(wait=True, cancel_futures=True)
 
-    def _describe_one(self, uuid: str) -> Described:
-        path = self._root / uuid[:2] / uuid[2:4] / uuid
-        return describe_file(path, uuid, keep_md5=self._keep_md5, main_tags=self._main_tags)
+    def _describe_one(self, file: bytes) -> Described:
+        _, packed, number, size = _ENTRY.unpack(file)
+        source = self._sources[number]
+        # Of what lies in a bucket, sums cost the whole file.
+        keep_md5 = self._keep_md5 and (source.local is not None or self._checksums)
+        return source.describe(
+            unpack_uuid(packed), size, keep_md5=keep_md5, main_tags=self._main_tags
+        )
 
     def _exchange(self) -> None:
         """Give the old index another name, and put the new one in its place."""
@@ -251,6 +261,8 @@ class Rebuild:
 def _outcome(file: bytes, described: Future[Described]) -> tuple[bytes, Described | BaseException]:
     try:
         return file, described.result()
+    except StorageUnavailable:
+        raise  # it would be the same with all others
     except (NotDicom, MissingTag, FileCorrupted, FileLost, StorageFailed, OSError) as error:
         return file, error
 

@@ -14,9 +14,10 @@ from repertory.rebuild import Rebuild, Rebuilt
 
 _LISTED = 20
 _DESCRIPTION = """\
-Make the whole index anew from the files in the storage directory. No server may run on the same
-folders. The index that is there stays in use until the new one is complete, and is then kept beside
-it under another name. An interrupted run is gone on with by the same command.
+Make the whole index anew from the files in all storages that the configuration names: of an object
+store, all objects are listed, and their headers read. No server may run on the same storages. The
+index that is there stays in use until the new one is complete, and is then kept beside it under
+another name. An interrupted run is gone on with by the same command.
 """
 _EPILOG = """\
 What is only in the index cannot be made from files: labels, metadata and attachments of users,
@@ -41,6 +42,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add("configuration", metavar="CONFIG", nargs="*", type=Path, help="a file, or a folder")
     add("--threads", type=int, default=os.cpu_count() or 1, metavar="N", help="how many read files")
+    add(
+        "--checksums",
+        action="store_true",
+        help="read what lies in an object store whole, for MD5 sums; else its headers alone",
+    )
     add("--json", type=Path, metavar="FILE", help="write there what became of the files")
     add("--quiet", action="store_true", help="no progress, and no summary unless something is odd")
 
@@ -50,7 +56,12 @@ def run(arguments: argparse.Namespace) -> int:
     progress = Progress(quiet=arguments.quiet)
     try:
         settings = load_settings(*arguments.configuration)
-        rebuilt = Rebuild(settings, threads=arguments.threads, tell=progress.show).run()
+        rebuilt = Rebuild(
+            settings,
+            threads=arguments.threads,
+            checksums=arguments.checksums,
+            tell=progress.show,
+        ).run()
     except KeyboardInterrupt:
         return INTERRUPTED
     except (InvalidSettings, RepertoryError) as error:

@@ -52,12 +52,14 @@ def run(arguments: argparse.Namespace) -> int:
         return NOT_DONE
     try:
         folders = find_folders(arguments.configuration)
+        folders.need_index_file()
         report = restore(
             arguments.folder,
             storage=folders.storage,
             index=folders.index,
             name=arguments.snapshot,
             threads=arguments.jobs,
+            elsewhere=folders.elsewhere,
             progress=StepDisplay(quiet=arguments.quiet).show,
         )
     except RepertoryError as error:
@@ -76,4 +78,10 @@ def run(arguments: argparse.Namespace) -> int:
             f" {report.copied:,} files copied, {report.kept:,} were there; {report.seconds:.1f} s.",
             sys.stdout,
         )
+        for it in report.manifest.stayed:
+            say(
+                f"{it.files:,} files are to be read from {folders.elsewhere}; when the snapshot was"
+                f" taken, they lay in {it.place}. 'repertory fsck' tells whether all are there.",
+                sys.stdout,
+            )
     return INCOMPLETE if report.lost else GOOD

@@ -20,11 +20,16 @@ from repertory.casting import Casting
 from repertory.conf.settings import Settings
 from repertory.errors import CannotStart, RepertoryError, ShuttingDown, Unsupported
 from repertory.events import ArchiveEvent
+from repertory.metering import carry_contexts, count_jobs
+from repertory.meters import Meters
 from repertory.scripting import Scripts
 from repertory.subscribing import C, Subscriptions
+from repertory.tracing import OpenTelemetryTracer, tracer_of
 
 if TYPE_CHECKING:
     from aiohttp import web
+
+    from repertory.front_ends.keeper import FrontEnds
 
 log = structlog.get_logger(__name__)
 
@@ -78,6 +83,7 @@ class Repertory(Casting):
         self._on_failure = on_failure
         self._log_levels = log_levels
         self._targets = tuple(targets)
+        self._tracer: OpenTelemetryTracer | None = None
         self._cast: list[tuple[type[RepertoryActor], Ref]] = []
         self._board: Switchboard | None = None
         self._server: Any = None
@@ -123,12 +129,21 @@ class Repertory(Casting):
             if self._board is not None:
                 return
             self._stopped.clear()
+            self._tracer = tracer_of(self.settings.tracing)
             self.restart_requested, self.failed = False, None
-            board = self._board = Switchboard(clock=self._own_clock or SystemClock())
+            board = self._board = Switchboard(
+                clock=self._own_clock or SystemClock(),
+                meters=Meters(is_on=self.settings.metrics_enabled),
+                tracer=self._tracer,
+            )
             board.listen(ActorDied, self._note_death)
+            count_jobs(board)
             try:
+                front_ends = self._prepare_front_ends()
                 self._start_cast(board)
-                if self.settings.http_server_enabled:
+                if front_ends is not None:
+                    front_ends.start(board)
+                elif self.settings.http_server_enabled:
                     self._start_server(board)
             except BaseException:
                 self._stop_all()
@@ -243,6 +258,7 @@ class Repertory(Casting):
         connected: bool = True,
         **parts: Any,
     ) -> Ref:
+        carry_contexts(board, parts.values())
         ref = actor.start(board=board, **parts)
         self._cast.append((actor, ref))
         if connected:
@@ -260,6 +276,19 @@ class Repertory(Casting):
         from repertory.http.inner import InnerApi  # noqa: PLC0415 - see `app`
 
         return InnerApi(board, self.settings, control=self)
+
+    def _prepare_front_ends(self) -> "FrontEnds | None":
+        """Start the processes that will serve the REST API, if there are to be any."""
+        if not self.settings.front_end_processes:
+            return None
+        from repertory.front_ends.keeper import FrontEnds, reason_against  # noqa: PLC0415 - `app`
+
+        if reason := reason_against(self.settings):
+            log.warning("front_ends_left_out", reason=reason)
+            return None
+        front_ends = self._server = FrontEnds(self.settings, self)
+        front_ends.prepare()
+        return front_ends
 
     def _start_server(self, board: Switchboard) -> None:
         from repertory.http.server import HttpServer  # noqa: PLC0415 - see `app`
@@ -288,6 +317,9 @@ class Repertory(Casting):
                 log.error("actor_stuck", actor=actor.__name__, reason=type(error).__name__)  # noqa: TRY400 - no defect
         if board is not None:
             board.clock.close()
+        if self._tracer is not None:
+            self._tracer.close()
+            self._tracer = None
 
     def _note_death(self, event: ActorDied) -> None:
         log.critical("actor_died", actor=event.actor, reason=event.reason)

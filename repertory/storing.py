@@ -1,8 +1,10 @@
 """The storages of an archive, as the settings have them."""
 
+import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import structlog
 
@@ -15,6 +17,7 @@ from repertory.places import FILE_SYSTEM, OBJECT_STORAGE
 from repertory.storage.areas import FilesystemArea
 from repertory.storage.areas.base import StorageArea
 from repertory.stores import threads_of
+from repertory.tiering import Room
 
 log = structlog.get_logger(__name__)
 
@@ -52,6 +55,29 @@ def areas_of(settings: Settings) -> dict[str, StorageArea]:
 def threads_at(settings: Settings, name: str) -> int:
     """How many threads read and write the files of a storage."""
     return threads_of(settings) if name == OBJECT_STORAGE else settings.storage_threads
+
+
+def room_of(settings: Settings, name: str) -> Room | None:
+    """How much room there is on the disk of a storage; ``None`` where it is none, or is gone."""
+    disks = {FILE_SYSTEM: settings.storage_directory, **settings.advanced_storage.disks}
+    if name not in disks:
+        return None
+    try:
+        usage = shutil.disk_usage(disks[name])
+    except OSError as error:
+        log.warning("disk_unknown", storage=name, errno=error.errno)
+        return None
+    return Room(usage.free, usage.total)
+
+
+def far_reads_of(settings: Settings, names: Mapping[int, str]) -> dict[str, Any]:
+    """What ``HybridRouterActor`` is to tell of reads, for the rules of tiering."""
+    tiering = settings.tiering
+    if not tiering.enable or settings.read_only:
+        return {}
+    source = tiering.recall.source if tiering.recall.enable else ""
+    far = frozenset(number for number, name in names.items() if name == source)
+    return {"notes_reads": True, "far": far}
 
 
 def storages_of(settings: Settings, board: Switchboard) -> Storages:

@@ -15,6 +15,7 @@ class FileCache:
         """Take a limit in bytes; 0 remembers nothing."""
         self._limit = limit
         self._size = 0
+        self.hits = self.misses = 0
         self._files: OrderedDict[str, bytes] = OrderedDict()
         self._lock = threading.Lock()
 
@@ -28,12 +29,19 @@ class FileCache:
         """How many bytes are remembered."""
         return self._size
 
+    @property
+    def count(self) -> int:
+        """Of how many files something is remembered."""
+        return len(self._files)
+
     def get(self, uuid: str, start: int, length: int) -> bytes | None:
         """Bytes of a file, if all of them are remembered."""
         with self._lock:
             content = self._files.get(uuid)
             if content is None or start + length > len(content):
+                self.misses += 1
                 return None
+            self.hits += 1
             self._files.move_to_end(uuid)
         return content if length == len(content) else content[start : start + length]
 

@@ -15,10 +15,11 @@ IN_MEMORY = 16 << 20
 
 
 def copy_file(source: StorageArea, target: StorageArea, file: Attachment, copy: Attachment) -> None:
-    """Copy the stored bytes of ``file`` to the name that ``copy`` has, and read them back.
+    """Copy the stored bytes of ``file`` to the name that ``copy`` has, and see that they arrived.
 
-    They are compared with the sum that is kept of the file; where none is kept, the copy is
-    compared with what was read. A copy that is not right is removed.
+    What is read is compared with the sum that is kept of the file. The copy is read back and
+    compared with what was read, unless the target itself says that it received just that, by its
+    own sum. A copy that is not right is removed.
 
     Raises:
         FileLost: there is no such file.
@@ -29,11 +30,13 @@ def copy_file(source: StorageArea, target: StorageArea, file: Attachment, copy: 
     if file.compressed_size <= IN_MEMORY:
         content = source.read(file.uuid, file.content_type)
         md5 = _checked(file, len(content), hashlib.md5(content, usedforsecurity=False).hexdigest())
-        target.create(copy.uuid, copy.content_type, content)
-        del content
+        if target.create(copy.uuid, copy.content_type, content) == md5:
+            return
+        is_right = _holds(target, copy, content)
     else:
         md5 = _copy_large(source, target, file, copy)
-    if _sum(target, copy) != (file.compressed_size, md5):
+        is_right = _sum(target, copy) == (file.compressed_size, md5)
+    if not is_right:
         with suppress(StorageFailed):  # it is listed as a copy that was made in vain
             target.remove(copy.uuid, copy.content_type)
         raise StorageFailed("The copy of a file was not what had been written.")
@@ -69,6 +72,17 @@ def _checked(file: Attachment, size: int, md5: str) -> str:
     if size != file.compressed_size or file.compressed_md5 not in ("", md5):
         raise FileCorrupted
     return md5
+
+
+def _holds(area: StorageArea, file: Attachment, content: bytes) -> bool:
+    """Whether a file is ``content``: to compare is ten times as fast as to compute a sum."""
+    position = 0
+    for piece in _pieces(area, file):
+        # Slices of bytes: views would be compared byte by byte.
+        if piece != content[position : position + len(piece)]:
+            return False
+        position += len(piece)
+    return position == len(content)
 
 
 def _sum(area: StorageArea, file: Attachment) -> tuple[int, str]:

@@ -68,7 +68,11 @@ def describe_file(
 def form_of(path: Path) -> Compression:
     """In which form a file seems to be stored, by how it begins."""
     with path.open("rb") as file:
-        head = file.read(16)
+        return form_of_head(file.read(16))
+
+
+def form_of_head(head: bytes) -> Compression:
+    """The same, by the first 16 bytes."""
     if head.startswith(_ZSTANDARD):
         return Compression.ZSTANDARD
     # Orthanc's size, then a zlib header: RFC 1950 section 2.2, deflate with a 32 KB window.

@@ -17,6 +17,7 @@ from repertory.storage.areas.base import StorageArea
 from repertory.storage.areas.filesystem import NO_ROOM
 from repertory.storage.cache import FileCache
 from repertory.storage.compression import Read, compressed, decompressed, locate, reader_of
+from repertory.storage.lending import SMALL, Lending
 from repertory.storage.streams import OpenStreams, Stream
 
 log = structlog.get_logger(__name__)
@@ -79,8 +80,9 @@ class Files:
         self.location = location
         self._others = others
         self._new_name = new_name
-        self._cache = FileCache(options.cache_size)
+        self.cache = FileCache(options.cache_size)
         self._streams = OpenStreams()
+        self._lending = Lending(verify=options.verify)
 
     # Writing
 
@@ -208,7 +210,8 @@ class Files:
 
     def remove(self, uuid: str, content_type: int, location: int | None = None) -> None:
         """Remove a file; one that is not there is removed already."""
-        self._cache.remove(uuid)
+        self.cache.remove(uuid)
+        self._lending.forget(uuid)
         self._streams.remove(uuid)
         area = self._area if location is None else self.area_at(location)
         area.remove(uuid, content_type)
@@ -239,7 +242,8 @@ class Files:
     def remove_many(self, files: Sequence[tuple[str, int]], location: int | None = None) -> None:
         """Remove files of one storage, each a name and a content type."""
         for uuid, _ in files:
-            self._cache.remove(uuid)
+            self.cache.remove(uuid)
+            self._lending.forget(uuid)
             self._streams.remove(uuid)
         area = self._area if location is None else self.area_at(location)
         area.remove_many(files)
@@ -263,33 +267,42 @@ class Files:
         length = size - start if length is None else min(length, size - start)
         if length <= 0:
             return b""
-        known = self._cache.get(uuid, start, length)
+        known = self.cache.get(uuid, start, length)
         if known is not None:
             return known
         md5 = attachment.uncompressed_md5 if self.options.verify else ""
         if attachment.compression is Compression.NONE and (
             not md5 or (start == 0 and length == size)
         ):
+            seen = self._lending.look(self.area_at(attachment.location), attachment)
             content = self._read_plain(attachment, start, length)
             if md5 and _md5(content) != md5:
                 raise FileCorrupted
+            if length == size and seen is not None:
+                # From now on it is lent; the system keeps it in memory as long as there is room.
+                self._lending.note(attachment, seen)
+                remember = remember and length <= SMALL
         else:
             content = self._read_on(attachment, start, length, md5)
         if length == size and remember:
-            self._cache.put(uuid, content)
+            self.cache.put(uuid, content)
         return content
+
+    def lend(self, attachment: Attachment) -> str | None:
+        """The path of the file, where it may be sent from there as it is; else it is to be read."""
+        return self._lending.path(self.area_at(attachment.location), attachment)
 
     def read_head(self, attachment: Attachment, length: int) -> bytes:
         """The first bytes of the file; of its stored form, no more is read than it takes."""
         length = min(length, attachment.uncompressed_size)
-        known = self._cache.get(attachment.uuid, 0, length)
+        known = self.cache.get(attachment.uuid, 0, length)
         if known is not None:
             return known
         if attachment.compression is Compression.NONE:
             content = self._read_plain(attachment, 0, length)
         else:
             content = self._stream(attachment, "").read(length)
-        self._cache.put(attachment.uuid, content)
+        self.cache.put(attachment.uuid, content)
         return content
 
     def read_stored(self, attachment: Attachment, start: int = 0, length: int = -1) -> bytes:

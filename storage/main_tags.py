@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from repertory.model import Level
+from repertory.storage.encoding import TextEncoding
 
 # Orthanc 1.13's defaults, as in its /system.MainDicomTags.
 _DEFAULTS: dict[Level, tuple[str, ...]] = {
@@ -94,6 +95,8 @@ class MainDicomTags:
     """
 
     by_level: Mapping[Level, frozenset[str]]
+    encoding: TextEncoding = field(default_factory=TextEncoding)
+    """What text is written in where a file does not say it."""
     levels: Mapping[str, tuple[Level, ...]] = field(init=False)
     """The levels at which each tag is kept."""
 
@@ -105,10 +108,17 @@ class MainDicomTags:
         object.__setattr__(self, "levels", levels)
 
     @classmethod
-    def defaults(cls, extra: Mapping[Level, Iterable[str]] | None = None) -> "MainDicomTags":
+    def defaults(
+        cls,
+        extra: Mapping[Level, Iterable[str]] | None = None,
+        encoding: TextEncoding | None = None,
+    ) -> "MainDicomTags":
         """Orthanc's main DICOM tags, and ``extra`` ones (``ExtraMainDicomTags``)."""
         more = extra or {}
-        return cls({level: frozenset((*_DEFAULTS[level], *more.get(level, ()))) for level in Level})
+        return cls(
+            {level: frozenset((*_DEFAULTS[level], *more.get(level, ()))) for level in Level},
+            encoding or TextEncoding(),
+        )
 
     def signature(self, level: Level) -> str:
         """The tags of a level, sorted and joined by ";".

@@ -1,12 +1,12 @@
 """Looking up the names of a search: in the DICOM dictionary, and among the main DICOM tags."""
 
-import difflib
 from collections.abc import Iterable
 
 from repertory.criteria import Criteria, Order
 from repertory.errors import BadParameter, BadRequest
 from repertory.model import Level, Metadata, TagForm
-from repertory.storage.dicom.names import ENTRIES, keywords, parse_tag, tag_of
+from repertory.storage.dicom.lookup import resolve_tag
+from repertory.storage.dicom.names import ENTRIES, parse_tag
 from repertory.storage.index.normalization import SEARCHED
 from repertory.storage.main_tags import MainDicomTags
 from repertory.storage.patterns import RANGED, Kind, Pattern, parse_patterns
@@ -80,6 +80,7 @@ class Resolver:
             labels_constraint=criteria.labels_constraint,
             parents=criteria.parents,
             within=criteria.within,
+            among=criteria.among,
             order=tuple(self._order_key(level, order) for order in criteria.order),
             since=criteria.since,
             limit=criteria.limit,
@@ -181,21 +182,6 @@ def _metadata(criteria: Criteria) -> Iterable[MetadataConstraint]:
         if patterns:
             _check_lengths(f"the metadata {number}", patterns)
             yield MetadataConstraint(number, patterns, criteria.case_sensitive or False)
-
-
-def resolve_tag(name: str) -> str:
-    """The tag (``gggg,eeee``) of a name.
-
-    Raises:
-        BadParameter: there is none; proposes names that are written nearly the same.
-    """
-    tag = tag_of(name)
-    if tag is not None:
-        return tag
-    near = difflib.get_close_matches(name, keywords(), n=3, cutoff=0.8)
-    hint = f" Did you mean {' or '.join(near)}?" if near else ""
-    shown = name if len(name) <= 64 else f"{name[:61]}..."
-    raise BadParameter(f"There is no DICOM tag named {shown}.{hint}")
 
 
 def _number(tag: str) -> int:

@@ -66,6 +66,7 @@ class Search:
     labels_constraint: LabelsConstraint = LabelsConstraint.ALL
     parents: tuple[ResourceRef, ...] = ()
     within: ResourceRef | None = None
+    among: tuple[ResourceId, ...] = ()
     order: tuple[OrderKey, ...] = ()
     since: int = 0
     limit: int = 0

@@ -2,18 +2,22 @@
 
 import os
 import uuid
+from contextlib import ExitStack
 from functools import partial
 
 import pytest
 from hypothesis import settings
 
 from repertory.testing import Stage
+from repertory.testing.databases import DatabaseMissing
 from repertory.testing.emulators import (
     AzureEmulator,
     EmulatorMissing,
     GoogleEmulator,
     S3Emulator,
 )
+from repertory.testing.mysql import MysqlServer
+from repertory.testing.postgresql import PostgresqlServer
 
 # Elsewhere each run tries other examples; a machine that only says yes or no tries the same ones,
 # so that a change is judged by what it changes.
@@ -43,13 +47,25 @@ def google_emulator(tmp_path_factory):
     yield from started(partial(GoogleEmulator, tmp_path_factory.mktemp("google")))
 
 
+@pytest.fixture(scope="session")
+def postgresql_server():
+    """A server of our own, for what must not be done to others'."""
+    yield from started(PostgresqlServer)
+
+
+@pytest.fixture(scope="session")
+def mysql_server():
+    """A MariaDB of our own, likewise."""
+    yield from started(MysqlServer)
+
+
 def started(make):
-    try:
-        emulator = make().__enter__()
-    except EmulatorMissing as reason:
-        pytest.skip(str(reason))
-    yield emulator
-    emulator.stop()
+    with ExitStack() as stack:
+        try:
+            server = stack.enter_context(make())
+        except (EmulatorMissing, DatabaseMissing) as reason:
+            pytest.skip(str(reason))
+        yield server
 
 
 @pytest.fixture

@@ -43,6 +43,11 @@ class Guard:
             return service.value in self._rules.always
         return any(it.allows(service) for it in self._known(caller))
 
+    def name_of(self, caller: Caller) -> str | None:
+        """By what name the caller is known here; ``None`` if it is not."""
+        known = self._known(caller)
+        return next((name for name, it in self._rules.modalities.items() if it in known), None)
+
     def same(self, one: str, other: str) -> bool:
         """Whether two titles are the same (``StrictAetComparison``)."""
         return self._same(one, other)

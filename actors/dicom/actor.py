@@ -9,8 +9,9 @@ from repertory.actors.messages.dicom import DescribeDicomServer, DicomServerDesc
 from repertory.actors.switchboard import Switchboard
 
 if TYPE_CHECKING:
-    from repertory.actors.dicom.client import Caller
     from repertory.actors.dicom.listener import Listener
+    from repertory.actors.dicom.query_filter import QueryFilter
+    from repertory.actors.dicom.requesting import Requestor
 
 
 class DicomServerActor(RepertoryActor):
@@ -24,35 +25,63 @@ class DicomServerActor(RepertoryActor):
     def __init__(self, *, board: Switchboard, options: ServerOptions) -> None:
         super().__init__(board=board)
         self._options = options
+        self._filters: QueryFilter | None = None
         self._listener: Listener | None = None
-        self._caller: Caller | None = None
+        self._requestor: Requestor | None = None
 
     def open(self) -> None:
         """Listen."""
         # Who never speaks DICOM need not load what speaks it.
-        from repertory.actors.dicom.client import Caller  # noqa: PLC0415
+        from repertory.actors.dicom.accepting import Acceptor  # noqa: PLC0415
+        from repertory.actors.dicom.commitment import Committing  # noqa: PLC0415
         from repertory.actors.dicom.finding import Finding  # noqa: PLC0415
+        from repertory.actors.dicom.forms import Forms  # noqa: PLC0415
         from repertory.actors.dicom.listener import Listener  # noqa: PLC0415
-        from repertory.actors.dicom.negotiation import Negotiator  # noqa: PLC0415
+        from repertory.actors.dicom.negotiation import WORKLIST_FIND, Negotiator  # noqa: PLC0415
+        from repertory.actors.dicom.query_filter import QueryFilter  # noqa: PLC0415
+        from repertory.actors.dicom.requesting import Requestor  # noqa: PLC0415
         from repertory.actors.dicom.retrieving import Retrieving  # noqa: PLC0415
         from repertory.actors.dicom.services import Services  # noqa: PLC0415
+        from repertory.actors.dicom.storing import Storing  # noqa: PLC0415
+        from repertory.actors.dicom.worklist import WorklistFinding  # noqa: PLC0415
 
         options = self._options
         access = options.access
         guard = Guard(access)
-        finding = Finding(self.board, aet=access.aet, limits=options.limits)
-        self._caller = Caller(options.calls)
-        retrieving = Retrieving(self.board, self._caller, access.modalities, guard.same)
-        services = Services(self.board, guard, finding, retrieving)
-        negotiator = Negotiator(options.storage, stores=not options.read_only)
-        self._listener = Listener(options, guard, negotiator, services.serve)
+        finding = Finding(
+            self.board, aet=access.aet, limits=options.limits, encoding=options.calls.encoding
+        )
+        self._requestor = Requestor(options.calls)
+        forms = Forms(self.board, options.calls)
+        retrieving = Retrieving(
+            self.board, self._requestor, access.modalities, guard.same, forms=forms
+        )
+        storing = Storing(self.board, guard, spool_threshold=options.spool_threshold)
+        self._filters = QueryFilter(self.board)
+        self._filters.open()
+        worklists = WorklistFinding(self.board, self._filters)
+        committing = Committing(self.board, guard)
+        services = Services(
+            guard,
+            storing=storing,
+            finding=finding,
+            retrieving=retrieving,
+            worklists=worklists,
+            committing=committing,
+            filters=self._filters,
+        )
+        denied = () if options.worklists else (WORKLIST_FIND,)
+        negotiator = Negotiator(options.storage, stores=not options.read_only, denied=denied)
+        self._listener = Listener(options, Acceptor(options, guard, negotiator), services)
 
     def close(self) -> None:
         """Take no more associations, and end those that are there."""
-        if self._caller is not None:
-            self._caller.close()
+        if self._requestor is not None:
+            self._requestor.close()
         if self._listener is not None:
             self._listener.close()
+        if self._filters is not None:
+            self._filters.close()
 
     @handles(DescribeDicomServer)
     def describe_dicom_server(self, _query: DescribeDicomServer) -> DicomServerDescription:

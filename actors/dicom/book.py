@@ -24,6 +24,10 @@ class ModalityBook(Mapping[str, Modality]):
         """Enter a modality, or write its entry anew."""
         self._page = {**self._page, name: modality}
 
+    def replace(self, modalities: Mapping[str, Modality]) -> None:
+        """Begin anew, with other modalities."""
+        self._page = dict(modalities)
+
     def remove(self, name: str) -> None:
         """Strike a modality out; ``KeyError`` where there is none."""
         page = dict(self._page)

@@ -3,11 +3,13 @@
 import socket
 import ssl
 import threading
+import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
-from pynetdicom import build_context
+from pynetdicom import build_context, build_role
 from pynetdicom.ae import ApplicationEntity
 from pynetdicom.association import Association
 from pynetdicom.transport import AssociationSocket
@@ -21,6 +23,10 @@ MOST_CONTEXTS = 128
 """Presentation contexts of one association: their numbers are odd and have one byte."""
 
 _PAUSE = 0.0005
+_LONGEST_PDU = 1 << 20
+_READ_SIZE = 1 << 16
+_SLOWEST = 1 << 14
+"""Bytes that come in a second at least, besides the time for an answer."""
 _END_PATIENCE = 10.0
 
 
@@ -29,6 +35,7 @@ class Caller:
 
     def __init__(self, options: ClientOptions) -> None:
         self._options = options
+        self.encoding = options.encoding
         self._open: set[Association] = set()
         self._closed = False
 
@@ -40,6 +47,7 @@ class Caller:
         *,
         local_aet: str = "",
         timeout: float = 0.0,
+        serves: Iterable[str] = (),
     ) -> Iterator[Association]:
         """An association for as long as the context lasts; its reactor stands still meanwhile.
 
@@ -48,6 +56,7 @@ class Caller:
             contexts: SOP classes, each with the transfer syntaxes to propose.
             local_aet: the title to call by, where it is not the modality's or our own.
             timeout: seconds to wait for an answer, where it is not the modality's or our own.
+            serves: SOP classes of which we are the provider here (PS3.7 D.3.3.4).
 
         Raises:
             NetworkFailed: nobody is there, or who is there does not want us.
@@ -68,7 +77,8 @@ class Caller:
             contexts=proposed[:MOST_CONTEXTS],
             ae_title=modality.aet,
             max_pdu=self._options.pdu_length,
-            tls_args=self._tls(modality),
+            ext_neg=[build_role(it, scp_role=True) for it in serves],
+            tls_args=tls_of(self._options, modality),
         )
         try:
             if not association.is_established:
@@ -90,24 +100,31 @@ class Caller:
         for association in tuple(self._open):
             association.dimse.msg_queue.put((None, None))
 
-    def _tls(self, modality: Modality) -> tuple[ssl.SSLContext, str] | None:
-        if not modality.use_tls:
-            return None
-        options = self._options.tls
-        if options is None:
-            raise NetworkFailed("UseDicomTls needs DicomTlsCertificate and DicomTlsPrivateKey.")
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-        context.minimum_version = ssl.TLSVersion.TLSv1_2
-        context.check_hostname = False  # DICOM's certificates name devices, not hosts
-        try:
-            context.load_cert_chain(options.certificate, options.private_key)
-            if options.trusted is not None:
-                context.load_verify_locations(options.trusted)
-            else:
-                context.verify_mode = ssl.CERT_NONE
-        except OSError as error:
-            raise CannotStart(f"The certificates of the DICOM protocol: {error}.") from error
-        return context, modality.host
+
+def tls_of(options: ClientOptions, modality: Modality) -> tuple[ssl.SSLContext, str] | None:
+    """How a modality is spoken to by TLS, and the name that it is called by; ``None`` without.
+
+    Raises:
+        NetworkFailed: it wants TLS, and we have no certificate.
+        CannotStart: a certificate or key cannot be read.
+    """
+    if not modality.use_tls:
+        return None
+    tls = options.tls
+    if tls is None:
+        raise NetworkFailed("UseDicomTls needs DicomTlsCertificate and DicomTlsPrivateKey.")
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.check_hostname = False  # DICOM's certificates name devices, not hosts
+    try:
+        context.load_cert_chain(tls.certificate, tls.private_key)
+        if tls.trusted is not None:
+            context.load_verify_locations(tls.trusted)
+        else:
+            context.verify_mode = ssl.CERT_NONE
+    except OSError as error:
+        raise CannotStart(f"The certificates of the DICOM protocol: {error}.") from error
+    return context, modality.host
 
 
 class _Entity(ApplicationEntity):
@@ -121,7 +138,31 @@ class _Entity(ApplicationEntity):
         if self.connection is not None:
             # A message is two PDUs: without this the second waits for the first's receipt.
             self.connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        # pynetdicom's own waits for ever for the rest of what was begun.
+        receiving: Any = reader
+        receiving.recv = partial(_receive, reader, self.connection_timeout)
         return reader
+
+
+def _receive(reader: AssociationSocket, patience: float | None, size: int) -> bytearray:
+    """As many bytes of a PDU; fewer where the connection ends.
+
+    Raises:
+        OSError: it is longer than any that is sent in good faith, or does not come in time.
+    """
+    if size > _LONGEST_PDU:
+        raise OSError("PDU too long")
+    end = None if patience is None else time.monotonic() + patience + size / _SLOWEST
+    received = bytearray()
+    connection = reader.socket
+    while connection is not None and len(received) < size:
+        if end is not None:
+            connection.settimeout(max(end - time.monotonic(), _PAUSE))
+        piece = connection.recv(min(size - len(received), _READ_SIZE))
+        if not piece:
+            break
+        received += piece
+    return received
 
 
 def _reason(association: Association, modality: Modality) -> str:

@@ -1,12 +1,18 @@
 """Asking others by DICOM, as an actor: the threads of its crew wait for them, not its mailbox."""
 
 import uuid
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from repertory.actors.base import RepertoryActor, handles
 from repertory.actors.crew import Crew
 from repertory.actors.dicom.book import ModalityBook
+from repertory.actors.dicom.client_services import ClientServices
+from repertory.actors.dicom.commitments import ClientCommitments
+from repertory.actors.dicom.lanes import Lanes
 from repertory.actors.dicom.options import ClientOptions
+from repertory.actors.dicom.query_filter import QueryFilter
+from repertory.actors.kept_book import KeptBook
 from repertory.actors.messages.exports import RecordExport
 from repertory.actors.messages.modalities import (
     DeleteModality,
@@ -14,29 +20,34 @@ from repertory.actors.messages.modalities import (
     DescribeModality,
     DescribeQuery,
     EchoModality,
+    ForwardedInstance,
+    ForwardToModality,
     KeptQuery,
     ListModalities,
     ListQueries,
     MoveResource,
     QueryModality,
+    SearchModality,
     SendInstances,
     SetModality,
     Target,
     UnsentInstance,
 )
+from repertory.actors.messages.properties import MODALITIES
 from repertory.actors.reply import Reply
 from repertory.actors.switchboard import Switchboard
 from repertory.errors import UnknownItem, UnknownResource
-from repertory.modalities import Modality
+from repertory.modalities import Modality, read_modality, written
 from repertory.model import Level, ResourceRef, TagForm
 from repertory.storage.dicom.tags_json import in_form
 from repertory.storage.dicom.wire import EXPLICIT, read_identifier, write_identifier
+from repertory.storage.main_tags import MAIN_DICOM_TAGS, MainDicomTags
 
 if TYPE_CHECKING:
     from repertory.actors.dicom.client import Caller
 
 
-class DicomClientActor(RepertoryActor):
+class DicomClientActor(ClientServices, ClientCommitments, RepertoryActor):
     """Keeps the modalities, calls them, and keeps what they answered."""
 
     rank = 4
@@ -48,7 +59,11 @@ class DicomClientActor(RepertoryActor):
         book: ModalityBook,
         options: ClientOptions,
         crew: Crew,
+        width: int = 0,
         kept_queries: int = 100,
+        kept_commitments: int = 100,
+        in_database: bool = False,
+        main_tags: MainDicomTags = MAIN_DICOM_TAGS,
     ) -> None:
         """Take what the actor works with.
 
@@ -57,15 +72,30 @@ class DicomClientActor(RepertoryActor):
         book: the modalities, which the DICOM server looks into as well.
         options: how others are called.
         crew: who waits for them; it is closed with the actor.
+        width: how many threads may wait for one modality at a time; 0: all of them.
         kept_queries: how many queries are kept; the oldest go first.
+        kept_commitments: how many reports of storage commitment are kept, likewise.
+        in_database: whether the modalities that the index keeps count instead of the book's, and
+            changes are kept (``DicomModalitiesInDatabase``).
+        main_tags: the keys that queries which are normalized may have.
         """
         super().__init__(board=board)
         self._book = book
         self._options = options
         self._crew = crew
+        self._lanes = Lanes(crew, width=width)
+        self._filters = QueryFilter(board)
         self._most = kept_queries
+        self._kept_commitments = kept_commitments
+        self._main_tags = main_tags
+        self._kept_book = KeptBook(MODALITIES) if in_database else None
         self._queries: dict[str, KeptQuery] = {}
         self._made: Caller | None = None
+
+    def open(self) -> None:
+        """Take up what is kept."""
+        if self._kept_book is not None:
+            self._book.replace(self._kept_book.read(self.board, read_modality))
 
     def close(self) -> None:
         """Break off what is open, and wait for the crew."""
@@ -97,13 +127,20 @@ class DicomClientActor(RepertoryActor):
     @handles(SetModality)
     def set_modality(self, command: SetModality) -> None:
         """Enter or change one."""
+        self._keep_book({**self._book, command.name: command.modality})
         self._book.put(command.name, command.modality)
 
     @handles(DeleteModality)
     def delete_modality(self, command: DeleteModality) -> None:
         """Forget one."""
         self._modality(command.name)
+        self._keep_book({name: it for name, it in self._book.items() if name != command.name})
         self._book.remove(command.name)
+
+    def _keep_book(self, modalities: dict[str, Modality]) -> None:
+        if self._kept_book is not None:
+            entries = {name: written(it) for name, it in modalities.items()}
+            self._kept_book.write(self.board, entries)
 
     def _modality(self, target: Target) -> Modality:
         if isinstance(target, Modality):
@@ -120,18 +157,21 @@ class DicomClientActor(RepertoryActor):
         from repertory.actors.dicom import calling  # noqa: PLC0415 - see above
 
         modality, caller = self._modality(command.target), self._caller
-        return self._crew.do(
+        return self._lanes.do(
+            modality,
             lambda: calling.echo(
                 caller, modality, local_aet=command.local_aet, timeout=command.timeout
-            )
+            ),
         )
 
     @handles(SendInstances)
     def send_instances(self, command: SendInstances) -> Reply[tuple[UnsentInstance, ...]]:
         """C-STORE; what was sent is recorded."""
         from repertory.actors.dicom import calling  # noqa: PLC0415 - see above
+        from repertory.actors.dicom.forms import Forms  # noqa: PLC0415 - see above
 
         modality, caller = self._modality(command.target), self._caller
+        forms = Forms(self.board, self._options)
 
         def send() -> tuple[UnsentInstance, ...]:
             unsent = calling.send(
@@ -142,6 +182,7 @@ class DicomClientActor(RepertoryActor):
                 local_aet=command.local_aet,
                 timeout=command.timeout,
                 originator=command.originator,
+                forms=forms,
             )
             failed = {it.id for it in unsent}
             sent = [it for it in command.instances if it not in failed]
@@ -154,7 +195,7 @@ class DicomClientActor(RepertoryActor):
                 )
             return unsent
 
-        return self._crew.do(send)
+        return self._lanes.do(modality, send)
 
     @handles(MoveResource)
     def move_resource(self, command: MoveResource) -> Reply[None]:
@@ -163,7 +204,8 @@ class DicomClientActor(RepertoryActor):
 
         modality, caller = self._modality(command.target), self._caller
         identifier = calling.identifier_of(command.level, command.keys)
-        return self._crew.do(
+        return self._lanes.do(
+            modality,
             lambda: calling.move(
                 caller,
                 modality,
@@ -172,24 +214,27 @@ class DicomClientActor(RepertoryActor):
                 destination=command.destination or command.local_aet or self._options.aet,
                 local_aet=command.local_aet,
                 timeout=command.timeout,
-            )
+            ),
         )
 
     @handles(QueryModality)
     def query_modality(self, command: QueryModality) -> Reply[str]:
         """C-FIND; the answers are kept."""
-        from repertory.actors.dicom import calling  # noqa: PLC0415 - see above
+        from repertory.actors.dicom import calling, normalizing  # noqa: PLC0415 - see above
 
         modality, caller = self._modality(command.modality), self._caller
-        identifier = calling.identifier_of(command.level, command.keys)
-        asked = read_identifier(write_identifier(identifier, EXPLICIT), EXPLICIT, TagForm.FULL)
+        keys = calling.identifier_of(command.level, command.keys)
+        asked = read_identifier(write_identifier(keys, EXPLICIT), EXPLICIT, TagForm.FULL)
+        if command.normalize:
+            keys = normalizing.normalized(command.level, keys, self._main_tags)
+        identifier = normalizing.suited(keys, modality.manufacturer)
 
         def find() -> str:
             answers = calling.find(
                 caller,
                 modality,
                 command.level,
-                identifier,
+                self._filters.outgoing(identifier, modality.aet),
                 local_aet=command.local_aet,
                 timeout=command.timeout,
             )
@@ -203,7 +248,39 @@ class DicomClientActor(RepertoryActor):
             )
             return self._keep(kept)
 
-        return self._crew.do(find)
+        return self._lanes.do(modality, find)
+
+    @handles(SearchModality)
+    def search_modality(self, query: SearchModality) -> Reply[tuple[Mapping[str, Any], ...]]:
+        """C-FIND; the answers are not kept."""
+        from repertory.actors.dicom import calling, normalizing  # noqa: PLC0415 - see above
+
+        modality, caller = self._modality(query.modality), self._caller
+        keys = calling.identifier_of(query.level, query.keys)
+        keys = normalizing.normalized(query.level, keys, self._main_tags)
+        keys = normalizing.with_main_tags(query.level, keys)
+        identifier = normalizing.suited(keys, modality.manufacturer)
+
+        def find() -> tuple[Mapping[str, Any], ...]:
+            filtered = self._filters.outgoing(identifier, modality.aet)
+            answers = calling.find(caller, modality, query.level, filtered, local_aet="", timeout=0)
+            return tuple(in_form(it, TagForm.SIMPLIFIED) for it in answers)
+
+        return self._lanes.do(modality, find)
+
+    @handles(ForwardToModality)
+    def forward_to_modality(self, command: ForwardToModality) -> Reply[ForwardedInstance]:
+        """C-STORE of a file that somebody else has."""
+        from repertory.actors.dicom import forwarding  # noqa: PLC0415 - see above
+
+        modality, caller = self._modality(command.modality), self._caller
+
+        def forward() -> ForwardedInstance:
+            instance = forwarding.outgoing_of(command.content)
+            forwarding.forward(caller, modality, instance, command.content)
+            return forwarding.receipt_of(instance)
+
+        return self._lanes.do(modality, forward)
 
     def _keep(self, query: KeptQuery) -> str:
         name = str(uuid.uuid4())

@@ -1,6 +1,6 @@
 """C-FIND: identifiers to searches of the index, and what is found to identifiers (PS3.4 C.4.1)."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 
 from repertory.actors.dicom import statuses
@@ -10,17 +10,19 @@ from repertory.actors.dicom.negotiation import (
     STUDY_ROOT_FIND,
 )
 from repertory.actors.dicom.options import FindLimits
-from repertory.actors.messages.finding import DescribeFound, FoundResource
+from repertory.actors.messages.finding import FindResources, ReadFoundTags
+from repertory.actors.reply import Reply
 from repertory.actors.switchboard import Switchboard
 from repertory.criteria import Criteria
 from repertory.errors import BadParameter
-from repertory.model import Level, TagForm
+from repertory.model import Level, ResourceId, TagForm
+from repertory.storage.dicom.identifiers import IdentifierWriter
 from repertory.storage.dicom.names import ENTRIES, parse_tag
 from repertory.storage.dicom.wire import (
     SPECIFIC_CHARACTER_SET,
     read_identifier,
-    write_identifier,
 )
+from repertory.storage.encoding import TextEncoding
 from repertory.storage.resolving import COMPUTED, MODALITIES_IN_STUDY
 
 QUERY_RETRIEVE_LEVEL: Final = "0008,0052"
@@ -56,50 +58,98 @@ _NO_KEYS: Final = frozenset(
 )
 _UNNAMED: Final = "Unknown Tag & Data"
 
+FIRST_PAGE: Final = 64
+PAGE: Final = 512
+"""Resources whose tags are read at a time; few at first, so that the answer begins soon."""
+
 Answers = Iterator[tuple[int, bytes]]
+Identifier = Mapping[str, Any]
 
 
 class Finding:
     """Answers queries of the Query/Retrieve service by the index."""
 
-    def __init__(self, board: Switchboard, *, aet: str, limits: FindLimits) -> None:
+    def __init__(
+        self,
+        board: Switchboard,
+        *,
+        aet: str,
+        limits: FindLimits,
+        encoding: TextEncoding | None = None,
+    ) -> None:
         self._board = board
+        self._encoding = encoding or TextEncoding()
         self._aet = aet
         self._limits = limits
 
-    def find(self, data: bytes, *, sop_class: str, transfer_syntax: str) -> tuple[Answers, int]:
+    def find(
+        self,
+        data: bytes,
+        *,
+        sop_class: str,
+        transfer_syntax: str,
+        adjust: Callable[[Identifier], Identifier] = lambda asked: asked,
+    ) -> tuple[Answers, int]:
         """What a query finds, each with its status, and the status that comes last.
+
+        Args:
+            data: the identifier.
+            sop_class: the information model.
+            transfer_syntax: how the identifier is written.
+            adjust: makes of it what is searched by; what is told stays what was asked for.
 
         Raises:
             NotDicom: the identifier cannot be read.
             BadParameter: it does not match the SOP class.
+            ScriptFailed: it cannot be adjusted.
         """
-        identifier = read_identifier(data, transfer_syntax)
+        identifier = read_identifier(data, transfer_syntax, default_encoding=self._encoding.name)
         level = level_of(identifier, sop_class)
         keys = [it for it in identifier if it not in _NO_KEYS and _is_known(it)]
-        constraints, left_out = _constraints(level, identifier)
+        constraints, left_out = _constraints(level, adjust(identifier))
         limit = self._limits.instances if level is Level.INSTANCE else self._limits.results
         criteria = Criteria(level=level, tags=tuple(constraints), limit=limit + 1 if limit else 0)
-        found = self._board.ask(
-            DescribeFound(criteria=criteria, requested=tuple(keys), form=TagForm.SHORT)
-        )
+        found = self._board.ask(FindResources(criteria=criteria))
         pending = statuses.PENDING_WITH_UNSUPPORTED_KEYS if left_out else statuses.PENDING
         charset = str(identifier.get(SPECIFIC_CHARACTER_SET) or "ISO_IR 100")
 
+        writer = IdentifierWriter(
+            keys,
+            {QUERY_RETRIEVE_LEVEL: WORDS[level], RETRIEVE_AE_TITLE: self._aet},
+            transfer_syntax,
+            prefers=charset,
+        )
+
         def answers() -> Answers:
-            for it in found[:limit] if limit else found:
-                answer = self._answer(it, level, keys)
-                yield pending, write_identifier(answer, transfer_syntax, prefers=charset)
+            for page in self._pages(level, found[:limit] if limit else found, tuple(keys)):
+                for tags in page:
+                    yield pending, writer.write(tags)
 
         # As Orthanc has it: what the limit cut off is told as if somebody had cancelled.
         cut_off = bool(limit) and len(found) > limit
         return answers(), statuses.CANCELLED if cut_off else statuses.SUCCESS
 
-    def _answer(self, found: FoundResource, level: Level, keys: list[str]) -> dict[str, Any]:
-        answer: dict[str, Any] = {tag: found.requested.get(tag, "") for tag in keys}
-        answer[QUERY_RETRIEVE_LEVEL] = WORDS[level]
-        answer[RETRIEVE_AE_TITLE] = self._aet
-        return answer
+    def _pages(
+        self, level: Level, found: tuple[ResourceId, ...], keys: tuple[str, ...]
+    ) -> Iterator[tuple[Mapping[str, Any], ...]]:
+        """The tags of what was found; one page is read while another one is sent.
+
+        What was deleted meanwhile is left out.
+        """
+
+        def read(start: int, size: int) -> Reply[tuple[Mapping[str, Any], ...]]:
+            some = Criteria(level=level, among=found[start : start + size])
+            question = ReadFoundTags(criteria=some, requested=keys, form=TagForm.SHORT)
+            return self._board.ask_soon(question)
+
+        start, size = 0, FIRST_PAGE
+        coming = read(start, size) if found else None
+        while coming is not None:
+            page, coming = coming, None
+            start, size = start + size, PAGE
+            if start < len(found):
+                coming = read(start, size)
+            yield page.get(timeout=self._board.patience)
 
 
 def level_of(identifier: Mapping[str, Any], sop_class: str) -> Level:
@@ -137,7 +187,12 @@ def _is_universal(value: Any) -> bool:
 
 def _is_known(tag: str) -> bool:
     number = parse_tag(tag) or 0
-    return number & 0xFFFF != 0 and not number & 0x10000 and ENTRIES[number].name != _UNNAMED
+    return _is_public(number) and ENTRIES[number].name != _UNNAMED
+
+
+def _is_public(number: int) -> bool:
+    """Whether a tag is in the standard, or in the option Dictionary."""
+    return number & 0xFFFF != 0 and (not number & 0x10000 or ENTRIES[number].is_taught)
 
 
 def _is_searched(level: Level, tag: str) -> bool:

@@ -1,230 +1,214 @@
-"""The listening socket, and the associations that come by it (PS3.8 section 9).
+"""The listening socket, and the connections that come by it (PS3.8 section 9).
 
-pynetdicom does this, with a thread that reads and one that answers for each association. What is
-added bounds it: a silent client, a length that lies, a handshake that does not end and a crowd of
-connections cost no more than their own share, and only until ``timeout``.
+Each association has a thread. A silent client, a length that lies, a handshake that does not end
+and a crowd of connections cost no more than their own share, and only until ``timeout``.
 """
 
+import select
 import socket
 import ssl
 import threading
-from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
-from typing import Any
 
 import structlog
-from pynetdicom import evt
-from pynetdicom.ae import ApplicationEntity
-from pynetdicom.association import Association
-from pynetdicom.transport import (
-    AddressInformation,
-    AssociationSocket,
-    RequestHandler,
-    ThreadedAssociationServer,
-)
 
-from repertory.actors.dicom.access import Caller, Guard
-from repertory.actors.dicom.negotiation import VERIFICATION, Negotiator
+from repertory.actors.dicom.accepting import Acceptor
 from repertory.actors.dicom.options import ServerOptions, TlsOptions
+from repertory.actors.dicom.services import Services
+from repertory.actors.dicom.upper.association import Association
+from repertory.actors.dicom.upper.pdus import BadPdu
+from repertory.actors.dicom.upper.stream import Ended, PduStream, Silent
 from repertory.errors import CannotStart
-from repertory.storage.dicom.wire import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME
 
 log = structlog.get_logger(__name__)
 
-Serve = Callable[[Association, Any, int], None]
-"""Answers a message of an association; the number is that of its presentation context."""
-
-LARGEST_PDU = 1 << 20
-"""Bytes. Some send more than they were told to; what is longer than this is an attack."""
+_BACKLOG = 128
+_SPARE = 16
+"""Connections beyond the limit of associations that are told so; the others are cut off."""
 
 _STOP_PATIENCE = 10.0
-_READ_SIZE = 1 << 16
+_BREATH = 0.1
+"""Seconds to wait where no connection can be taken, for want of descriptors perhaps."""
 
 
 class Listener:
-    """Listens, admits, and hands each message to ``serve`` in the association's own thread."""
+    """Listens, admits, and serves each association in a thread of its own."""
 
-    def __init__(
-        self, options: ServerOptions, guard: Guard, negotiator: Negotiator, serve: Serve
-    ) -> None:
+    def __init__(self, options: ServerOptions, acceptor: Acceptor, services: Services) -> None:
         self._options = options
-        self._guard = guard
-        self._negotiator = negotiator
-        entity = ApplicationEntity(options.access.aet)
-        # Each association takes its contexts from what is proposed; one is needed to begin.
-        entity.add_supported_context(VERIFICATION)
-        entity.maximum_associations = options.associations
-        entity.maximum_pdu_size = options.pdu_length
-        entity.implementation_class_uid = IMPLEMENTATION_CLASS_UID
-        entity.implementation_version_name = IMPLEMENTATION_VERSION_NAME
-        timeout = options.timeout or None
-        entity.acse_timeout = timeout
-        entity.dimse_timeout = timeout
-        entity.network_timeout = timeout
+        self._acceptor = acceptor
+        self._services = services
+        self._tls = None if options.tls is None else tls_context(options.tls)
+        self._lock = threading.Lock()
+        self._visitors: dict[threading.Thread, _Visitor] = {}
+        self._established = 0
+        self._closing = False
         try:
-            self._server = _Server(entity, options, serve, self._requested)
+            self._socket = _listen(options.address, options.port)
         except OSError as error:
             raise CannotStart(
                 f"DicomPort {options.port} cannot be listened on: {error.strerror}."
             ) from error
-        self._thread = threading.Thread(
-            target=partial(self._server.serve_forever, poll_interval=0.1),
-            name="dicom-listener",
-            daemon=True,
-        )
+        self._bell, self._rope = socket.socketpair()
+        self._thread = threading.Thread(target=self._run, name="dicom-listener", daemon=True)
         self._thread.start()
 
     @property
     def port(self) -> int:
         """The TCP port."""
-        return int(self._server.server_address[1])
+        return int(self._socket.getsockname()[1])
 
     @property
     def associations(self) -> int:
-        """How many are open."""
-        return len(self._server.active_associations)
+        """How many are open, with those that are asked for just now."""
+        return len(self._visitors)
 
     def close(self) -> None:
         """Take no more, end those that are there, and wait for what they have begun."""
-        self._server.stop()
+        self._rope.close()
         self._thread.join(_STOP_PATIENCE)
-        left = self._server.active_associations
-        for association in left:
-            association.abort(block=False)
-        for association in left:
-            association.join(_STOP_PATIENCE)
-            association.dul.join(_STOP_PATIENCE)
+        self._bell.close()
+        self._socket.close()
+        with self._lock:
+            self._closing = True
+            left = list(self._visitors.items())
+        for _, visitor in left:
+            visitor.shut(socket.SHUT_RD)
+        for thread, visitor in left:
+            thread.join(_STOP_PATIENCE)
+            visitor.shut(socket.SHUT_RDWR)
+            thread.join(_STOP_PATIENCE)
 
-    def _requested(self, event: evt.Event) -> None:
-        """Look at who comes and at what is proposed, before pynetdicom negotiates."""
-        association = event.assoc
-        caller = caller_of(association)
-        if not self._guard.is_called(caller):
-            _reject(association, caller, "called_title", 0x07)
-        elif not self._guard.knows(caller):
-            _reject(association, caller, "calling_title", 0x03)
-        else:
-            request = association.requestor.primitive
-            proposed = request.presentation_context_definition_list if request else []
-            roles = association.requestor.role_selection
-            association.acceptor.supported_contexts = self._negotiator.supported(
-                proposed, [str(uid) for uid, role in roles.items() if role.scp_role]
+    # Connections
+
+    def _run(self) -> None:
+        waiting = select.poll()
+        waiting.register(self._socket, select.POLLIN)
+        waiting.register(self._bell, select.POLLIN)
+        while self._bell.fileno() not in dict(waiting.poll()):
+            try:
+                connection, address = self._socket.accept()
+            except OSError as error:
+                # It is gone already, or there are no descriptors left; that takes a while to pass.
+                log.warning("connection_not_taken", reason=type(error).__name__)
+                select.select([self._bell], [], [], _BREATH)
+                continue
+            if len(self._visitors) >= self._options.associations + _SPARE:
+                connection.close()
+                continue
+            visitor = _Visitor(connection, str(address[0]).removeprefix("::ffff:"))
+            thread = threading.Thread(
+                target=partial(self._attend, visitor), name="dicom-association", daemon=True
             )
+            with self._lock:
+                self._visitors[thread] = visitor
+            thread.start()
 
-
-def caller_of(association: Association) -> Caller:
-    """Who is at the other end."""
-    request: Any = association.requestor.primitive
-    return Caller(
-        title=str(request.calling_ae_title).strip(),
-        called=str(request.called_ae_title).strip(),
-        ip=association.requestor.address.removeprefix("::ffff:"),
-    )
-
-
-def _reject(association: Association, caller: Caller, reason: str, code: int) -> None:
-    """Reject for good: by the service user, with PS3.8 table 9-21's reason."""
-    log.warning("association_rejected", aet=caller.title, ip=caller.ip, reason=reason)
-    association.acse.send_reject(0x01, 0x01, code)
-    association.kill()
-
-
-class _Handler(RequestHandler):
-    """Makes an association of a connection."""
-
-    server: "_Server"
-
-    def _create_association(self) -> Association:
-        association = super()._create_association()
-        reader: Any = association.dul.socket
-        reader.recv = partial(_receive, reader)
-        answering: Any = association
-        answering._serve_request = partial(self.server.serve, association)  # noqa: SLF001
-        return association
-
-
-def _receive(reader: AssociationSocket, size: int) -> bytearray:
-    """As many bytes of a PDU; fewer where the connection ends.
-
-    Raises:
-        OSError: it is longer than any that is sent in good faith.
-    """
-    if size > LARGEST_PDU:
-        raise OSError("PDU too long")
-    received = bytearray()
-    while len(received) < size:
-        piece = reader.socket.recv(min(size - len(received), _READ_SIZE))  # type: ignore[union-attr]
-        if not piece:
-            break
-        received += piece
-    return received
-
-
-class _Server(ThreadedAssociationServer):
-    """pynetdicom's server, with bounds, and without a log of its own."""
-
-    daemon_threads = True
-    request_queue_size = 128
-
-    def __init__(
-        self,
-        entity: ApplicationEntity,
-        options: ServerOptions,
-        serve: Serve,
-        requested: Callable[[evt.Event], None],
-    ) -> None:
-        self._limit = options.associations + 16
-        self._timeout = options.timeout or None
-        self._tls = None if options.tls is None else tls_context(options.tls)
-        self.serve = serve
-        super().__init__(
-            entity,
-            (options.address, options.port),
-            options.access.aet,
-            entity.supported_contexts,
-            evt_handlers=[(evt.EVT_REQUESTED, requested)],
-            request_handler=_Handler,
-        )
-        self._entity = entity
-
-    def _bind_defaults(self) -> None:
-        for event in evt._INTERVENTION_EVENTS:  # noqa: SLF001 - as the class above does
-            self.bind(event, evt.get_default_handler(event))
-
-    def stop(self) -> None:
-        """Let ``serve_forever`` end, and nobody in while the others are sent away."""
-        self.socket.close()  # type: ignore[union-attr]
-        self._BaseServer__shutdown_request = True  # as ``shutdown``, which waits for ever
-
-    def get_request(self) -> tuple[socket.socket, Any]:
-        """A connection; whoever is silent within a message is not waited for without end."""
-        client, address = self.socket.accept()  # type: ignore[union-attr]
-        client.settimeout(self._timeout)
-        client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        return client, address
-
-    def verify_request(self, _request: Any, _address: Any) -> bool:
-        """Whether there is room: beyond the limit some are told so, the others are cut off."""
-        return len(self.active_associations) < self._limit
-
-    def process_request_thread(self, request: Any, client_address: Any) -> None:
-        """Greet in a thread of its own: a handshake may take as long as it wants."""
+    def _attend(self, visitor: "_Visitor") -> None:
         try:
+            connection = self._greet(visitor)
+            if connection is not None:
+                self._converse(connection, visitor)
+        except Exception:
+            log.exception("association_failed")
+        finally:
+            visitor.connection.close()
+            with self._lock:
+                self._visitors.pop(threading.current_thread(), None)
+
+    def _greet(self, visitor: "_Visitor") -> socket.socket | None:
+        """Make the connection ready, with a handshake that may take as long as it wants."""
+        connection = visitor.connection
+        try:
+            connection.settimeout(self._options.timeout or None)
+            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             if self._tls is not None:
-                request = self._tls.wrap_socket(request, server_side=True)
-            self.finish_request(request, client_address)
+                secured = self._tls.wrap_socket(
+                    connection, server_side=True, do_handshake_on_connect=False
+                )
+                visitor.connection = connection = secured
+                secured.do_handshake()
         except OSError as error:
-            ip = AddressInformation.from_tuple(client_address).address
-            log.warning("association_not_begun", ip=ip, reason=type(error).__name__)
-            self.shutdown_request(request)
+            log.warning("association_not_begun", ip=visitor.ip, reason=type(error).__name__)
+            return None
+        return connection
+
+    def _converse(self, connection: socket.socket, visitor: "_Visitor") -> None:
+        stream = PduStream(connection, timeout=self._options.timeout or None)
+        association: Association | None = None
+        is_counted = False
+
+        def has_room() -> bool:
+            nonlocal is_counted
+            with self._lock:
+                is_counted = self._established < self._options.associations
+                self._established += is_counted
+            return is_counted
+
+        try:
+            accepted = self._acceptor.accept(
+                stream, visitor.ip, has_room=has_room, sink=self._services.sink
+            )
+            if accepted is not None:
+                association, caller = accepted
+                self._services.serve(association, caller)
+        except BadPdu as error:
+            log.warning("association_broken_off", ip=visitor.ip, reason="protocol")
+            stream.abort(error)
+        except Silent:
+            # Whoever asked for no association yet is not told why there is none.
+            log.warning("association_broken_off", ip=visitor.ip, reason="silence")
+            if association is not None:
+                stream.abort()
+        except Ended:
+            if self._closing:
+                stream.abort()
+        finally:
+            if association is not None:
+                association.discard()
+            if is_counted:
+                with self._lock:
+                    self._established -= 1
+
+
+class _Visitor:
+    """Who is there, and the connection by which it came."""
+
+    def __init__(self, connection: socket.socket, ip: str) -> None:
+        self.connection = connection
+        self.ip = ip
+
+    def shut(self, how: int) -> None:
+        """Let who reads, or writes, find the end of the connection, from another thread."""
+        with suppress(OSError):  # it is gone already
+            socket.socket.shutdown(self.connection, how)  # that of TLS would forget its keys
+
+
+def _listen(address: str, port: int) -> socket.socket:
+    """All addresses where none is given, as before of version 4 alone."""
+    found = socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET)
+    try:
+        found.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        found.bind((address, port))
+        found.listen(_BACKLOG)
+    except OSError:
+        found.close()
+        raise
+    return found
 
 
 def tls_context(options: TlsOptions) -> ssl.SSLContext:
     """TLS as the BCP 195 profile wants it (PS3.15 B.9): 1.2 or newer.
 
     Raises:
-        CannotStart: a certificate or key cannot be read.
+        CannotStart: a certificate or key cannot be read, or nobody is trusted where they must be.
     """
+    if options.remote_required and options.trusted is None:
+        raise CannotStart(
+            "DicomTlsRemoteCertificateRequired needs DicomTlsTrustedCertificates: without, nobody"
+            " could be let in."
+        )
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     try:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from repertory.modalities import Modality
+from repertory.storage.encoding import TextEncoding
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,9 +30,13 @@ class AccessRules:
     modalities: Mapping[str, Modality] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, eq=False)
 class StorageRules:
-    """Which instances are taken: wildcards for transfer syntaxes and SOP classes."""
+    """Which instances are taken: wildcards for transfer syntaxes and SOP classes.
+
+    They may be changed while the archive runs, each as a whole, and hold for the associations
+    that begin from then on.
+    """
 
     transfer_syntaxes: tuple[str, ...] = ("1.2.840.10008.1.*",)
     accepted_classes: tuple[str, ...] = ()
@@ -49,17 +54,27 @@ class FindLimits:
 
 @dataclass(frozen=True, slots=True)
 class ClientOptions:
-    """How we call others. ``timeout`` 0 is for ever."""
+    """How we call others. ``timeout`` 0 is for ever.
+
+    ``transcodes`` says whether what they do not take is transcoded for them, to
+    ``preferred_syntax`` first.
+    """
 
     aet: str = "ORTHANC"
     timeout: float = 10.0
     pdu_length: int = 16384
     tls: TlsOptions | None = None
+    transcodes: bool = True
+    preferred_syntax: str = "1.2.840.10008.1.2.1"
+    encoding: TextEncoding = field(default_factory=TextEncoding)
 
 
 @dataclass(frozen=True, slots=True)
 class ServerOptions:
-    """The DICOM server. ``timeout`` 0 is for ever, ``port`` 0 one that is free."""
+    """The DICOM server. ``timeout`` 0 is for ever, ``port`` 0 one that is free.
+
+    Files above ``spool_threshold`` bytes go to the disk while they come.
+    """
 
     address: str = ""
     port: int = 4242
@@ -67,8 +82,10 @@ class ServerOptions:
     associations: int = 50
     pdu_length: int = 16384
     read_only: bool = False
+    spool_threshold: int = 16 << 20
     tls: TlsOptions | None = None
     access: AccessRules = AccessRules()
-    storage: StorageRules = StorageRules()
+    storage: StorageRules = field(default_factory=StorageRules)
     limits: FindLimits = FindLimits()
-    calls: ClientOptions = ClientOptions()
+    calls: ClientOptions = field(default_factory=ClientOptions)
+    worklists: bool = False

@@ -1,34 +1,29 @@
 """C-MOVE and C-GET: instances are sent as others ask for them (PS3.4 C.4.2, C.4.3)."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
-from typing import TYPE_CHECKING, Any, Final
+from dataclasses import dataclass
+from typing import Any, Final
 
 import structlog
-from pynetdicom.dimse_primitives import C_GET, C_MOVE
 
 from repertory.actors.dicom import statuses
-from repertory.actors.dicom.client import Caller
+from repertory.actors.dicom.exchange import Request, Response
 from repertory.actors.dicom.finding import LEVELS, QUERY_RETRIEVE_LEVEL
-from repertory.actors.dicom.sending import (
-    SUCCESSFUL,
-    WARNINGS,
-    Outgoing,
-    Sender,
-    data_set,
-    outgoing,
-    pairs,
-)
+from repertory.actors.dicom.forms import Fitted, Forms
+from repertory.actors.dicom.requesting import Requestor
+from repertory.actors.dicom.sending import SUCCESSFUL, WARNINGS, Outgoing, outgoing
+from repertory.actors.dicom.suboperations import ReadAhead, Sender, read_file
+from repertory.actors.dicom.upper.pdus import BadPdu
+from repertory.actors.dicom.upper.stream import Ended
 from repertory.actors.messages.exports import RecordExport
+from repertory.actors.reply import Reply
 from repertory.actors.switchboard import Switchboard
 from repertory.criteria import Criteria
 from repertory.errors import BadParameter, NetworkFailed, RepertoryError
 from repertory.modalities import Modality
 from repertory.model import Level, ResourceRef
 from repertory.storage.dicom.wire import read_identifier, write_identifier
-
-if TYPE_CHECKING:
-    from repertory.actors.dicom.services import Exchange
 
 log = structlog.get_logger(__name__)
 
@@ -39,6 +34,7 @@ UNIQUE_KEYS: Final = {
     "0008,0018": Level.INSTANCE,
 }
 FAILED_SOP_INSTANCES: Final = "0008,0058"
+_MOST: Final = 0xFFFF
 _WILDCARDS = frozenset("*?")
 
 
@@ -46,126 +42,143 @@ class Retrieving:
     """Sends what others ask for, to them or to whom they name."""
 
     def __init__(
-        self, board: Switchboard, caller: Caller, modalities: Mapping[str, Modality], same: Any
+        self,
+        board: Switchboard,
+        requestor: Requestor,
+        modalities: Mapping[str, Modality],
+        same: Any,
+        *,
+        forms: Forms,
     ) -> None:
         """Take what it works with.
 
         Args:
             board: the switchboard.
-            caller: asks for associations.
+            requestor: asks for associations.
             modalities: who can be the destination of a C-MOVE.
             same: whether two titles are the same.
+            forms: in which transfer syntaxes instances are sent.
         """
         self._board = board
-        self._caller = caller
+        self._requestor = requestor
         self._modalities = modalities
         self._same = same
+        self._forms = forms
 
-    def move(self, exchange: "Exchange") -> None:
+    def move(self, request: Request) -> Iterator[Response]:
         """C-MOVE: over another association, to the destination (PS3.4 C.4.2)."""
-        request = exchange.request
-        title = str(request.MoveDestination or "").strip()
+        title = str(request.command["MoveDestination"]).strip()
         found = [(name, it) for name, it in self._modalities.items() if self._same(it.aet, title)]
         if not found:
-            exchange.answer(C_MOVE(), statuses.MOVE_DESTINATION_UNKNOWN)
+            yield Response(statuses.MOVE_DESTINATION_UNKNOWN)
             return
         name, modality = found[0]
-        instances = self._instances(exchange, C_MOVE())
-        if instances is None:
-            return
-        originator = (exchange.caller.title, int(request.MessageID))
-        with ExitStack() as stack:
-            if instances:
-                contexts = [(sop_class, [syntax]) for sop_class, syntax in pairs(instances)]
-                try:
-                    association = stack.enter_context(self._caller.associate(modality, contexts))
-                except NetworkFailed as error:
-                    log.warning("destination_unreachable", aet=title, reason=str(error))
-                    answer = C_MOVE()
-                    answer.NumberOfFailedSuboperations = min(len(instances), 0xFFFF)
-                    exchange.answer(answer, statuses.CANNOT_PERFORM, comment=str(error))
-                    return
-                sender = Sender(association)
-                self._send(exchange, C_MOVE, sender, instances, originator, remote=name)
-            else:
-                _finish(exchange, C_MOVE(), Tally(0))
-
-    def get(self, exchange: "Exchange") -> None:
-        """C-GET: over the association it came by (PS3.4 C.4.3)."""
-        instances = self._instances(exchange, C_GET())
-        if instances is None:
-            return
-        self._send(
-            exchange,
-            C_GET,
-            Sender(exchange.association),
-            instances,
-            None,
-            remote=exchange.caller.title,
-        )
-
-    def _instances(self, exchange: "Exchange", response: Any) -> list[Outgoing] | None:
-        """What is asked for; ``None`` where the request was answered already."""
-        identifier = exchange.request.Identifier
         try:
-            criteria = _criteria(
-                read_identifier(
-                    identifier.getvalue() if identifier is not None else b"",
-                    exchange.transfer_syntax,
-                )
-            )
-            return outgoing(self._board, criteria)
+            instances = self._instances(request)
         except RepertoryError as error:
-            status = statuses.of_finding(error)
-            log.info("query_refused", aet=exchange.caller.title, reason=type(error).__name__)
-            exchange.answer(response, status, comment=str(error))
-            return None
-
-    def _send(
-        self,
-        exchange: "Exchange",
-        kind: type[Any],
-        sender: Sender,
-        instances: list[Outgoing],
-        originator: tuple[str, int] | None,
-        *,
-        remote: str,
-    ) -> None:
-        tally = Tally(len(instances))
-        sent: list[ResourceRef] = []
-        for number, instance in enumerate(instances, 1):
-            if exchange.is_over or exchange.is_cancelled:
-                break
+            yield _refusal(request, error)
+            return
+        if not instances:
+            yield _final(request, Tally(0))
+            return
+        contexts = self._forms.propose(modality, instances)
+        with ExitStack() as stack:
             try:
-                tally.note(instance, self._send_one(sender, instance, number, originator))
-                sent.append(ResourceRef(Level.INSTANCE, instance.id))
+                association = stack.enter_context(self._requestor.associate(modality, contexts))
             except NetworkFailed as error:
-                tally.failed += instances[number - 1 :]
-                log.warning("instances_not_sent", remote=remote, reason=str(error))
-                break
-            except RepertoryError as error:
-                tally.failed.append(instance)
-                log.warning("instance_not_sent", id=instance.id, reason=type(error).__name__)
-            if tally.left:
-                exchange.answer(tally.fill(kind(), pending=True), statuses.PENDING)
-        if tally.left:
-            exchange.answer(tally.fill(kind(), pending=True), statuses.CANCELLED)
-        else:
-            _finish(exchange, kind(), tally)
-        if sent:
-            self._board.ask_soon(RecordExport(resources=tuple(sent), remote=remote))
+                log.warning("destination_unreachable", aet=title, reason=str(error))
+                counts = {"NumberOfFailedSuboperations": min(len(instances), _MOST)}
+                yield Response(statuses.CANNOT_PERFORM, comment=str(error), fields=counts)
+                return
+            sender = Sender(association)
+            originator = (request.caller.title, request.id)
 
-    def _send_one(
-        self,
-        sender: Sender,
-        instance: Outgoing,
-        number: int,
-        originator: tuple[str, int] | None,
-    ) -> int:
-        if not sender.takes(instance):
-            raise BadParameter("The other side does not take this SOP class in this syntax.")
-        data = data_set(self._board, instance)
-        return sender.send(instance, data, message_id=number, originator=originator)
+            def send(instance: Outgoing, content: bytes, number: int) -> int:
+                try:
+                    return sender.send(instance, content, message_id=number, originator=originator)
+                except (BadPdu, Ended) as error:
+                    raise NetworkFailed(f"{modality.aet} gave no answer to C-STORE.") from error
+
+            read = self._reading(modality, sender)
+            sending = Sending(instances, read, send, remote=name)
+            yield from self._send(request, sending, more=False)
+
+    def get(self, request: Request) -> Iterator[Response]:
+        """C-GET: over the association it came by (PS3.4 C.4.3)."""
+        try:
+            instances = self._instances(request)
+        except RepertoryError as error:
+            yield _refusal(request, error)
+            return
+        sender = Sender(request.association)
+
+        def send(instance: Outgoing, content: bytes, number: int) -> int:
+            return sender.send(instance, content, message_id=number)
+
+        title = request.caller.title
+        known = (it for it in self._modalities.values() if self._same(it.aet, title))
+        read = self._reading(next(known, None), sender)
+        sending = Sending(instances, read, send, remote=title)
+        # What is pending is told together with the next instance.
+        yield from self._send(request, sending, more=True)
+
+    def _reading(
+        self, modality: Modality | None, sender: Sender
+    ) -> Callable[[Outgoing], Reply[Fitted]]:
+        """How files are read: as the other side takes them."""
+
+        def read(instance: Outgoing) -> Reply[Fitted]:
+            if sender.takes(instance):
+                return read_file(self._board, instance).then(lambda content: (instance, content))
+            accepted = sender.accepted(instance.sop_class)
+            return self._forms.transcoded(modality, instance, accepted)
+
+        return read
+
+    def _instances(self, request: Request) -> list[Outgoing]:
+        """What is asked for."""
+        criteria = _criteria(read_identifier(request.data, request.transfer_syntax))
+        return outgoing(self._board, criteria)
+
+    def _send(self, request: Request, sending: "Sending", *, more: bool) -> Iterator[Response]:
+        tally = Tally(len(sending.instances))
+        sent: list[ResourceRef] = []
+        try:
+            files = ReadAhead(sending.instances, sending.read)
+            for number, (instance, file) in enumerate(files, 1):
+                if request.is_cancelled:
+                    break
+                try:
+                    form, content = file.get(timeout=self._board.patience)
+                    tally.note(instance, sending.send(form, content, number))
+                    sent.append(ResourceRef(Level.INSTANCE, instance.id))
+                except NetworkFailed as error:
+                    tally.failed += sending.instances[number - 1 :]
+                    log.warning("instances_not_sent", remote=sending.remote, reason=str(error))
+                    break
+                except RepertoryError as error:
+                    tally.failed.append(instance)
+                    log.warning("instance_not_sent", id=instance.id, reason=type(error).__name__)
+                if tally.left:
+                    fields = tally.fields(pending=True)
+                    yield Response(statuses.PENDING, fields=fields, more=more)
+            if tally.left:
+                yield Response(statuses.CANCELLED, fields=tally.fields(pending=True))
+            else:
+                yield _final(request, tally)
+        finally:
+            if sent:
+                self._board.ask_soon(RecordExport(resources=tuple(sent), remote=sending.remote))
+
+
+@dataclass(frozen=True, slots=True)
+class Sending:
+    """What is to be sent, and how: ``read`` gives it its form, ``send`` returns a status."""
+
+    instances: list[Outgoing]
+    read: Callable[[Outgoing], Reply[Fitted]]
+    send: Callable[[Outgoing, bytes, int], int]
+    remote: str
 
 
 class Tally:
@@ -191,17 +204,24 @@ class Tally:
         else:
             self.failed.append(instance)
 
-    def fill(self, response: Any, *, pending: bool) -> Any:
-        """Write the numbers into an answer; they have two bytes each."""
+    def fields(self, *, pending: bool) -> dict[str, int]:
+        """The numbers as elements of a response; they have two bytes each."""
+        numbers = {
+            "NumberOfCompletedSuboperations": self.completed,
+            "NumberOfWarningSuboperations": self.warnings,
+            "NumberOfFailedSuboperations": len(self.failed),
+        }
         if pending:
-            response.NumberOfRemainingSuboperations = min(self.left, 0xFFFF)
-        response.NumberOfCompletedSuboperations = min(self.completed, 0xFFFF)
-        response.NumberOfWarningSuboperations = min(self.warnings, 0xFFFF)
-        response.NumberOfFailedSuboperations = min(len(self.failed), 0xFFFF)
-        return response
+            numbers["NumberOfRemainingSuboperations"] = self.left
+        return {keyword: min(number, _MOST) for keyword, number in numbers.items()}
 
 
-def _finish(exchange: "Exchange", response: Any, tally: Tally) -> None:
+def _refusal(request: Request, error: RepertoryError) -> Response:
+    log.info("query_refused", aet=request.caller.title, reason=type(error).__name__)
+    return Response(statuses.of_finding(error), comment=str(error))
+
+
+def _final(request: Request, tally: Tally) -> Response:
     """Say what it came to; failures are named."""
     identifier = None
     status = statuses.SUCCESS
@@ -209,10 +229,10 @@ def _finish(exchange: "Exchange", response: Any, tally: Tally) -> None:
         nothing = not tally.completed and not tally.warnings
         status = statuses.CANNOT_PERFORM if nothing else statuses.WITH_FAILURES
         failed = "\\".join(it.sop_instance for it in tally.failed)
-        identifier = write_identifier({FAILED_SOP_INSTANCES: failed}, exchange.transfer_syntax)
+        identifier = write_identifier({FAILED_SOP_INSTANCES: failed}, request.transfer_syntax)
     elif tally.warnings:
         status = statuses.WITH_FAILURES
-    exchange.answer(tally.fill(response, pending=False), status, identifier=identifier)
+    return Response(status, identifier, fields=tally.fields(pending=False))
 
 
 def _criteria(identifier: Mapping[str, Any]) -> Criteria:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from io import BytesIO
 from typing import Any
 
+import pynetdicom  # noqa: F401 - whole, before its parts (tests/house/test_imports.py)
 from pynetdicom.association import Association
 from pynetdicom.dimse_primitives import C_STORE
 
@@ -13,7 +14,7 @@ from repertory.actors.messages.finding import DescribeFound
 from repertory.actors.switchboard import Switchboard
 from repertory.criteria import Criteria
 from repertory.errors import NetworkFailed
-from repertory.model import Level, Metadata, ResourceId
+from repertory.model import Attachment, Level, Metadata, ResourceId
 from repertory.storage.dicom.wire import EXPLICIT, data_set_of
 
 SUCCESSFUL = frozenset({0x0000})
@@ -31,6 +32,12 @@ class Outgoing:
     sop_class: str
     sop_instance: str
     transfer_syntax: str
+    attachment: Attachment | None = None
+
+    @property
+    def size(self) -> int:
+        """Bytes of its file; 0 where nobody knows."""
+        return self.attachment.uncompressed_size if self.attachment else 0
 
 
 def outgoing(board: Switchboard, criteria: Criteria) -> list[Outgoing]:
@@ -42,6 +49,7 @@ def outgoing(board: Switchboard, criteria: Criteria) -> list[Outgoing]:
             sop_class=it.description.metadata.get(Metadata.SOP_CLASS_UID, ""),
             sop_instance=it.description.main_tags.get(_SOP_INSTANCE_UID, ""),
             transfer_syntax=it.description.metadata.get(Metadata.TRANSFER_SYNTAX, EXPLICIT),
+            attachment=it.description.attachment,
         )
         for it in found
     ]
@@ -67,6 +75,10 @@ class Sender:
     def takes(self, instance: Outgoing) -> bool:
         """Whether the other side takes an instance as it is stored."""
         return (instance.sop_class, instance.transfer_syntax) in self._contexts
+
+    def accepted(self, sop_class: str) -> frozenset[str]:
+        """The transfer syntaxes that the other side takes a SOP class in."""
+        return frozenset(syntax for it, syntax in self._contexts if it == sop_class)
 
     def send(
         self,

@@ -1,30 +1,49 @@
 """What the archive answers within an association: C-ECHO, C-STORE, C-FIND (PS3.7 section 9)."""
 
-from collections.abc import Callable
-from io import BytesIO
-from typing import Any
+from collections.abc import Iterator
+from dataclasses import dataclass
 
 import structlog
-from pynetdicom.association import Association
-from pynetdicom.dimse_primitives import C_ECHO, C_FIND, C_GET, C_MOVE, C_STORE
-from pynetdicom.presentation import PresentationContext
 
 from repertory.actors.dicom import statuses
 from repertory.actors.dicom.access import Caller, Guard
+from repertory.actors.dicom.commitment import Committing
+from repertory.actors.dicom.exchange import Request, Response
+from repertory.actors.dicom.exchange import Service as Answering
 from repertory.actors.dicom.finding import Finding
-from repertory.actors.dicom.listener import caller_of
+from repertory.actors.dicom.query_filter import INCOMING_FIND, QueryFilter
 from repertory.actors.dicom.retrieving import Retrieving
-from repertory.actors.messages.instances import SopPair, StoreInstance
-from repertory.actors.switchboard import Switchboard
+from repertory.actors.dicom.storing import Storing
+from repertory.actors.dicom.upper.association import Association, Message, Sink, in_memory
+from repertory.actors.dicom.upper.commands import (
+    C_ECHO_RQ,
+    C_FIND_RQ,
+    C_GET_RQ,
+    C_MOVE_RQ,
+    C_STORE_RQ,
+    N_ACTION_RQ,
+    N_EVENT_REPORT_RQ,
+)
+from repertory.actors.dicom.upper.pdus import BadPdu
+from repertory.actors.dicom.upper.stream import Ended
+from repertory.actors.dicom.worklist import WORKLIST_FIND, WorklistFinding
 from repertory.errors import RepertoryError
 from repertory.modalities import Service
-from repertory.model import Origin, OriginKind
-from repertory.storage.dicom.wire import file_head
 
 log = structlog.get_logger(__name__)
 
-COMMENT_LENGTH = 64
-"""Letters of an ErrorComment (PS3.7 table E.1-1, LO)."""
+
+LOOK_AFTER = 16
+"""Answers after which it is looked whether anybody still wants them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """A kind of request: who answers it, and what it must have to be one (PS3.7 section 9.3)."""
+
+    answer: Answering
+    needs: tuple[str, ...]
+    has_data: bool = False
 
 
 class Services:
@@ -34,175 +53,168 @@ class Services:
     """
 
     def __init__(
-        self, board: Switchboard, guard: Guard, finding: Finding, retrieving: Retrieving
+        self,
+        guard: Guard,
+        *,
+        storing: Storing,
+        finding: Finding,
+        retrieving: Retrieving,
+        worklists: WorklistFinding,
+        committing: Committing,
+        filters: QueryFilter,
     ) -> None:
-        self._board = board
         self._guard = guard
+        self._storing = storing
         self._finding = finding
         self._retrieving = retrieving
-        self._answers: dict[type[Any], Callable[[Exchange], None]] = {
-            C_ECHO: self._echo,
-            C_STORE: self._store,
-            C_FIND: self._find,
-            C_MOVE: self._move,
-            C_GET: self._get,
+        self._worklists = worklists
+        self._committing = committing
+        self._filters = filters
+        usual = ("MessageID", "AffectedSOPClassUID")
+        self._kinds = {
+            C_ECHO_RQ: Kind(self._echo, usual),
+            C_STORE_RQ: Kind(
+                storing.store, (*usual, "Priority", "AffectedSOPInstanceUID"), has_data=True
+            ),
+            C_FIND_RQ: Kind(self._find, (*usual, "Priority"), has_data=True),
+            C_MOVE_RQ: Kind(self._move, (*usual, "Priority", "MoveDestination"), has_data=True),
+            C_GET_RQ: Kind(self._get, (*usual, "Priority"), has_data=True),
+            N_ACTION_RQ: Kind(
+                self._action,
+                ("MessageID", "RequestedSOPClassUID", "RequestedSOPInstanceUID", "ActionTypeID"),
+            ),
+            N_EVENT_REPORT_RQ: Kind(self._event, (*usual, "AffectedSOPInstanceUID", "EventTypeID")),
         }
 
-    def serve(self, association: Association, request: Any, context_id: int) -> None:
-        """Answer one message; what goes wrong ends the association, and nothing else."""
-        context = _context(association, context_id)
-        answering: Any = association
-        answer = self._answers.get(type(request))
-        caller = caller_of(association)
-        if context is None or answer is None or not request.is_valid_request:
-            log.warning("message_refused", aet=caller.title, message_type=type(request).__name__)
-            association.abort(block=False)
-            return
-        association.dimse.cancel_req = {}
-        answering._is_paused = True  # noqa: SLF001 - as pynetdicom's own services do
-        try:
-            answer(Exchange(association, request, context, caller))
-        except Exception:
-            log.exception("association_failed", aet=caller.title)
-            association.abort(block=False)
-        finally:
-            answering._is_paused = False  # noqa: SLF001
-            # Whoever waited for our answer was not silent.
-            association.dul._idle_timer.restart()  # noqa: SLF001
+    def sink(self, caller: Caller, message: Message) -> Sink:
+        """Who takes the data set of a message: instances are written as they come."""
+        if message.command["CommandField"] == C_STORE_RQ:
+            return self._storing.sink(message, caller)
+        return in_memory(message)
 
-    def _echo(self, exchange: "Exchange") -> None:
+    def serve(self, association: Association, caller: Caller) -> None:
+        """Answer messages until the other side releases the association.
+
+        What goes wrong ends the association, and nothing else.
+
+        Raises:
+            BadPdu: the protocol is not kept.
+            Ended: the other side is gone.
+        """
+        while (message := association.receive()) is not None:
+            kind = self._kinds.get(message.command["CommandField"])
+            if kind is None or not _is_whole(message, kind):
+                name = f"{message.command['CommandField']:04X}"
+                log.warning("message_refused", aet=caller.title, message_type=name)
+                association.abort()
+                return
+            association.forget_cancels()
+            request = Request(association, message, caller)
+            del message  # or its data set would stay in memory until the next one has come
+            try:
+                for response in kind.answer(request):
+                    request.respond(response)
+            except (BadPdu, Ended):
+                raise
+            except Exception:
+                log.exception("association_failed", aet=caller.title)
+                association.abort()
+                return
+        association.answer_release()
+
+    def _echo(self, request: Request) -> Iterator[Response]:
         """C-ECHO (PS3.7 9.1.5)."""
-        allowed = self._guard.allows(exchange.caller, Service.ECHO)
-        exchange.answer(C_ECHO(), statuses.SUCCESS if allowed else statuses.NOT_AUTHORIZED)
+        allowed = self._guard.allows(request.caller, Service.ECHO)
+        yield Response(statuses.SUCCESS if allowed else statuses.NOT_AUTHORIZED)
 
-    def _store(self, exchange: "Exchange") -> None:
-        """C-STORE (PS3.7 9.1.1): success says that the instance is as safe as by the REST API."""
-        request, response = exchange.request, C_STORE()
-        response.AffectedSOPInstanceUID = request.AffectedSOPInstanceUID
-        if not self._guard.allows(exchange.caller, Service.STORE):
-            exchange.answer(response, statuses.NOT_AUTHORIZED)
-            return
-        named = str(request.AffectedSOPClassUID)
-        if named != exchange.context.abstract_syntax or not exchange.context.as_scp:
-            exchange.answer(response, statuses.SOP_CLASS_NOT_SUPPORTED)
-            return
-        try:
-            self._board.ask(self._instance(exchange))
-        except RepertoryError as error:
-            status = statuses.of_storing(error)
-            log.warning(
-                "instance_refused",
-                aet=exchange.caller.title,
-                reason=type(error).__name__,
-                status=f"{status:04X}",
-            )
-            exchange.answer(response, status, comment=str(error))
-            return
-        exchange.answer(response, statuses.SUCCESS)
-
-    def _instance(self, exchange: "Exchange") -> StoreInstance:
-        request, caller = exchange.request, exchange.caller
-        pair = SopPair(
-            sop_class=str(request.AffectedSOPClassUID),
-            sop_instance=str(request.AffectedSOPInstanceUID),
-        )
-        head = file_head(
-            sop_class=pair.sop_class,
-            sop_instance=pair.sop_instance,
-            transfer_syntax=exchange.transfer_syntax,
-            source_title=caller.title,
-        )
-        data = request.DataSet
-        content = head if data is None else b"".join((head, data.getbuffer()))
-        origin = Origin(
-            kind=OriginKind.DICOM_PROTOCOL,
-            remote_ip=caller.ip,
-            remote_aet=caller.title,
-            called_aet=caller.called,
-        )
-        request.DataSet = None  # or it stays in memory until the next one has come
-        return StoreInstance(content=content, origin=origin, announced=pair)
-
-    def _find(self, exchange: "Exchange") -> None:
+    def _find(self, request: Request) -> Iterator[Response]:
         """C-FIND (PS3.7 9.1.2, PS3.4 C.4.1)."""
-        if not self._guard.allows(exchange.caller, Service.FIND):
-            exchange.answer(C_FIND(), statuses.NOT_AUTHORIZED)
+        sop_class = request.context.abstract_syntax
+        syntax = request.transfer_syntax
+        of_worklists = sop_class == WORKLIST_FIND
+        service = Service.FIND_WORKLIST if of_worklists else Service.FIND
+        if not self._guard.allows(request.caller, service):
+            yield Response(statuses.NOT_AUTHORIZED)
             return
-        identifier = exchange.request.Identifier
         try:
-            answers, final = self._finding.find(
-                identifier.getvalue() if identifier is not None else b"",
-                sop_class=exchange.context.abstract_syntax or "",
-                transfer_syntax=exchange.transfer_syntax,
-            )
+            if of_worklists:
+                answers, final = self._worklists.find(
+                    request.data, transfer_syntax=syntax, caller=request.caller
+                )
+            else:
+                answers, final = self._finding.find(
+                    request.data,
+                    sop_class=sop_class,
+                    transfer_syntax=syntax,
+                    adjust=lambda asked: self._filters.incoming(
+                        INCOMING_FIND, asked, request.caller
+                    ),
+                )
         except RepertoryError as error:
-            status = statuses.of_finding(error)
-            log.info("query_refused", aet=exchange.caller.title, reason=type(error).__name__)
-            exchange.answer(C_FIND(), status, comment=str(error))
+            log.info("query_refused", aet=request.caller.title, reason=type(error).__name__)
+            yield Response(statuses.of_finding(error), comment=str(error))
             return
-        for status, answer in answers:
-            if exchange.is_over:
-                return
-            if exchange.is_cancelled:
-                exchange.answer(C_FIND(), statuses.CANCELLED)
-                return
-            exchange.answer(C_FIND(), status, identifier=answer)
-        exchange.answer(C_FIND(), final)
+        try:
+            for number, (status, answer) in enumerate(answers):
+                if number % LOOK_AFTER == 0 and request.is_cancelled:
+                    yield Response(statuses.CANCELLED)
+                    return
+                yield Response(status, answer, more=True)
+        except RepertoryError as error:
+            log.warning("query_not_finished", aet=request.caller.title, reason=type(error).__name__)
+            yield Response(statuses.of_finding(error), comment=str(error))
+            return
+        yield Response(final)
 
-    def _move(self, exchange: "Exchange") -> None:
+    def _move(self, request: Request) -> Iterator[Response]:
         """C-MOVE (PS3.7 9.1.4)."""
-        if self._guard.allows(exchange.caller, Service.MOVE):
-            self._retrieving.move(exchange)
+        if self._guard.allows(request.caller, Service.MOVE):
+            yield from self._retrieving.move(request)
         else:
-            exchange.answer(C_MOVE(), statuses.NOT_AUTHORIZED)
+            yield Response(statuses.NOT_AUTHORIZED)
 
-    def _get(self, exchange: "Exchange") -> None:
+    def _get(self, request: Request) -> Iterator[Response]:
         """C-GET (PS3.7 9.1.3)."""
-        if self._guard.allows(exchange.caller, Service.GET):
-            self._retrieving.get(exchange)
+        if self._guard.allows(request.caller, Service.GET):
+            yield from self._retrieving.get(request)
         else:
-            exchange.answer(C_GET(), statuses.NOT_AUTHORIZED)
+            yield Response(statuses.NOT_AUTHORIZED)
+
+    def _action(self, request: Request) -> Iterator[Response]:
+        """N-ACTION (PS3.7 10.1.4)."""
+        command = request.command
+        status = self._committing.ask(
+            request.caller,
+            sop_class=request.context.abstract_syntax,
+            sop_instance=command["RequestedSOPInstanceUID"],
+            action_type=command["ActionTypeID"],
+            content=request.data or b"",
+            transfer_syntax=request.transfer_syntax,
+        )
+        named = {
+            "AffectedSOPInstanceUID": command["RequestedSOPInstanceUID"],
+            "ActionTypeID": command["ActionTypeID"],
+        }
+        yield Response(status, fields=named)
+
+    def _event(self, request: Request) -> Iterator[Response]:
+        """N-EVENT-REPORT (PS3.7 10.1.1)."""
+        command = request.command
+        status = self._committing.report(
+            request.caller,
+            sop_class=request.context.abstract_syntax,
+            event_type=command["EventTypeID"],
+            content=request.data or b"",
+            transfer_syntax=request.transfer_syntax,
+        )
+        named = {
+            "AffectedSOPInstanceUID": command["AffectedSOPInstanceUID"],
+            "EventTypeID": command["EventTypeID"],
+        }
+        yield Response(status, fields=named)
 
 
-class Exchange:
-    """One message and its answers."""
-
-    def __init__(
-        self, association: Association, request: Any, context: PresentationContext, caller: Caller
-    ) -> None:
-        self.association = association
-        self.request = request
-        self.context = context
-        self.caller = caller
-
-    @property
-    def transfer_syntax(self) -> str:
-        """The one that was agreed on."""
-        return str(self.context.transfer_syntax[0])
-
-    @property
-    def is_over(self) -> bool:
-        """Whether nobody is there any more to be answered."""
-        return not self.association.dul.is_alive() or self.association.acse.is_aborted()
-
-    @property
-    def is_cancelled(self) -> bool:
-        """Whether a C-CANCEL came for this message (PS3.7 9.3.2.3)."""
-        return self.request.MessageID in self.association.dimse.cancel_req
-
-    def answer(
-        self, response: Any, status: int, *, identifier: bytes | None = None, comment: str = ""
-    ) -> None:
-        """Send an answer."""
-        response.MessageIDBeingRespondedTo = self.request.MessageID
-        response.AffectedSOPClassUID = self.request.AffectedSOPClassUID
-        response.Status = status
-        if identifier is not None:
-            response.Identifier = BytesIO(identifier)
-        if comment:
-            response.ErrorComment = comment.encode("ascii", "replace").decode()[:COMMENT_LENGTH]
-        self.association.dimse.send_msg(response, self.context.context_id or 0)
-
-
-def _context(association: Association, number: int) -> PresentationContext | None:
-    return next((it for it in association.accepted_contexts if it.context_id == number), None)
+def _is_whole(message: Message, kind: Kind) -> bool:
+    return all(it in message.command for it in kind.needs) and (
+        not kind.has_data or message.data is not None
+    )

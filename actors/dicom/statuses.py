@@ -11,6 +11,7 @@ from repertory.errors import (
     NotDicom,
     Refused,
     ShuttingDown,
+    StorageUnavailable,
     WrongInstance,
 )
 
@@ -33,6 +34,7 @@ _STORING: Final = (
     (ArchiveFull, OUT_OF_RESOURCES),
     (IndexBusy, OUT_OF_RESOURCES),  # nothing was done: to send it again is safe
     (ShuttingDown, OUT_OF_RESOURCES),
+    (StorageUnavailable, OUT_OF_RESOURCES),  # nor was it here
     (WrongInstance, DATA_SET_DOES_NOT_MATCH),
     (NotDicom, CANNOT_UNDERSTAND),
     (MissingTag, CANNOT_UNDERSTAND),

@@ -264,6 +264,7 @@ class JobsActor(JobRunner, RepertoryActor):
         cause = JobError(type(error).__name__, str(error)) if error is not None else None
         kept = job.as_it_will_be(state, self.clock, error=cause)
         self._write(lambda: self.board.ask(RecordJobChange(job=kept)))
+        job.is_rewritten = True
 
     def _write(self, work: Callable[[], R]) -> R:
         if self._read_only:

@@ -1,55 +1,22 @@
 """What a type of job is: parameters that are kept, steps, and what it tells of itself."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Self, TypeVar
 
 from repertory.actors.reply import Reply
 from repertory.actors.switchboard import Switchboard
-from repertory.errors import BadRequest, IndexBusy, RepertoryError, ShuttingDown
+from repertory.errors import IndexBusy, RepertoryError, ShuttingDown
 from repertory.jobs import JobFailure, JobId, JobOutput, JobStep, Object, RunTime
+from repertory.members import Members
 
 T = TypeVar("T")
 
 _NOTHING_DONE = (IndexBusy, ShuttingDown)
-_WORDS: dict[type, str] = {
-    bool: "true or false",
-    int: "a whole number",
-    str: "a string",
-    list: "an array",
-    dict: "an object",
-}
 
 
-class Parameters:
-    """The parameters of a job as JSON has them, each of the type that it must have.
-
-    Raises (all methods):
-        BadRequest: a parameter has another type, or is missing where it is needed.
-    """
-
-    def __init__(self, members: Mapping[str, Any]) -> None:
-        self._members = members
-
-    def __contains__(self, name: str) -> bool:
-        return name in self._members
-
-    def get(self, name: str, default: T) -> T:
-        """A parameter of the default's type, or the default."""
-        return self._get(name, type(default)) if name in self._members else default
-
-    def need(self, name: str, kind: type[T]) -> T:
-        """A parameter that must be there."""
-        if name not in self._members:
-            raise BadRequest(f"The field {name} is missing.")
-        return self._get(name, kind)
-
-    def _get(self, name: str, kind: type[T]) -> T:
-        value = self._members[name]
-        if type(value) is not kind:
-            raise BadRequest(f"The field {name} must be {_WORDS[kind]}.")
-        return value
+class Parameters(Members):
+    """The parameters of a job as JSON has them, each of the type that it must have."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,6 +37,7 @@ class Turn:
         failures: tuple[JobFailure, ...] = (),
         outputs: tuple[JobOutput, ...] = (),
         pause: float = 0.0,
+        rests: bool = False,
     ) -> JobStep:
         """What the step came to.
 
@@ -80,6 +48,7 @@ class Turn:
             failures: what could not be done, although the job goes on.
             outputs: files that were made (``StoreOutput``), and that are the job's from now on.
             pause: seconds to wait before the next step.
+            rests: whether it waits in the state Retry, so that another job may run meanwhile.
         """
         return JobStep(
             job=self.job,
@@ -90,6 +59,7 @@ class Turn:
             failures=failures,
             outputs=outputs,
             pause=pause,
+            rests=rests,
         )
 
     def attempt(self, item: str, reply: Reply[Any]) -> Reply[tuple[JobFailure, ...]]:

@@ -19,7 +19,8 @@ class LiveJob:
 
     ``work`` is what does its steps, ``None`` where that is not known any more. ``run`` numbers its
     runs, so that what is late of one that is over is known for it. ``wish`` is the state that it
-    is to have once its present step is over.
+    is to have once its present step is over; ``is_rewritten`` says that the index was told of some
+    wish since that step began, even if it was taken back.
     """
 
     record: JobRecord
@@ -28,6 +29,7 @@ class LiveJob:
     run: int = 0
     run_time: RunTime | None = None
     wish: JobState | None = None
+    is_rewritten: bool = False
     is_between_steps: bool = False
     alarm: Appointment | None = None
     retries: int = 0

@@ -1,9 +1,10 @@
 """Letting a modality send what it has to somebody."""
 
-from typing import Self
+from typing import Any, Self
 
 from repertory.actors.jobs.base import Job, Parameters, Turn
 from repertory.actors.jobs.modality_store import target_of
+from repertory.actors.jobs.retrying import Retrying
 from repertory.actors.messages.modalities import MoveResource
 from repertory.actors.reply import Reply
 from repertory.errors import BadParameter, BadRequest
@@ -32,6 +33,7 @@ class ModalityMove(Job):
         self._target_aet = parameters.get("TargetAet", "")
         self._local_aet = parameters.get("LocalAet", "")
         self._timeout = parameters.get("Timeout", 0)
+        self._retrying = Retrying(parameters)
 
     @classmethod
     def read(cls, parameters: Parameters) -> Self:
@@ -43,22 +45,25 @@ class ModalityMove(Job):
         at, total = turn.position.get("At", 0), len(self._resources)
         if at >= total:
             return turn.ends({"At": at}, done=True)
-        asked = turn.board.ask_soon(
+        asked = self._ask(turn, self._resources[at])
+
+        def ends(_: Any, _before: Object) -> JobStep:
+            done = at + 1
+            return turn.ends({"At": done}, progress=done / total, done=done == total)
+
+        return self._retrying.step(turn, at / total, asked, ends)
+
+    def _ask(self, turn: Turn, keys: dict[str, str]) -> Reply[Any]:
+        return turn.board.ask_soon(
             MoveResource(
                 target=self._target,
                 level=self._level,
-                keys=self._resources[at],
+                keys=keys,
                 destination=self._target_aet,
                 local_aet=self._local_aet,
                 timeout=self._timeout,
             )
         )
-
-        def ends(_: None) -> JobStep:
-            done = at + 1
-            return turn.ends({"At": done}, progress=done / total, done=done == total)
-
-        return asked.then(ends)
 
     def content(self, position: Object) -> Object:
         """From whom, to whom, and what."""

@@ -1,14 +1,19 @@
 """Sending instances to a modality."""
 
+import uuid
 from typing import Self
 
 from repertory.actors.jobs.base import Job, Parameters, Turn
+from repertory.actors.jobs.retrying import Retrying
+from repertory.actors.messages.commitment import RequestCommitment
+from repertory.actors.messages.finding import DescribeMany
+from repertory.actors.messages.instances import SopPair
 from repertory.actors.messages.modalities import SendInstances, Target, UnsentInstance
 from repertory.actors.reply import Reply
 from repertory.errors import BadRequest, NetworkFailed
 from repertory.jobs import JobFailure, JobStep, Object
 from repertory.modalities import read_modality
-from repertory.model import ResourceId
+from repertory.model import Metadata, ResourceDescription, ResourceId
 
 CHUNK = 50
 """Instances of one step: as many go over one association."""
@@ -45,8 +50,10 @@ class ModalityStore(Job):
         self._instances = tuple(ResourceId(it) for it in instances)
         self._local_aet = parameters.get("LocalAet", "")
         self._timeout = parameters.get("Timeout", 0)
+        self._retrying = Retrying(parameters)
         self._permissive = parameters.get("Permissive", default=False)
         self._resources = parameters.get("ParentResources", list[str]())
+        self._wants_commitment = parameters.get("StorageCommitment", default=False)
         title = parameters.get("MoveOriginatorAet", "")
         number = parameters.get("MoveOriginatorID", 0)
         self._originator = (title, number) if title else None
@@ -57,10 +64,12 @@ class ModalityStore(Job):
         return cls(parameters)
 
     def step(self, turn: Turn) -> JobStep | Reply[JobStep]:
-        """Send the next ones."""
+        """Send the next ones; after the last, ask for commitment if that is wanted."""
         at = turn.position.get("At", 0)
         chunk = self._instances[at : at + CHUNK]
         if not chunk:
+            if self._wants_commitment and self._instances:
+                return self._ask_for_commitment(turn)
             return turn.ends({**turn.position, "At": at}, done=True)
         asked = turn.board.ask_soon(
             SendInstances(
@@ -72,22 +81,46 @@ class ModalityStore(Job):
             )
         )
 
-        def ends(unsent: tuple[UnsentInstance, ...]) -> JobStep:
+        def ends(unsent: tuple[UnsentInstance, ...], before: Object) -> JobStep:
             if unsent and not self._permissive:
                 raise NetworkFailed(unsent[0].reason)
             done = at + len(chunk)
             return turn.ends(
-                {"At": done, "Failed": turn.position.get("Failed", 0) + len(unsent)},
+                {"At": done, "Failed": before.get("Failed", 0) + len(unsent)},
                 progress=done / len(self._instances),
-                done=done == len(self._instances),
+                done=done == len(self._instances) and not self._wants_commitment,
                 failures=tuple(JobFailure(it.id, it.reason) for it in unsent),
             )
 
-        return asked.then(ends)
+        return self._retrying.step(turn, at / len(self._instances), asked, ends)
+
+    def _ask_for_commitment(self, turn: Turn) -> Reply[JobStep]:
+        """What was not sent will be among the failures of the report."""
+        # A step that is repeated asks by the same transaction.
+        transaction = f"2.25.{uuid.UUID(turn.job).int}"
+
+        def ask(found: tuple[ResourceDescription, ...]) -> Reply[str]:
+            return turn.board.ask_soon(
+                RequestCommitment(
+                    target=self._target,
+                    instances=tuple(map(_pair, found)),
+                    transaction=transaction,
+                    local_aet=self._local_aet,
+                    timeout=self._timeout,
+                )
+            )
+
+        def ends(_: str, before: Object) -> JobStep:
+            return turn.ends({**before, "Transaction": transaction}, done=True)
+
+        asked: Reply[str] = turn.board.ask_soon(DescribeMany(ids=self._instances)).then(ask)
+        return self._retrying.step(turn, 1.0, asked, ends)
 
     def content(self, position: Object) -> Object:
         """To whom, and how many."""
+        transaction = position.get("Transaction")
         return {
+            **({"StorageCommitmentTransactionUID": transaction} if transaction else {}),
             "Description": "DICOM C-STORE",
             "LocalAet": self._local_aet,
             "RemoteAet": self._name,
@@ -95,3 +128,10 @@ class ModalityStore(Job):
             "FailedInstancesCount": position.get("Failed", 0),
             "ParentResources": list(self._resources),
         }
+
+
+def _pair(instance: ResourceDescription) -> SopPair:
+    return SopPair(
+        sop_class=instance.metadata.get(Metadata.SOP_CLASS_UID, ""),
+        sop_instance=instance.main_tags.get("0008,0018", ""),
+    )

@@ -120,9 +120,11 @@ class JobRunner:
         job.retries = 0
         if step.done:
             # The step's own record may have come before that of what somebody wished.
-            self._end(job, JobState.SUCCESS, record=job.wish is not None)
+            self._end(job, JobState.SUCCESS, record=job.is_rewritten)
         elif job.wish is not None:
             self._grant(job)
+        elif step.rests:
+            self._rest(job, step.pause)
         elif step.pause > 0:
             job.is_between_steps = True
             due = StepDue(job=job.record.id, run=job.run)
@@ -160,7 +162,7 @@ class JobRunner:
         self._step(job)
 
     def _step(self, job: LiveJob) -> None:
-        job.is_between_steps = False
+        job.is_between_steps = job.is_rewritten = False
         asked: Reply[JobStep] = Reply()
         try:
             asked.set(self._ask(job))
@@ -221,8 +223,12 @@ class JobRunner:
         # After a thousand retries two to their number is more than a float holds.
         delay = min(_FIRST_RETRY * 2.0 ** min(job.retries, _DOUBLINGS), _LAST_RETRY)
         job.retries += 1
-        job.rest(JobState.RETRY, self.clock)
         log.warning("job_postponed", job=job.record.id, error=type(error).__name__, seconds=delay)
+        self._rest(job, delay)
+
+    def _rest(self, job: LiveJob, delay: float) -> None:
+        """Let a job wait for its next attempt, and another one run meanwhile."""
+        job.rest(JobState.RETRY, self.clock)
         job.alarm = self.tell_self(StepDue(job=job.record.id, run=job.run), after=delay)
         self._fill()
 
@@ -252,7 +258,7 @@ class JobRunner:
         """Let a job be over."""
         cause = JobError(type(error).__name__, str(error)) if error is not None else None
         kept = job.as_it_will_be(state, self.clock, error=cause)
-        if record and not self._record_end(job, kept) and job.wish is None:
+        if record and not self._record_end(job, kept):
             return
         job.rest(state, self.clock, completed_at=kept.completed_at, error=cause)
         id_, type_ = job.record.id, job.record.type
@@ -273,7 +279,7 @@ class JobRunner:
         self._fill()
 
     def _record_end(self, job: LiveJob, kept: JobRecord) -> bool:
-        """Whether the index knows that a job is over; if not, it is not over, unless it is wished.
+        """Whether the index knows that a job is over; if not, it is not over.
 
         Told to be over, it would come back to life with the next start, and do its last step then.
         """
@@ -281,8 +287,10 @@ class JobRunner:
             self.board.ask(RecordJobChange(job=kept))
         except RepertoryError as failed:
             log.warning("job_unrecorded", job=job.record.id, error=type(failed).__name__)
-            if job.wish is None:
-                self._try_later(job, failed)
+            if job.wish is JobState.FAILURE and kept.state is JobState.FAILURE:
+                return True  # cancelled: the index has known it since that was answered
+            job.wish = None
+            self._try_later(job, failed)
             return False
         return True
 

@@ -2,7 +2,7 @@
 
 import json
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -21,29 +21,36 @@ from repertory.actors.lua.callbacks import (
     Callback,
     callback_for,
     origin_words,
+    query_of,
 )
 from repertory.actors.lua.calls import Caller
 from repertory.actors.lua.host import Outcome, Output, ScriptHost
 from repertory.actors.lua.machine import Limits, LuaMachine, ScriptError
 from repertory.actors.lua.runs import Runs
 from repertory.actors.messages.base import Event, message
-from repertory.actors.messages.changes import ChangesLogged, DescribeLastChange, ListChanges
+from repertory.actors.messages.changes import ChangesLogged
+from repertory.actors.messages.following import HoldLog, LetGoOfLog, ListEvents
 from repertory.actors.messages.jobs import JobFailed, JobSubmitted, JobSucceeded
 from repertory.actors.messages.rest_api import CallRestApi, RestAnswer
 from repertory.actors.messages.scripting import (
     DescribeFilters,
     ExecuteScript,
     FilterInstance,
+    FilterQuery,
     FilterRequest,
     FiltersChanged,
 )
 from repertory.actors.reply import Reply, gather
 from repertory.actors.switchboard import Switchboard
 from repertory.errors import CannotStart, NotPredicate, ScriptFailed
+from repertory.events import EventPage
 from repertory.jobs import JobId
-from repertory.model import ChangePage, OriginKind
+from repertory.model import OriginKind
 
 log = structlog.get_logger(__name__)
+
+READER = "LuaScripts"
+"""Names the scripts among those who read the log of changes."""
 
 PAGE = 500
 MOST_WAITING = 10_000
@@ -64,7 +71,7 @@ class HeartBeatDue(Event):
 class PageRead(Event):
     """A page of the log of changes is there; the actor tells it to itself."""
 
-    reply: Reply[ChangePage]
+    reply: Reply[EventPage]
 
 
 @message
@@ -111,8 +118,12 @@ class LuaActor(RepertoryActor):
 
     rank = 7
 
-    def __init__(self, *, board: Switchboard, options: LuaOptions, crew: Crew) -> None:
+    def __init__(
+        self, *, board: Switchboard, options: LuaOptions, crew: Crew, read_only: bool = False
+    ) -> None:
+        """Take what the actor works with; an archive that is ``read_only`` has no changes."""
         super().__init__(board=board)
+        self._follows = not read_only
         self._options = options
         caller = Caller(longest=options.limits.memory)
         self._host = ScriptHost(
@@ -133,7 +144,8 @@ class LuaActor(RepertoryActor):
         self._runs = Runs(self._machine, self._host, self._go_on)
         for script in self._options.scripts:
             self._load(script)
-        self._position = self.board.ask(DescribeLastChange(deletions=True)).last
+        if self._follows:
+            self._position = self.board.ask(HoldLog(reader=READER))
         self._note_filters()
         self._add(Callback(INITIALIZE, ""))
         if self._options.heart_beat > 0:
@@ -145,6 +157,8 @@ class LuaActor(RepertoryActor):
         if self._machine.has(FINALIZE):
             self._runs.finish(FINALIZE)
         self._host.close()
+        if self._follows:
+            self.board.ask_soon(LetGoOfLog(reader=READER))
 
     def _load(self, script: Path) -> None:
         try:
@@ -167,22 +181,23 @@ class LuaActor(RepertoryActor):
     def _read(self) -> None:
         if self._grown and not self._reading and len(self._waiting) < MOST_WAITING:
             self._grown, self._reading = False, True
-            page = self.board.ask_soon(
-                ListChanges(since=self._position, limit=PAGE, deletions=True)
-            )
+            page = self.board.ask_soon(ListEvents(since=self._position, limit=PAGE))
             page.on_done(lambda reply: self.board.tell(self.actor_ref, PageRead(reply=reply)))
 
     @handles(PageRead)
-    def page_read(self, event: PageRead) -> None:
+    def page_read(self, read: PageRead) -> None:
         """Take note of the callbacks that scripts have for it."""
         self._reading = False
-        page = event.reply.get()  # an error is logged; the next change reads again
-        self._position = max(self._position, page.last)
+        page = read.reply.get()  # an error is logged; the next change reads again
         self._grown = self._grown or not page.done
-        for change in page.changes:
-            callback = callback_for(change)
+        for event in page.events:
+            callback = callback_for(event)
             if callback is not None and self._machine.has(callback.name):
                 self._add(callback)
+        if page.last > self._position:
+            # What was read is told from memory: the log need not keep it any longer.
+            self._position = page.last
+            self.board.ask_soon(HoldLog(reader=READER, position=self._position))
         self._read()
 
     @handles(JobSubmitted)
@@ -270,6 +285,26 @@ class LuaActor(RepertoryActor):
         words = (query.method, query.uri, query.ip, query.username, query.headers)
         return self._decide(REQUEST_FILTER, *words)
 
+    @handles(FilterQuery)
+    def filter_query(self, query: FilterQuery) -> Reply[Mapping[str, Any]]:
+        """Ask the filter of that name; the query as it is, where there is none any more."""
+        reply: Reply[Mapping[str, Any]] = Reply()
+        if not self._machine.has(query.name):
+            reply.set(query.query)
+            return reply
+
+        def answer(value: Any, error: ScriptError | None) -> None:
+            if error is not None:
+                reply.refuse(ScriptFailed("A filter of the scripts failed."))
+            elif (filtered := query_of(self._machine.plain(value))) is not None:
+                reply.set(filtered)
+            else:
+                log.error("filter_undecided", function=query.name)
+                reply.refuse(ScriptFailed(f"{query.name} answered no query."))
+
+        self._ask_in_time(query.name, (query.query, query.about), answer)
+        return reply
+
     @handles(DescribeFilters)
     def describe_filters(self, _query: DescribeFilters) -> frozenset[str]:
         """Tell which filters there are."""
@@ -311,11 +346,19 @@ class LuaActor(RepertoryActor):
                 log.error("filter_undecided", function=name)
                 reply.refuse(NotPredicate(f"{name} answered neither true nor false."))
 
+        self._ask_in_time(name, words, answer)
+        return reply
+
+    def _ask_in_time(
+        self,
+        name: str,
+        words: tuple[Any, ...],
+        answer: Callable[[Any, ScriptError | None], None],
+    ) -> None:
         run = self._runs.call(name, words, answer)
         if run is not None:
             ended = PatienceEnded(run=run.number)
             run.alarm = self.tell_self(ended, after=self._options.limits.seconds)
-        return reply
 
     @handles(PatienceEnded)
     def patience_ended(self, event: PatienceEnded) -> None:

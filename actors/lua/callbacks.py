@@ -1,22 +1,28 @@
-"""Which callback of the scripts a change calls, and with what."""
+"""Which callback of the scripts an event calls, and with what."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from repertory.model import Change, ChangeType, Origin, OriginKind
+from repertory.events import ArchiveEvent
+from repertory.model import ChangeType, Origin, OriginKind
 
 INITIALIZE = "Initialize"
 FINALIZE = "Finalize"
 HEART_BEAT = "OnHeartBeat"
 INSTANCE_FILTER = "ReceivedInstanceFilter"
 REQUEST_FILTER = "IncomingHttpRequestFilter"
-FILTERS = (INSTANCE_FILTER, REQUEST_FILTER)
+QUERY_FILTERS = (
+    "IncomingFindRequestFilter",
+    "IncomingWorklistRequestFilter",
+    "OutgoingFindRequestFilter",
+)
+FILTERS = (INSTANCE_FILTER, REQUEST_FILTER, *QUERY_FILTERS)
 
 
 @dataclass(frozen=True, slots=True)
 class Callback:
-    """A function to be called for a change: its name, and what must be read to call it.
+    """A function to be called for an event: its name, and what must be read to call it.
 
     ``words`` makes its arguments from what was read, in the order of ``reads``.
     """
@@ -27,20 +33,20 @@ class Callback:
     words: Callable[..., tuple[Any, ...]] = lambda: ()
 
 
-def callback_for(change: Change) -> Callback | None:
-    """What scripts may want to hear of a change; ``None`` where Orthanc tells them nothing."""
-    path = f"/{change.level.plural}/{change.id}"
-    word = change.level.word
-    match change.type:
+def callback_for(event: ArchiveEvent) -> Callback | None:
+    """What scripts may want to hear of an event; ``None`` where Orthanc tells them nothing."""
+    path = f"/{event.level.plural}/{event.id}"
+    word = event.level.word
+    match event.type:
         case ChangeType.NEW_INSTANCE:
             reads = (f"{path}/simplified-tags", f"{path}/metadata?expand")
-            return Callback("OnStoredInstance", change.id, reads, _stored)
+            return Callback("OnStoredInstance", event.id, reads, _stored)
         case ChangeType.STABLE_PATIENT | ChangeType.STABLE_STUDY | ChangeType.STABLE_SERIES:
-            return Callback(f"OnStable{word}", change.id, (path, f"{path}/metadata?expand"), _tags)
+            return Callback(f"OnStable{word}", event.id, (path, f"{path}/metadata?expand"), _tags)
         case ChangeType.UPDATED_ATTACHMENT | ChangeType.UPDATED_METADATA:
-            return Callback(f"OnUpdated{word}", change.id)
+            return Callback(f"OnUpdated{word}", event.id)
         case ChangeType.DELETED:
-            return Callback(f"OnDeleted{word}", change.id)
+            return Callback(f"OnDeleted{word}", event.id)
     return None
 
 
@@ -69,3 +75,24 @@ def _stored(tags: Mapping[str, Any], metadata: Mapping[str, str]) -> tuple[Any, 
         http_username=metadata.get("HttpUsername", ""),
     )
     return tags, metadata, origin_words(origin)
+
+
+def query_of(value: Any) -> dict[str, Any] | None:
+    """The query that a filter answered, tags by number; ``None`` where it is none.
+
+    What was empty in Lua has lost whether it was an array or an object.
+    """
+    if value == []:
+        return {}
+    if not isinstance(value, dict):
+        return None
+    query: dict[str, Any] = {}
+    for tag, it in value.items():
+        if isinstance(it, list):
+            items = [query_of(item) for item in it]
+            query[tag] = [item for item in items if item is not None]
+        elif isinstance(it, dict):
+            return None
+        else:
+            query[tag] = "" if it is None else str(it)
+    return query

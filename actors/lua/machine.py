@@ -10,7 +10,7 @@ from importlib import import_module
 from importlib.resources import files
 from typing import Any, Protocol
 
-from repertory.actors.lua.values import dump_json, parse_json, text_of, to_lua
+from repertory.actors.lua.values import NoJson, dump_json, parse_json, text_of, to_json, to_lua
 from repertory.errors import CannotStart
 
 _PACKAGE = "repertory.actors.lua"
@@ -124,6 +124,7 @@ class LuaMachine:
             b"set_timeout": lambda seconds: host.set_timeout(float(seconds)),
         }
         self._table = table
+        self._kind_of = lua.lua_type
         self._lua = self._runtime.execute(_source("prelude.lua"), table(functions))
         self.load(_source("toolbox.lua"), "toolbox")
 
@@ -151,6 +152,13 @@ class LuaMachine:
     def has(self, name: str) -> bool:
         """Whether scripts define a function."""
         return bool(self._lua[b"has"](name.encode()))
+
+    def plain(self, value: Any) -> Any:
+        """What a function answered, as a value of JSON; ``None`` where it is none."""
+        try:
+            return to_json(value, self._kind_of, keep_strings=True)
+        except NoJson:
+            return None
 
     def call(self, number: int, name: str, *words: Any) -> Step:
         """Begin a callback; see ``start``. ``words`` are values of JSON."""

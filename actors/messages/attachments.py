@@ -42,6 +42,30 @@ class DescribeAttachment(Query[AttachmentDescription]):
 
 
 @message
+class LentFile:
+    """An attachment, and where its file can be sent from as it is; ``None``: it is to be read."""
+
+    attachment: Attachment
+    path: str | None
+
+
+@message
+class LendFile(Query[LentFile]):
+    """Whether a file can be sent without being read: plain, on a local disk, known to be right.
+
+    Whoever gets its path opens it at once; a file that is removed meanwhile is sent to its end.
+
+    Raises:
+        UnknownResource: there is no such resource.
+        UnknownItem: it has no such attachment.
+    """
+
+    level: Level
+    id: ResourceId
+    content_type: int = ContentType.DICOM
+
+
+@message
 class ReadAttachment(Query[AttachmentContent]):
     """Uncompressed bytes of an attachment: from ``start``, at most ``length`` (``None``: all).
 

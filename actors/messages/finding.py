@@ -47,6 +47,15 @@ class DescribeFound(Query[tuple[FoundResource, ...]]):
 
 
 @message
+class ReadFoundTags(Query[tuple[Mapping[str, Any], ...]]):
+    """Of what ``FindResources`` finds, the tags that are requested, as in ``DescribeFound``."""
+
+    criteria: Criteria
+    requested: tuple[str, ...]
+    form: TagForm = TagForm.SIMPLIFIED
+
+
+@message
 class CountResources(Query[int]):
     """How many resources meet the criteria, whatever their limit."""
 

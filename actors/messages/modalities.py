@@ -29,7 +29,11 @@ class DescribeModality(Query[Modality]):
 
 @message
 class SetModality(Command[None]):
-    """Enter a modality, or change it, until the archive stops."""
+    """Enter a modality, or change it: for good with DicomModalitiesInDatabase, else until the end.
+
+    Raises:
+        Forbidden: it is to be kept, and the archive is read-only.
+    """
 
     name: str
     modality: Modality
@@ -107,8 +111,29 @@ class MoveResource(Command[None]):
 
 
 @message
+class GetResource(Command[int]):
+    """Let a modality send us what the keys name, over the association that asks (C-GET).
+
+    The answer is how many instances came; they are archived when it comes.
+
+    Raises:
+        UnknownItem: there is no modality of this name.
+        BadParameter: a name of a tag is unknown.
+        NetworkFailed: it did not do so, or some instances did not come.
+    """
+
+    target: Target
+    level: Level
+    keys: Mapping[str, str]
+    local_aet: str = ""
+    timeout: int = 0
+
+
+@message
 class QueryModality(Command[str]):
     """Search at a modality (C-FIND), and keep the answers under the name that is returned.
+
+    With ``normalize``, keys that the level has not are left out.
 
     Raises:
         UnknownItem: there is no modality of this name.
@@ -119,6 +144,65 @@ class QueryModality(Command[str]):
     modality: str
     level: Level
     keys: Mapping[str, str]
+    normalize: bool = True
+    local_aet: str = ""
+    timeout: int = 0
+
+
+@message
+class SearchModality(Query[tuple[Mapping[str, Any], ...]]):
+    """Search at a modality (C-FIND), also for all main DICOM tags; the answers, simplified.
+
+    Nothing is kept.
+
+    Raises:
+        UnknownItem: there is no modality of this name.
+        BadParameter: a name of a tag is unknown.
+        NetworkFailed: it does not answer, or does not want to.
+    """
+
+    modality: str
+    level: Level
+    keys: Mapping[str, str]
+
+
+@message
+class ForwardedInstance:
+    """An instance that was sent: SOPClassUID and SOPInstanceUID."""
+
+    sop_class: str
+    sop_instance: str
+
+
+@message
+class ForwardToModality(Command[ForwardedInstance]):
+    """Send a DICOM file to a modality (C-STORE) that need not be in the archive.
+
+    Raises:
+        UnknownItem: there is no modality of this name.
+        NotDicom, MissingTag: it is no DICOM file that can be sent.
+        NetworkFailed: it cannot be reached, or does not take the file.
+    """
+
+    modality: str
+    content: bytes
+
+
+@message
+class QueryWorklists(Command[tuple[dict[str, Any], ...]]):
+    """Ask a modality what is scheduled (C-FIND of worklists); the answers in a form.
+
+    ``keys`` are tags by name or number, each with what it must match, and items within lists.
+
+    Raises:
+        UnknownItem: there is no modality of this name.
+        BadParameter: a name of a tag is unknown, or a value cannot be one.
+        NetworkFailed: it does not answer, or does not want to.
+    """
+
+    target: Target
+    keys: Mapping[str, Any]
+    form: TagForm = TagForm.SIMPLIFIED
     local_aet: str = ""
     timeout: int = 0
 

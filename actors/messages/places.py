@@ -2,7 +2,16 @@
 
 from repertory.actors.messages.base import Command, Query, message
 from repertory.model import Attachment, ResourceId, ResourceRef
-from repertory.places import Copy, Cursor, FilesPage, MoveReport, OwnedFile, Place
+from repertory.places import (
+    Copy,
+    Cursor,
+    FilesPage,
+    MoveReport,
+    OwnedFile,
+    Place,
+    TrashCursor,
+    TrashedPlace,
+)
 
 
 @message
@@ -34,28 +43,49 @@ class ListMovable(Query[FilesPage]):
     """At most ``limit`` files of resources, and of all below them, that lie elsewhere.
 
     ``target`` is the name of the storage in which they do not lie. The page goes on ``after``
-    another one; resources that are not there are passed over.
+    another one; resources that are not there are passed over. With a ``source``, only what lies in
+    the storage of that name. With ``most``, the page ends with the file that makes as many bytes.
     """
 
     ids: tuple[ResourceId, ...]
     after: Cursor
     target: str
     limit: int
+    source: str = ""
+    most: int = 0
 
 
 @message
 class CountMovable(Query[tuple[int, int]]):
-    """How many files, and bytes, of resources lie elsewhere than in the storage ``target``."""
+    """How many files, and bytes, of resources lie elsewhere than in the storage ``target``.
+
+    With a ``source``, of those that lie in the storage of that name.
+    """
 
     ids: tuple[ResourceId, ...]
     target: str
+    source: str = ""
+
+
+@message
+class ListTrashedPlaces(Query[tuple[TrashedPlace, ...]]):
+    """How many files and bytes in the trash each storage holds, where it holds any."""
+
+
+@message
+class ListMovableTrash(Query[tuple[OwnedFile, ...]]):
+    """At most ``limit`` files in the trash that lie elsewhere than in ``target``, in order."""
+
+    after: TrashCursor
+    target: str
+    limit: int
 
 
 @message
 class MoveFiles(Command[MoveReport]):
     """Move files to the storage named ``target``, some at a time.
 
-    Each is copied, read back and compared; then the copies take the places of the files, which are
+    Each is copied and compared; then the copies take the places of the files, which are
     released in the same transaction. What cannot be moved stays where it is, and is reported.
 
     Raises:

@@ -51,6 +51,22 @@ class FilterRequest(Query[bool]):
 
 
 @message
+class FilterQuery(Query[Mapping[str, Any]]):
+    """What the scripts make of the identifier of a query, by their filter ``name``.
+
+    ``query`` are its tags by number, items within lists; ``about`` tells from whom it comes, or to
+    whom it goes.
+
+    Raises:
+        ScriptFailed: the scripts cannot say: nothing is to be asked or answered.
+    """
+
+    name: str
+    query: Mapping[str, Any]
+    about: Mapping[str, str] | str
+
+
+@message
 class DescribeFilters(Query[frozenset[str]]):
     """The names of the filters that scripts have at this moment."""
 

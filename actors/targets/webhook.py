@@ -4,20 +4,18 @@ import contextlib
 import hashlib
 import hmac
 import http.client
-import json
 import socket
 import ssl
 import threading
 from collections.abc import Mapping, Sequence
-from typing import Any
 from urllib.parse import urlsplit
 
 from repertory.actors.clock import Clock
 from repertory.actors.targets.base import Outcome, Rules, Verdict
+from repertory.actors.targets.writing import event_body
 from repertory.conf.webhooks import web_address
 from repertory.errors import CannotStart
 from repertory.events import ArchiveEvent
-from repertory.maintags import NAMES
 from repertory.version import VERSION
 
 _ANSWER_LIMIT = 64 * 1024
@@ -131,20 +129,7 @@ class WebhookTarget:
 
     def body(self, event: ArchiveEvent) -> bytes:
         """What is posted."""
-        written: dict[str, Any] = {
-            "Archive": self._archive,
-            "Seq": event.number,
-            "ChangeType": event.type.word,
-            "ResourceType": event.level.word,
-            "ID": event.id,
-            "Path": f"/{event.level.plural}/{event.id}",
-            "Date": event.date,
-            "Parents": {level.word: id_ for level, id_ in sorted(event.parents.items())},
-        }
-        if self.rules.main_tags:
-            tags = event.main_tags.items()
-            written["MainDicomTags"] = {NAMES.get(tag, tag): value for tag, value in tags}
-        return json.dumps(written, ensure_ascii=False).encode()
+        return event_body(self._archive, event, main_tags=self.rules.main_tags)
 
     def _post(self, event: ArchiveEvent) -> tuple[int, float]:
         """Post one event; the status, and the seconds after which to come again."""

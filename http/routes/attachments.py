@@ -8,6 +8,7 @@ from multidict import CIMultiDict
 from repertory.actors.messages.attachments import (
     CheckAttachment,
     DeleteAttachment,
+    LendFile,
     ListAttachments,
     ReadFile,
     ReadStoredFile,
@@ -174,6 +175,7 @@ async def download_attachment(request: web.Request, level: Level) -> web.StreamR
         it.uncompressed_size,
         lambda start, length: ReadFile(attachment=it, start=start, length=length, owner=owner),
         uuid=it.uuid,
+        lend=LendFile(level=level, id=owner.id, content_type=it.content_type),
     )
 
 

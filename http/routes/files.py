@@ -3,6 +3,7 @@
 from aiohttp import hdrs, web
 
 from repertory.actors.messages.attachments import (
+    LendFile,
     ReadAttachment,
     ReadFile,
     ReadHeader,
@@ -14,6 +15,7 @@ from repertory.http.answers import answer, headers_for
 from repertory.http.bodies import PIECE_SIZE
 from repertory.http.bridge import ask
 from repertory.http.downloads import disposition, stream
+from repertory.http.passing import can_send, send_path
 from repertory.http.routing import Routes
 from repertory.maintags import TAGS
 from repertory.model import Level, ResourceRef, TagForm
@@ -41,6 +43,13 @@ async def download_instance(request: web.Request) -> web.StreamResponse:
         made = await ask(request, wanted)
         return web.Response(body=made.content, headers=headers)
     just_looking = request.method == "HEAD"
+    if not just_looking and can_send(request):
+        lent = await ask(request, LendFile(level=Level.INSTANCE, id=id_))
+        if lent.path is not None:
+            size = lent.attachment.uncompressed_size
+            sent = await send_path(request, lent.path, size, headers=headers)
+            if sent is not None:
+                return sent
     question = ReadAttachment(
         level=Level.INSTANCE, id=id_, length=1 if just_looking else PIECE_SIZE
     )

@@ -4,16 +4,16 @@ from typing import Any
 
 from aiohttp import web
 
-from repertory.actors.messages.finding import DescribeMany
 from repertory.actors.messages.modalities import (
     DeleteModality,
     DescribeModality,
     EchoModality,
     ListModalities,
     QueryModality,
+    QueryWorklists,
     SetModality,
 )
-from repertory.errors import BadRequest, UnknownResource
+from repertory.errors import BadRequest, UnknownItem
 from repertory.http.answers import answer, done
 from repertory.http.bridge import ask
 from repertory.http.finding import Fields, level_of, read_fields
@@ -26,14 +26,13 @@ from repertory.http.modalities import (
     strings_of,
     timeout_of,
 )
-from repertory.http.routing import Routes
+from repertory.http.routing import TREE, Routes
+from repertory.http.sending import read_sending, what_to_send
 from repertory.jobs import Object
 from repertory.modalities import written
-from repertory.model import Level, ResourceId
+from repertory.model import TagForm
 
 routes = Routes()
-
-_OPERATIONS = ["configuration", "echo", "move", "query", "store"]
 
 
 def _name(request: web.Request) -> str:
@@ -52,11 +51,11 @@ async def list_modalities(request: web.Request) -> web.Response:
     return answer(sorted(found))
 
 
-@routes.get("/modalities/{id}")
+@routes.get("/modalities/{id}", bare=(UnknownItem,))
 async def list_modality_operations(request: web.Request) -> web.Response:
     """List what can be asked of a modality."""
     await ask(request, DescribeModality(name=_name(request)))
-    return answer(_OPERATIONS)
+    return answer(request.app[TREE].names_below(request.path))
 
 
 @routes.get("/modalities/{id}/configuration")
@@ -67,7 +66,9 @@ async def describe_modality(request: web.Request) -> web.Response:
 
 @routes.put("/modalities/{id}")
 async def set_modality(request: web.Request) -> web.Response:
-    """Enter a modality, or change it, until the archive stops.
+    """Enter a modality, or change it: until the archive stops, or for good.
+
+    It is kept for good with DicomModalitiesInDatabase.
 
     The body is an array `[AET, Host, Port, Manufacturer?]`, or an object with `AET`, `Host`,
     `Port` and whatever is to differ from the default of `Manufacturer`, `AllowEcho`, `AllowFind`,
@@ -81,7 +82,7 @@ async def set_modality(request: web.Request) -> web.Response:
 
 @routes.delete("/modalities/{id}")
 async def delete_modality(request: web.Request) -> web.Response:
-    """Forget a modality; one of the configuration is there again at the next start."""
+    """Forget a modality; without DicomModalitiesInDatabase, one of the configuration comes back."""
     await ask(request, DeleteModality(name=_name(request)))
     return done()
 
@@ -126,37 +127,27 @@ async def send_to_modality(request: web.Request) -> web.Response:
     - `Resources`: identifiers; required.
     - `LocalAet`, `CalledAet`, `Host`, `Port`, `Timeout`: how to call, where it differs.
     - `MoveOriginatorAet`, `MoveOriginatorID`: who asked for it by C-MOVE.
+    - `StorageCommitment`: whether to ask the modality afterwards to commit itself to keep them.
     - `Permissive`: whether to go on after an instance that could not be sent.
+    - `Retries`: how often it is tried again where the modality cannot be reached.
     - `Synchronous`, `Asynchronous`: whether the answer waits for the job (it does).
     - `Priority`, `UserData`: of the job.
 
     Raises:
         UnknownResource: one of them is not there.
     """
-    body = await read_body(request)
-    if isinstance(body, str):
-        body = {"Resources": [body]}
-    elif isinstance(body, list):
-        body = {"Resources": body}
-    if not isinstance(body, dict):
-        raise BadRequest("The body must be an identifier, an array, or an object.")
-    fields = Fields(body)
+    fields = await read_sending(request)
     how = Submission(fields)
-    wanted = tuple(dict.fromkeys(map(ResourceId, fields.texts("Resources"))))
     parameters = {
         "Modality": _name(request),
-        **call_of(fields),
+        **call_of(request, fields, synchronous=how.synchronous),
         **await _entry(request, fields),
         "MoveOriginatorAet": fields.get("MoveOriginatorAet", ""),
         "MoveOriginatorID": fields.get("MoveOriginatorID", 0),
         "Permissive": fields.get("Permissive", default=False),
-        "ParentResources": list(wanted),
+        "StorageCommitment": fields.get("StorageCommitment", default=False),
+        **await what_to_send(request, fields),
     }
-    found = await ask(request, DescribeMany(ids=wanted))
-    if len(found) < len(wanted):
-        raise UnknownResource
-    instances = await ask(request, DescribeMany(ids=wanted, at=Level.INSTANCE))
-    parameters["Instances"] = [it.id for it in instances]
     if not how.synchronous:
         return await submit(request, "DicomModalityStore", parameters, how)
     return answer((await run(request, "DicomModalityStore", parameters, how)).content)
@@ -180,8 +171,26 @@ async def move_from_modality(request: web.Request) -> web.Response:
     - `Resources`: an array of objects of tags, each of which names one; required.
     - `TargetAet`: to whom; this archive if it is not given.
     - `LocalAet`, `Timeout`: how to call.
+    - `Retries`: how often it is tried again where the modality cannot be reached.
     - `Synchronous`, `Asynchronous`, `Priority`, `UserData`: of the job.
     """
+    return await _retrieve(request, "DicomMoveScu")
+
+
+@routes.post("/modalities/{id}/get")
+async def get_from_modality(request: web.Request) -> web.Response:
+    """Let a modality send us what it has, over the association that asks (C-GET), by a job.
+
+    - `Level`: Patient, Study, Series or Instance; required.
+    - `Resources`: an array of objects of tags, each of which names one; required.
+    - `LocalAet`, `Timeout`: how to call.
+    - `Retries`: how often it is tried again where the modality cannot be reached.
+    - `Synchronous`, `Asynchronous`, `Priority`, `UserData`: of the job.
+    """
+    return await _retrieve(request, "DicomGetScu")
+
+
+async def _retrieve(request: web.Request, job: str) -> web.Response:
     fields = await read_fields(request)
     how = Submission(fields)
     await ask(request, DescribeModality(name=_name(request)))
@@ -190,11 +199,11 @@ async def move_from_modality(request: web.Request) -> web.Response:
         "Level": level_of(fields.need("Level", str)).word,
         "Resources": fields.need("Resources", list),
         "TargetAet": fields.get("TargetAet", ""),
-        **call_of(fields),
+        **call_of(request, fields, synchronous=how.synchronous),
     }
     if not how.synchronous:
-        return await submit(request, "DicomMoveScu", parameters, how)
-    return answer((await run(request, "DicomMoveScu", parameters, how)).content)
+        return await submit(request, job, parameters, how)
+    return answer((await run(request, job, parameters, how)).content)
 
 
 @routes.post("/modalities/{id}/query")
@@ -203,6 +212,8 @@ async def query_modality(request: web.Request) -> web.Response:
 
     - `Level`: Patient, Study, Series or Instance; required.
     - `Query`: tags, each with what its value must match; "" asks for it alone.
+    - `Normalize`: whether tags are left out that are no main DICOM tags of the level or of those
+      above it (they are): many modalities refuse a query with keys that they do not expect.
     - `LocalAet`, `Timeout`: how to call.
     """
     fields = await read_fields(request)
@@ -212,8 +223,36 @@ async def query_modality(request: web.Request) -> web.Response:
             modality=_name(request),
             level=level_of(fields.need("Level", str)),
             keys=strings_of(fields.get("Query", dict[str, Any]()), "Query"),
+            normalize=fields.get("Normalize", default=True),
             local_aet=fields.get("LocalAet", ""),
             timeout=timeout_of(fields),
         ),
     )
     return answer({"ID": name, "Path": f"/queries/{name}"})
+
+
+@routes.post("/modalities/{id}/find-worklist")
+async def query_worklists(request: web.Request) -> web.Response:
+    """Ask a modality what is scheduled (C-FIND of worklists); an array of worklists.
+
+    - `Query`: tags, each with what its value must match; sequences are arrays of one such object.
+      Without this field, the whole body is the query.
+    - `Full`, `Short`: the form of the tags.
+    - `LocalAet`, `Timeout`: how to call.
+    """
+    body = await read_body(request)
+    if not isinstance(body, dict):
+        raise BadRequest("The body must be a JSON object.")
+    fields = Fields(body if "Query" in body else {"Query": body})
+    full, short = fields.get("Full", default=False), fields.get("Short", default=False)
+    found = await ask(
+        request,
+        QueryWorklists(
+            target=_name(request),
+            keys=fields.need("Query", dict),
+            form=TagForm.FULL if full else TagForm.SHORT if short else TagForm.SIMPLIFIED,
+            local_aet=fields.get("LocalAet", ""),
+            timeout=timeout_of(fields),
+        ),
+    )
+    return answer(list(found))

@@ -7,28 +7,42 @@ from aiohttp import web
 
 from repertory.actors.messages.modalities import (
     DeleteQuery,
+    DescribeModality,
     DescribeQuery,
     KeptQuery,
     ListQueries,
+    QueryModality,
 )
-from repertory.errors import BadParameter, BadRequest
+from repertory.errors import BadParameter, BadRequest, UnknownResource
 from repertory.http import params
 from repertory.http.answers import answer, done, text_answer
-from repertory.http.bridge import ask
+from repertory.http.bridge import SETTINGS, ask
 from repertory.http.finding import Fields
 from repertory.http.jobs import Submission, run, submit
-from repertory.http.modalities import call_of, read_body
-from repertory.http.routing import Routes
-from repertory.model import TagForm
+from repertory.http.modalities import (
+    call_of,
+    read_body,
+    read_optional_fields,
+    strings_of,
+    timeout_of,
+)
+from repertory.http.routing import TREE, Routes
+from repertory.model import Level, TagForm
 
 routes = Routes()
 
-_OPERATIONS = ["answers", "level", "modality", "query", "retrieve"]
+_JOBS = {"C-MOVE": "DicomMoveScu", "C-GET": "DicomGetScu"}
+_DEFAULT = "SystemDefault"
 _UNIQUE_KEYS = {
     "PatientID": "0010,0020",
     "StudyInstanceUID": "0020,000d",
     "SeriesInstanceUID": "0020,000e",
     "SOPInstanceUID": "0008,0018",
+}
+_KNOWN_BY = {
+    Level.PATIENT: ("PatientID",),
+    Level.STUDY: ("StudyInstanceUID",),
+    Level.SERIES: ("StudyInstanceUID", "SeriesInstanceUID"),
 }
 
 
@@ -54,7 +68,7 @@ async def list_queries(request: web.Request) -> web.Response:
 async def list_query_operations(request: web.Request) -> web.Response:
     """List what can be asked of a query."""
     await _query(request)
-    return answer(_OPERATIONS)
+    return answer(request.app[TREE].names_below(request.path))
 
 
 @routes.delete("/queries/{id}")
@@ -103,7 +117,7 @@ async def list_answers(request: web.Request) -> web.Response:
 async def list_answer_operations(request: web.Request) -> web.Response:
     """List what can be asked of an answer."""
     _answer_of(request, await _query(request))
-    return answer(["content", "retrieve"])
+    return answer(request.app[TREE].names_below(request.path))
 
 
 @routes.get("/queries/{id}/answers/{index}/content")
@@ -118,12 +132,15 @@ async def describe_answer(request: web.Request) -> web.Response:
 
 @routes.post("/queries/{id}/answers/{index}/retrieve")
 async def retrieve_answer(request: web.Request) -> web.Response:
-    """Let the modality send what one answer is about (C-MOVE), by a job.
+    """Let the modality send what one answer is about (C-MOVE or C-GET), by a job.
 
     The body is the title of who is to receive it, or an object:
 
     - `TargetAet`: that title; this archive if it is not given.
+    - `RetrieveMethod`: C-MOVE, C-GET or SystemDefault; otherwise that of the modality, or
+      `DicomDefaultRetrieveMethod`. By C-GET all comes to this archive.
     - `Timeout`: seconds to wait for an answer.
+    - `Retries`: how often it is tried again where the modality cannot be reached.
     - `Synchronous`, `Asynchronous`, `Priority`, `UserData`: of the job.
     """
     query = await _query(request, TagForm.SHORT)
@@ -137,6 +154,53 @@ async def retrieve_answers(request: web.Request) -> web.Response:
     return await _retrieve(request, query, list(query.answers))
 
 
+@routes.post("/queries/{id}/answers/{index}/query-studies")
+async def query_studies_of_answer(request: web.Request) -> web.Response:
+    """Search for the studies of what one answer is about; `{ID, Path}` of the new query.
+
+    - `Query`: tags, each with what its value must match, besides.
+    - `Timeout`: seconds to wait for an answer.
+    """
+    return await _query_below(request, Level.STUDY)
+
+
+@routes.post("/queries/{id}/answers/{index}/query-series")
+async def query_series_of_answer(request: web.Request) -> web.Response:
+    """Search for the series of what one answer is about; as for studies."""
+    return await _query_below(request, Level.SERIES)
+
+
+@routes.post("/queries/{id}/answers/{index}/query-instances")
+async def query_instances_of_answer(request: web.Request) -> web.Response:
+    """Search for the instances of what one answer is about; as for studies."""
+    return await _query_below(request, Level.INSTANCE)
+
+
+async def _query_below(request: web.Request, level: Level) -> web.Response:
+    query = await _query(request, TagForm.SHORT)
+    found = _answer_of(request, query)
+    if level <= query.level:
+        raise UnknownResource
+    # What the level of the answer, and those above it, are known by. Studies are known without
+    # their patient: below them PatientID is no unique key (PS3.4 C.6.2.1).
+    names = _KNOWN_BY[query.level]
+    above = {name: found.get(_UNIQUE_KEYS[name]) or "" for name in names}
+    if not above[names[-1]]:
+        raise BadParameter("The answer does not say what it is about.")
+    fields = await read_optional_fields(request)
+    name = await ask(
+        request,
+        QueryModality(
+            modality=query.modality,
+            level=level,
+            keys={**strings_of(fields.get("Query", dict[str, Any]()), "Query"), **above},
+            local_aet=fields.get("LocalAet", "") or query.local_aet,
+            timeout=timeout_of(fields),
+        ),
+    )
+    return answer({"ID": name, "Path": f"/queries/{name}"})
+
+
 async def _retrieve(
     request: web.Request, query: KeptQuery, answers: list[Mapping[str, Any]]
 ) -> web.Response:
@@ -147,7 +211,8 @@ async def _retrieve(
         raise BadRequest("The body must be a title, or an object.")
     fields = Fields(body)
     how = Submission(fields)
-    call = call_of(fields)
+    call = call_of(request, fields, synchronous=how.synchronous)
+    job = _JOBS[await _method(request, fields, query.modality)]
     parameters = {
         "Modality": query.modality,
         "Level": query.level.word,
@@ -159,5 +224,19 @@ async def _retrieve(
         "LocalAet": call["LocalAet"] or query.local_aet,
     }
     if not how.synchronous:
-        return await submit(request, "DicomMoveScu", parameters, how)
-    return answer((await run(request, "DicomMoveScu", parameters, how)).content)
+        return await submit(request, job, parameters, how)
+    return answer((await run(request, job, parameters, how)).content)
+
+
+async def _method(request: web.Request, fields: Fields, name: str) -> str:
+    """By what to retrieve: the request says it, the modality, or the configuration.
+
+    Raises:
+        BadParameter: the request says something else.
+    """
+    method = fields.get("RetrieveMethod", _DEFAULT)
+    if method not in (*_JOBS, _DEFAULT):
+        raise BadParameter("The field RetrieveMethod must be C-MOVE, C-GET or SystemDefault.")
+    if method == _DEFAULT:
+        method = (await ask(request, DescribeModality(name=name))).retrieve_method
+    return request.app[SETTINGS].dicom_default_retrieve_method if method == _DEFAULT else method

@@ -2,7 +2,12 @@
 
 from aiohttp import web
 
-from repertory.actors.messages.places import DescribeWriter, FindLevels, ListPlaces
+from repertory.actors.messages.places import (
+    DescribeWriter,
+    FindLevels,
+    ListPlaces,
+    ListTrashedPlaces,
+)
 from repertory.conf.settings import Settings
 from repertory.conf.storages import storage_names
 from repertory.errors import BadBody, BadParameter, UnknownItem, UnknownResource
@@ -13,7 +18,7 @@ from repertory.http.jobs import Submission, run, submit
 from repertory.http.routing import Routes
 from repertory.jobs import Object
 from repertory.model import ResourceId
-from repertory.places import Place
+from repertory.places import Place, TrashedPlace
 
 routes = Routes()
 
@@ -26,10 +31,12 @@ async def describe_storages(request: web.Request) -> web.Response:
     """Tell which storages there are, and how many files and bytes of resources lie in each.
 
     `WriteStorage` is where new files go. `IsConfigured` is false for a storage that the index knows
-    of and that the configuration names no more: its files cannot be read.
+    of and that the configuration names no more: its files cannot be read. `CountTrashedFiles` and
+    `TrashedSize` are what lies there of resources that were deleted and can be restored.
     """
     settings = request.app[SETTINGS]
     places = await ask(request, ListPlaces())
+    trashed = {place.name: place for place in await ask(request, ListTrashedPlaces())}
     writes_to = storage_names(settings)[0]
     if len(storage_names(settings)) > 1:
         writes_to = await ask(request, DescribeWriter())
@@ -38,19 +45,21 @@ async def describe_storages(request: web.Request) -> web.Response:
             "Enabled": len(storage_names(settings)) > 1,
             "WriteStorage": writes_to,
             "Storages": {
-                place.name: _place(place, settings)
+                place.name: _place(place, trashed.get(place.name), settings)
                 for place in places
-                if place.files or place.name in storage_names(settings)
+                if place.files or place.name in trashed or place.name in storage_names(settings)
             },
         }
     )
 
 
-def _place(place: Place, settings: Settings) -> Object:
+def _place(place: Place, trashed: TrashedPlace | None, settings: Settings) -> Object:
     return {
         "CountFiles": place.files,
         "DiskSize": str(place.size),
         "DiskSizeMB": place.size >> 20,
+        "CountTrashedFiles": trashed.files if trashed is not None else 0,
+        "TrashedSize": str(trashed.size if trashed is not None else 0),
         "IsConfigured": place.name in storage_names(settings),
     }
 
@@ -63,7 +72,8 @@ async def move_storage(request: web.Request) -> web.Response:
     `{ID, Path}`; what could not be moved is listed by `/jobs/{id}/failures`, and stays where it is.
     404 where an identifier is unknown, or where the archive has one storage only.
 
-    - `Resources`: an array of identifiers of whatever level; required.
+    - `Resources`: an array of identifiers of whatever level; required, but for `Trash`.
+    - `Trash`: whether to move the files of all that is in the trash, too.
     - `TargetStorage`: `file-system`, `object-storage`, or the name of a disk; required.
     - `Synchronous`, `Asynchronous`: whether the answer waits until all is moved (it does).
     - `Priority`, `UserData`: of the job.
@@ -74,7 +84,9 @@ async def move_storage(request: web.Request) -> web.Response:
     fields = await read_fields(request, limit=LONGEST_LIST, refusal=BadBody)
     target = _target(fields, settings)
     how = Submission(fields)
-    parameters = await _resources(request, fields)
+    trash = fields.get("Trash", False)
+    parameters = {} if trash and "Resources" not in fields else await _resources(request, fields)
+    parameters["Trash"] = trash
     parameters["TargetStorage"] = target
     parameters["ThrottleMs"] = settings.advanced_storage.move_throttle_ms
     if not how.synchronous:

@@ -10,7 +10,7 @@ from repertory.errors import BadParameter, Forbidden, UnknownItem
 from repertory.http import views
 from repertory.http.answers import answer, done, ready_answer, text_answer
 from repertory.http.bodies import read_text
-from repertory.http.bridge import CONTROL, Control, ask
+from repertory.http.bridge import CONTROL, Control, ask, settled
 from repertory.http.routing import TREE, Routes, split
 from repertory.model import Level
 
@@ -88,7 +88,9 @@ async def reset(request: web.Request) -> web.Response:
 async def tell_log_level(request: web.Request) -> web.Response:
     """Tell how much the archive, or one part of it, logs: `default`, `verbose` or `trace`."""
     control = request.app[CONTROL]
-    return text_answer("default" if control is None else control.log_level(_category(request)))
+    if control is None:
+        return text_answer("default")
+    return text_answer(await settled(control.log_level(_category(request))))
 
 
 async def set_log_level(request: web.Request) -> web.Response:
@@ -96,7 +98,7 @@ async def set_log_level(request: web.Request) -> web.Response:
     level = (await read_text(request)).strip()
     if level not in LOG_LEVELS:
         raise BadParameter(f"A log level is one of {', '.join(LOG_LEVELS)}.")
-    _control(request).set_log_level(_category(request), level)
+    await settled(_control(request).set_log_level(_category(request), level))
     return done()
 
 

@@ -60,6 +60,13 @@ class Emulator(ABC):
         """Where it listens."""
         return f"http://127.0.0.1:{self.port}"
 
+    @property
+    def pid(self) -> int:
+        """Its process."""
+        if self._process is None:
+            raise EmulatorMissing(f"{type(self).__name__} was not started.")
+        return self._process.pid
+
     @abstractmethod
     def command(self) -> list[str]:
         """What starts it.
@@ -220,7 +227,11 @@ class AzureEmulator(Emulator):
 
 
 class GoogleEmulator(S3Emulator):
-    """moto behind a proxy that lets everybody in."""
+    """moto behind a proxy that lets everybody in.
+
+    The library speaks Google's XML API, which is S3's but for the signatures. Of that,
+    gcp-storage-emulator (2026.7) knows PUT and GET alone: HEAD, lists and DELETE it answers by 501.
+    """
 
     def __init__(self, folder: Path) -> None:
         super().__init__()

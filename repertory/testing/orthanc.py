@@ -121,6 +121,13 @@ class OrthancProcess:
                 process.kill()
                 process.wait()
 
+    @property
+    def pid(self) -> int:
+        """The process; ``RuntimeError`` where none runs."""
+        if self._process is None:
+            raise RuntimeError("Orthanc was not started")
+        return self._process.pid
+
     def ask(self, method: str, path: str, body: bytes | str | None = None) -> tuple[int, bytes]:
         """One request: status and body of the answer."""
         status, _, content = ask(self.port, method, path, body)

@@ -32,6 +32,9 @@ T = TypeVar("T")
 PATIENCE = 20.0
 """Seconds that anything may take: only a defect, or a machine that hangs, reaches it."""
 
+START_PATIENCE = 60.0
+"""Seconds that a server may take to start: several processes, on a machine that does much else."""
+
 _POLL = 0.005
 _CHECKOUT = Path(repertory.__file__).parents[1]
 
@@ -159,7 +162,7 @@ class ServerProcess:
             return None
 
         try:
-            self.port = until(began) or 0
+            self.port = until(began, patience=START_PATIENCE) or 0
         except BaseException:
             self.kill()
             raise

@@ -25,6 +25,14 @@ class StorageArea(Protocol):
     def close(self) -> None:
         """Let go of it."""
 
+    def probe(self) -> None:
+        """See whether files can be written and removed now; within seconds, if the place can tell.
+
+        Raises:
+            ArchiveFull: there is no room left.
+            StorageFailed: they cannot.
+        """
+
     def leftovers(self) -> tuple[str, ...]:
         """The names of files that were being written when the last run ended."""
 
@@ -34,8 +42,13 @@ class StorageArea(Protocol):
     def discard(self, uuid: str) -> None:
         """Remove a leftover, because the index does not know it."""
 
-    def create(self, uuid: str, content_type: int, content: bytes) -> None:
+    def create(self, uuid: str, content_type: int, content: bytes) -> str:
         """Store a new file.
+
+        Returns:
+            The MD5 sum, in hexadecimal digits, that the place itself made of what it received;
+            "", or anything else, where it makes none. What equals the sum of ``content`` has
+            arrived as it was sent; what does not says nothing.
 
         Raises:
             ArchiveFull: there is no room left.
@@ -46,6 +59,12 @@ class StorageArea(Protocol):
         """Where to write a local file that ``adopt`` will take under the same name.
 
         On the same disk, where the area is one.
+        """
+
+    def local_path(self, uuid: str) -> str | None:
+        """Where the file lies as it came, for whoever sends it; ``None`` where it cannot be had so.
+
+        It may not be there; then who reads it is told so as ever.
         """
 
     def adopt(self, uuid: str, content_type: int, path: Path) -> None:

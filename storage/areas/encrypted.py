@@ -52,6 +52,10 @@ class EncryptedArea:
         with self._lock:
             self._known.clear()
 
+    def probe(self) -> None:
+        """See whether files can be written."""
+        self._area.probe()
+
     def leftovers(self) -> tuple[str, ...]:
         """The names of files that were being written."""
         return self._area.leftovers()
@@ -64,17 +68,22 @@ class EncryptedArea:
         """Remove a leftover."""
         self._area.discard(uuid)
 
+    def local_path(self, _uuid: str) -> str | None:
+        """None: what lies there is encrypted."""
+        return None
+
     def staging_path(self, uuid: str) -> Path:
         """Where ``adopt`` takes files from."""
         return self._area.staging_path(uuid)
 
     # Writing
 
-    def create(self, uuid: str, content_type: int, content: bytes) -> None:
+    def create(self, uuid: str, content_type: int, content: bytes) -> str:
         """Store a new file."""
-        if self._keys.current is not None:
-            content = cipher.encrypted(self._keys, content)
-        self._area.create(uuid, content_type, content)
+        if self._keys.current is None:
+            return self._area.create(uuid, content_type, content)
+        self._area.create(uuid, content_type, cipher.encrypted(self._keys, content))
+        return ""
 
     def adopt(self, uuid: str, content_type: int, path: Path) -> None:
         """Take a local file over, encrypted in pieces."""

@@ -21,8 +21,25 @@ STAGING = ".staging"
 NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 """The errors of the operating system that mean that the disk, or one's share of it, is full."""
 
+_PROBE = 4096
+"""Bytes of the file that is written to see whether there is room: a file of none needs none."""
+
 _TRIES = 100
 """Each needs another thread that took the folder away just then."""
+
+
+def not_local(_area: object, _uuid: str) -> str | None:
+    """The ``local_path`` of areas whose files lie elsewhere, or in another form: ``None``."""
+    return None
+
+
+def staged_file(root: str, uuid: str) -> str:
+    """Where a file of this name may be in the making: in a branch's folder if it lies there."""
+    with suppress(FileNotFoundError):
+        for entry in list(os.scandir(f"{root}/{STAGING}")):
+            if entry.is_dir() and os.path.exists(f"{entry.path}/{uuid}"):  # noqa: PTH110 - as below
+                return f"{entry.path}/{uuid}"
+    return f"{root}/{STAGING}/{uuid}"
 
 
 class FilesystemArea:
@@ -35,17 +52,29 @@ class FilesystemArea:
     the folders as well would cost as much again as the file (docs/explanation/durability.md).
     """
 
-    def __init__(self, root: Path, *, synchronize: bool = True, calls: SystemCalls = os) -> None:
+    def __init__(
+        self,
+        root: Path,
+        *,
+        synchronize: bool = True,
+        calls: SystemCalls = os,
+        branch: str = "",
+    ) -> None:
         """Name the folder.
 
         Args:
         root: the folder; it is made where it is missing.
         synchronize: whether files are forced to the medium (``SyncStorageArea``).
         calls: what reads and changes files: the operating system, or a simulated one.
+        branch: the name of another process that writes to the same folder: it has a staging
+            folder of its own within the other one, and settles its own leftovers alone. Whoever
+            opens the area without a name settles those of all branches, which do not run yet.
         """
         self._root = root
-        self._staging = root / STAGING
+        self._branch = branch
+        self._staging = root / STAGING / branch
         self._prefix = f"{root}/"
+        self._staged_prefix = f"{self._staging}/"
         self._synchronize = synchronize
         self._calls = calls
 
@@ -56,19 +85,43 @@ class FilesystemArea:
             probe = self._staging / str(uuids.uuid4())
             probe.write_bytes(b"")
             probe.unlink()
+            if not self._branch:
+                self._gather_branches()
         except OSError as error:
             raise CannotStart(
                 f"The storage directory cannot be written ({error.strerror}): check the option"
                 " StorageDirectory and who owns the folder."
             ) from error
 
+    def _gather_branches(self) -> None:
+        """Take over what other processes of the last run were writing."""
+        for branch in [entry for entry in os.scandir(self._staging) if entry.is_dir()]:
+            for entry in list(os.scandir(branch.path)):
+                with suppress(FileNotFoundError):  # the other process ends just now
+                    Path(entry.path).rename(self._staging / entry.name)
+            with suppress(OSError):  # the same, or it is none of ours
+                Path(branch.path).rmdir()
+
     def close(self) -> None:
         """Nothing is held open."""
+
+    def probe(self) -> None:
+        """Write and remove a small file."""
+        path = str(self.staging_path(str(uuids.uuid4())))
+        try:
+            descriptor = self._open_staged(path)
+            try:
+                self._calls.write(descriptor, memoryview(bytes(_PROBE)))
+            finally:
+                self._calls.close(descriptor)
+                self._calls.unlink(path)
+        except OSError as error:
+            raise _failure(error) from error
 
     def leftovers(self) -> tuple[str, ...]:
         """The names in the staging folder."""
         try:
-            return tuple(sorted(path.name for path in self._staging.iterdir()))
+            return tuple(sorted(it.name for it in os.scandir(self._staging) if not it.is_dir()))
         except OSError as error:
             raise StorageFailed("The storage area could not be read.") from error
 
@@ -87,13 +140,17 @@ class FilesystemArea:
         except OSError as error:
             raise StorageFailed("An incomplete file could not be removed.") from error
 
+    def local_path(self, uuid: str) -> str | None:
+        """Its place."""
+        return f"{self._prefix}{uuid[0:2]}/{uuid[2:4]}/{uuid}"
+
     def staging_path(self, uuid: str) -> Path:
         """A path on the same disk, for ``adopt``."""
         return self._staging / uuid
 
-    def create(self, uuid: str, _content_type: int, content: bytes) -> None:
+    def create(self, uuid: str, _content_type: int, content: bytes) -> str:
         """Store a new file."""
-        staged = f"{self._prefix}{STAGING}/{uuid}"
+        staged = f"{self._staged_prefix}{uuid}"
         try:
             descriptor = self._open_staged(staged)
             try:
@@ -109,6 +166,7 @@ class FilesystemArea:
             with suppress(OSError):
                 self._calls.unlink(staged)
             raise _failure(error) from error
+        return ""
 
     def adopt(self, uuid: str, _content_type: int, path: Path) -> None:
         """Take a local file over; it should lie at ``staging_path``."""

@@ -30,6 +30,9 @@ class MemoryArea:
             self._staging.cleanup()
             self._staging = None
 
+    def probe(self) -> None:
+        """There is nothing that could refuse."""
+
     def leftovers(self) -> tuple[str, ...]:
         """None: a crash leaves nothing at all."""
         return ()
@@ -42,19 +45,24 @@ class MemoryArea:
         """Remove a file from the staging folder."""
         self.staging_path(uuid).unlink(missing_ok=True)
 
+    def local_path(self, _uuid: str) -> str | None:
+        """None: it lies in memory."""
+        return None
+
     def staging_path(self, uuid: str) -> Path:
         """A path for ``adopt``."""
         if self._staging is None:
             raise StorageFailed("The storage area is closed.")
         return Path(self._staging.name) / uuid
 
-    def create(self, uuid: str, _content_type: int, content: bytes) -> None:
+    def create(self, uuid: str, _content_type: int, content: bytes) -> str:
         """Store a new file."""
         with self._lock:
             if uuid in self.files:
                 raise StorageFailed("A file of that name is there already.")
             self.files[uuid] = bytes(content)
             self._made[uuid] = time.monotonic()
+        return ""
 
     def adopt(self, uuid: str, content_type: int, path: Path) -> None:
         """Take a local file over."""

@@ -14,7 +14,7 @@ import structlog
 from repertory.errors import CannotStart, FileLost, StorageFailed, StorageUnavailable
 from repertory.integrity import Survey
 from repertory.storage.areas.bucket import Bucket
-from repertory.storage.areas.filesystem import STAGING
+from repertory.storage.areas.filesystem import STAGING, not_local
 from repertory.storage.areas.naming import ObjectNames
 from repertory.storage.areas.object_errors import Trouble, failure, refuse_to_start
 from repertory.storage.areas.object_listing import Listing
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 
 R = TypeVar("R")
 log = structlog.get_logger(__name__)
-
 AT_ONCE = 1000
 """How many objects are removed by one request, at most: S3 takes no more."""
 
@@ -38,6 +37,8 @@ class ObjectArea:
     folder first. Where nobody knows whether a file arrived (a time-out), its name is noted there,
     so that it is removed as soon as the store answers again, or by the next start.
     """
+
+    local_path = not_local
 
     def __init__(
         self,
@@ -60,6 +61,7 @@ class ObjectArea:
         self._untouched = untouched
         self._staging = staging / STAGING
         self._store: ObjectStore | None = None
+        self._hasty: ObjectStore | None = None
         self._doubtful: set[str] = set()
         self._lock = threading.Lock()
         self._listing: Listing | None = None
@@ -82,13 +84,13 @@ class ObjectArea:
         try:
             hasty = bucket.make(False)
             try:
-                self._probe(hasty)
+                self._try(hasty)
             except Exception as error:
                 missing = Trouble(error).no_place and not self._untouched
                 if not missing or not bucket.prepare():
                     raise
-                self._probe(hasty)
-            self._store = bucket.make(True)
+                self._try(hasty)
+            self._store, self._hasty = bucket.make(True), hasty
         except CannotStart:
             raise
         except Exception as error:  # noqa: BLE001 - of the library, which has many
@@ -106,7 +108,7 @@ class ObjectArea:
                 " store are gathered there. Check the option StorageDirectory."
             ) from error
 
-    def _probe(self, store: "ObjectStore") -> None:
+    def _try(self, store: "ObjectStore") -> None:
         """Write, read and remove an object of no content; or list, where nothing may be written."""
         import obstore  # noqa: PLC0415 - optional
 
@@ -118,9 +120,21 @@ class ObjectArea:
         obstore.head(store, name)
         obstore.delete(store, [name])
 
+    def probe(self) -> None:
+        """Write, read and remove an object of no content, without patience."""
+        if self._hasty is None:
+            raise StorageFailed("The storage area is closed.")
+        try:
+            self._try(self._hasty)
+        except Exception as error:  # noqa: BLE001 - of the library, which has many
+            found = failure(error, self.place, "Nothing could be written")
+            if isinstance(found, FileLost):
+                found = StorageUnavailable(f"{self.place} is not there.")
+            raise found from None
+
     def close(self) -> None:
         """Let go of the connections."""
-        self._store = None
+        self._store = self._hasty = None
         self._listing = None
 
     def leftovers(self) -> tuple[str, ...]:
@@ -147,9 +161,13 @@ class ObjectArea:
 
     # Writing
 
-    def create(self, uuid: str, content_type: int, content: bytes) -> None:
-        """Store a new file."""
-        self._put(uuid, content_type, content, len(content))
+    def create(self, uuid: str, content_type: int, content: bytes) -> str:
+        """Store a new file.
+
+        The entity tag of an object that came to S3 in one piece is its MD5 sum, unless the store
+        encrypts it with a key of its customer (Amazon S3 API Reference, Object, ETag).
+        """
+        return self._put(uuid, content_type, content, len(content))
 
     def adopt(self, uuid: str, content_type: int, path: Path) -> None:
         """Send a local file, a large one in parts."""
@@ -166,7 +184,7 @@ class ObjectArea:
                 else:
                     path.unlink(missing_ok=True)
 
-    def _put(self, uuid: str, content_type: int, content: bytes | Path, size: int) -> None:
+    def _put(self, uuid: str, content_type: int, content: bytes | Path, size: int) -> str:
         import obstore  # noqa: PLC0415 - optional
 
         bucket = self._bucket
@@ -174,7 +192,7 @@ class ObjectArea:
         try:
             # Overwriting: a request that is tried again must not meet what it sent itself. Names
             # are new ones, whatever happens.
-            obstore.put(
+            done = obstore.put(
                 self._opened,
                 self._names.new(uuid, content_type),
                 content,
@@ -193,6 +211,7 @@ class ObjectArea:
             raise found from None
         if self._doubtful:
             self._settle_doubts()
+        return (done["e_tag"] or "").strip('"')
 
     def _note_doubt(self, uuid: str) -> None:
         with self._lock:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from repertory.errors import ArchiveFull, StorageFailed
 from repertory.storage.areas.cipher import MARK, OVERHEAD
-from repertory.storage.areas.filesystem import STAGING
+from repertory.storage.areas.filesystem import staged_file
 from repertory.storage.backup.snapshot import Progress, StoredFile
 
 PIECE = 1 << 20
@@ -29,16 +29,21 @@ class Fate(Enum):
 
     KEPT = "was there"
     COPIED = "copied"
+    STAYED = "left where it is"
     LOST = "missing"
     DAMAGED = "damaged"
 
 
 @dataclass(slots=True)
 class Tally:
-    """What became of many files; ``size`` are the bytes that were copied."""
+    """What became of many files; ``size`` are the bytes that were copied.
+
+    ``stayed`` are the files and bytes that were not, by the number of their storage.
+    """
 
     fates: Counter[Fate] = field(default_factory=Counter)
     size: int = 0
+    stayed: dict[int, tuple[int, int]] = field(default_factory=dict)
     lost: list[str] = field(default_factory=list)
     damaged: list[str] = field(default_factory=list)
 
@@ -47,6 +52,9 @@ class Tally:
         self.fates[fate] += 1
         if fate is Fate.COPIED:
             self.size += file.size
+        elif fate is Fate.STAYED:
+            files, size = self.stayed.get(file.location, (0, 0))
+            self.stayed[file.location] = (files + 1, size + file.size)
         elif fate is Fate.LOST:
             self.lost.append(file.uuid)
         elif fate is Fate.DAMAGED:
@@ -102,7 +110,7 @@ class Copier:
         found = size_of(source)
         if found is None:
             # After a power cut, until the server starts again (docs/explanation/durability.md).
-            source = f"{self._source}/{STAGING}/{file.uuid}"
+            source = staged_file(self._source, file.uuid)
             found = size_of(source)
         if not fits(source, file.size):
             return Fate.LOST if found is None else Fate.DAMAGED

@@ -25,11 +25,22 @@ LOCK = "backup.lock"
 
 
 @dataclass(frozen=True, slots=True)
+class Stayed:
+    """Files that a snapshot lists, and that stayed in their storage: ``place`` says where it is."""
+
+    storage: str
+    place: str
+    files: int
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
 class Manifest:
     """What belongs to a snapshot.
 
-    ``index_md5`` is of its database; ``lost`` are files that were missing or damaged in the
-    archive when it was taken.
+    ``files`` and ``size`` are of what is in the backup, ``index_md5`` is of its database; ``lost``
+    are files that were missing or damaged in the archive when it was taken. ``stayed`` are the
+    storages whose files were not copied.
     """
 
     name: str
@@ -40,6 +51,12 @@ class Manifest:
     index_size: int
     index_md5: str
     lost: tuple[str, ...] = ()
+    stayed: tuple[Stayed, ...] = ()
+
+    @property
+    def absent(self) -> frozenset[str]:
+        """The names of the storages whose files are not in the backup."""
+        return frozenset(it.storage for it in self.stayed)
 
 
 class Depot:
@@ -121,7 +138,9 @@ class Depot:
         for path in sorted(self.snapshots.glob("*.json"), reverse=True):
             try:
                 fields = json.loads(path.read_text())
-                manifest = Manifest(**{**fields, "lost": tuple(fields["lost"])})
+                stayed = tuple(Stayed(**it) for it in fields.get("stayed", ()))
+                lost = tuple(fields["lost"])
+                manifest = Manifest(**{**fields, "lost": lost, "stayed": stayed})
             except (OSError, ValueError, KeyError, TypeError) as error:
                 raise CannotStart(f"The snapshot {path.stem} cannot be read.") from error
             found.append(manifest)

@@ -6,7 +6,7 @@ counts. Whatever ends the work between leaves files, which the next run keeps.
 """
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
@@ -15,15 +15,21 @@ import structlog
 
 from repertory.errors import CannotStart
 from repertory.places import FILE_SYSTEM
+from repertory.storage.areas.base import StorageArea
 from repertory.storage.backup import snapshot
 from repertory.storage.backup.copying import Copier, Fate, Tally, for_all
-from repertory.storage.backup.depot import Depot, Manifest
+from repertory.storage.backup.depot import Depot, Manifest, Stayed
+from repertory.storage.backup.fetching import Fetcher
 from repertory.storage.backup.hold import HOLD_NAME, RemovalHold
-from repertory.storage.backup.snapshot import Progress
+from repertory.storage.backup.snapshot import Progress, StoredFile
 from repertory.storage.index.packing import pack_uuid, pack_uuid_or_none
 from repertory.storage.index.sqlite.engine import FILE_NAME
 
 NO_DISKS: Mapping[str, Path] = MappingProxyType({})
+NOTHING_STAYS: Mapping[str, str] = MappingProxyType({})
+NO_AREAS: Mapping[str, StorageArea] = MappingProxyType({})
+
+Copy = Callable[[StoredFile], Fate]
 
 log = structlog.get_logger(__name__)
 
@@ -49,6 +55,8 @@ def back_up(
     keep: int = 0,
     threads: int = 1,
     disks: Mapping[str, Path] = NO_DISKS,
+    areas: Mapping[str, StorageArea] = NO_AREAS,
+    staying: Mapping[str, str] = NOTHING_STAYS,
     progress: Progress = lambda _what, _done, _all: None,
 ) -> BackupReport:
     """Add a snapshot to a backup.
@@ -61,6 +69,8 @@ def back_up(
         keep: how many snapshots to keep; 0: all.
         threads: how many files to copy at a time.
         disks: the folders of the archive's other storages, by their names.
+        areas: its storages that are no folders, and whose files are copied, too; open.
+        staying: those whose files are not copied, by their names, with the place in words.
         progress: is told how far it is.
 
     Raises:
@@ -80,11 +90,15 @@ def back_up(
         depot.prepare()
         with depot.locked():
             depot.clean()
-            copiers = {
-                name: Copier(folder, depot.files, depot.staging, link=link)
+            copiers: dict[str, Copy] = {
+                name: Copier(folder, depot.files, depot.staging, link=link).copy
                 for name, folder in folders.items()
             }
-            manifest, tally = _copy(depot, copiers, index, threads, progress)
+            for name, area in areas.items():
+                copiers[name] = Fetcher(area, depot.files, depot.staging).copy
+            for name in staying:
+                copiers[name] = _let_stay
+            manifest, tally = _copy(depot, copiers, staying, index, threads, progress)
             depot.complete(manifest)
             removed = _prune(depot, keep)
     except OSError as error:
@@ -100,8 +114,17 @@ def back_up(
     )
 
 
-def _copy(
-    depot: Depot, copiers: Mapping[str, Copier], index: Path, threads: int, progress: Progress
+def _let_stay(_file: StoredFile) -> Fate:
+    return Fate.STAYED
+
+
+def _copy(  # noqa: PLR0917 - what ``back_up`` has found out
+    depot: Depot,
+    copiers: Mapping[str, Copy],
+    staying: Mapping[str, str],
+    index: Path,
+    threads: int,
+    progress: Progress,
 ) -> tuple[Manifest, Tally]:
     name = depot.new_name()
     database = depot.index_of(name)
@@ -119,21 +142,26 @@ def _copy(
             )
         tally = for_all(
             snapshot.files_of(database),
-            lambda file: copiers[names[file.location]].copy(file),
+            lambda file: copiers[names[file.location]](file),
             total=extent.files,
             threads=threads,
             progress=progress,
         )
+    stayed = tuple(
+        Stayed(names[number], staying[names[number]], files, size)
+        for number, (files, size) in sorted(tally.stayed.items())
+    )
     return (
         Manifest(
             name=name,
             taken=taken,
             instances=extent.instances,
-            files=extent.files,
-            size=extent.size,
+            files=extent.files - sum(it.files for it in stayed),
+            size=extent.size - sum(it.size for it in stayed),
             index_size=database.stat().st_size,
             index_md5=snapshot.md5_of(database),
             lost=(*tally.lost, *tally.damaged),
+            stayed=stayed,
         ),
         tally,
     )

@@ -38,6 +38,7 @@ def restore(
     index: Path,
     name: str = "",
     threads: int = 4,
+    elsewhere: str = "",
     progress: Progress = lambda _what, _done, _all: None,
 ) -> RestoreReport:
     """Put a snapshot back: files first, each compared with its MD5 sum, the index last.
@@ -50,6 +51,7 @@ def restore(
         index: the folder for the index; empty, or missing.
         name: which snapshot; empty: the newest.
         threads: how many files to copy at a time.
+        elsewhere: the object store of the archive, in words; empty: it has none.
         progress: is told how far it is.
 
     Raises:
@@ -62,6 +64,12 @@ def restore(
     depot.recognise()
     manifest = _choose(depot, name)
     database = depot.index_of(manifest.name)
+    if manifest.stayed and not elsewhere:
+        there = manifest.stayed[0]
+        raise CannotStart(
+            f"{there.files:,} files of the snapshot {manifest.name} stayed in {there.place}: the"
+            " configuration must name it, or another one that they were copied to."
+        )
     try:
         if snapshot.md5_of(database) != manifest.index_md5:
             raise CannotStart(f"The index of the snapshot {manifest.name} is damaged.")
@@ -73,7 +81,7 @@ def restore(
             staging = storage / STAGING
             staging.mkdir(parents=True, exist_ok=True)
             tally = for_all(
-                snapshot.files_of(database),
+                snapshot.files_of(database, manifest.absent),
                 Copier(depot.files, storage, staging).copy,
                 total=manifest.files,
                 threads=threads,
@@ -83,7 +91,7 @@ def restore(
             sync()
             part = index / f"{FILE_NAME}.part"
             shutil.copyfile(database, part)
-            snapshot.gather(part)
+            snapshot.gather(part, manifest.absent)
             sync()
             part.replace(index / FILE_NAME)
             (index / RESTORING_NAME).unlink()

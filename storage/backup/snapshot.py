@@ -1,7 +1,7 @@
 """A snapshot of the index: taking it from under a running server, and what it lists."""
 
 import hashlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -35,6 +35,7 @@ class StoredFile:
     size: int
     md5: bytes | None
     location: int = 0
+    content_type: int = 0
 
 
 def take(index: Path, to: Path, progress: Progress) -> None:
@@ -76,7 +77,7 @@ def _all_files(connection: apsw.Connection) -> str:
     """The statement that lists the files; those in the trash are needed to restore it."""
     # Snapshots of older versions know of one storage.
     location = "location" if connection.table_exists("main", "places") else "0"
-    files = f"SELECT uuid, compressed_size, compressed_md5, {location} FROM {{}}"  # noqa: S608
+    files = f"SELECT uuid, compressed_size, compressed_md5, {location}, content_type FROM {{}}"  # noqa: S608
     tables = ["attachments"]
     # Snapshots of older versions have no trash.
     if connection.table_exists("main", "trashed_attachments"):
@@ -84,17 +85,24 @@ def _all_files(connection: apsw.Connection) -> str:
     return " UNION ALL ".join(files.format(table) for table in tables)
 
 
-def files_of(path: Path) -> Iterator[StoredFile]:
+def files_of(path: Path, without: Collection[str] = ()) -> Iterator[StoredFile]:
     """The files that a snapshot lists, a patient's after another's.
+
+    Args:
+        path: the snapshot.
+        without: the names of storages whose files are left out.
 
     Raises:
         IndexFailed: it could not be read.
     """
+    names = storages_of(path) if without else {}
+    left_out = {number for number, name in names.items() if name in without}
     try:
         with closing(_open(path)) as connection:
             rows: Iterable[Any] = connection.execute(_all_files(connection))
-            for uuid, size, md5, location in rows:
-                yield StoredFile(unpack_uuid(uuid), size, md5, location)
+            for uuid, size, md5, location, content_type in rows:
+                if location not in left_out:
+                    yield StoredFile(unpack_uuid(uuid), size, md5, location, content_type)
     except apsw.Error as error:
         raise IndexFailed("The snapshot of the index could not be read.") from error
 
@@ -120,8 +128,12 @@ def storages_of(path: Path) -> dict[int, str]:
         raise IndexFailed("The snapshot of the index could not be read.") from error
 
 
-def gather(path: Path) -> None:
-    """Note in an index that all files lie in the StorageDirectory, where a restore puts them.
+def gather(path: Path, without: Collection[str] = ()) -> None:
+    """Note in an index that files lie in the StorageDirectory, where a restore puts them.
+
+    Args:
+        path: the index.
+        without: the names of storages whose files stay where they are.
 
     Raises:
         IndexFailed: it could not be written.
@@ -131,12 +143,17 @@ def gather(path: Path) -> None:
             if not connection.table_exists("main", "places"):
                 return
             with connection:
+                stays = "location IN (SELECT number FROM places WHERE name IN (%s))"
+                stays %= ", ".join("?" * len(without))
                 for table in ("attachments", "trashed_attachments"):
-                    connection.execute(f"UPDATE {table} SET location = 0 WHERE location <> 0")  # noqa: S608
+                    connection.execute(
+                        f"UPDATE {table} SET location = 0 WHERE NOT {stays}",  # noqa: S608
+                        tuple(without),
+                    )
                 connection.execute(
-                    "UPDATE places SET files = 0, size = 0 WHERE number <> 0;"
-                    "UPDATE places SET files = (SELECT COUNT(*) FROM attachments), size ="
-                    " (SELECT ifnull(SUM(compressed_size), 0) FROM attachments) WHERE number = 0"
+                    "UPDATE places SET files = (SELECT COUNT(*) FROM attachments"
+                    " WHERE location = number), size = (SELECT ifnull(SUM(compressed_size), 0)"
+                    " FROM attachments WHERE location = number)"
                 )
     except apsw.Error as error:
         raise IndexFailed("The index that was put back could not be written.") from error

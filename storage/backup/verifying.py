@@ -76,7 +76,7 @@ def _files(depot: Depot, manifests: list[Manifest]) -> Iterator[StoredFile]:
     seen: set[bytes] = set()
     for manifest in manifests:
         lost = set(manifest.lost)
-        for file in snapshot.files_of(depot.index_of(manifest.name)):
+        for file in snapshot.files_of(depot.index_of(manifest.name), manifest.absent):
             packed = pack_uuid(file.uuid)
             if packed not in seen and file.uuid not in lost:
                 seen.add(packed)

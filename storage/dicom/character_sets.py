@@ -8,6 +8,8 @@ import re
 from dataclasses import dataclass
 from functools import lru_cache
 
+from repertory.storage.encoding import DEFAULT_ENCODING, ENCODINGS
+
 _CODECS = {
     "": "ascii",
     "ISO_IR 6": "ascii",
@@ -32,30 +34,6 @@ _CODECS = {
     "ISO_IR 149": "euc_kr",
     "ISO_IR 159": "iso2022_jp_2",
 }
-
-# The values of Orthanc's option DefaultEncoding.
-_ENCODINGS = {
-    "Ascii": "ascii",
-    "Utf8": "utf-8",
-    "Latin1": "latin-1",
-    "Latin2": "iso8859-2",
-    "Latin3": "iso8859-3",
-    "Latin4": "iso8859-4",
-    "Latin5": "iso8859-9",
-    "Cyrillic": "iso8859-5",
-    "Windows1251": "cp1251",
-    "Arabic": "iso8859-6",
-    "Greek": "iso8859-7",
-    "Hebrew": "iso8859-8",
-    "Thai": "tis-620",
-    "Japanese": "shift_jis",
-    "Chinese": "gb18030",
-    "JapaneseKanji": "iso2022_jp",
-    "Korean": "euc_kr",
-    "SimplifiedChinese": "gb2312",
-}
-
-DEFAULT_ENCODING = "Latin1"
 
 # PS3.3 tables C.12-3 and C.12-4. The Japanese double-byte sets replace the ASCII half, and their
 # codecs read the escape sequence themselves; all others join it.
@@ -136,7 +114,7 @@ def character_set(
     text = specific_character_set.split(b"\0")[0].decode("latin-1").upper()
     terms = [term.strip() for term in text.split("\\")]
     if terms == [""]:
-        return CharacterSet(_ENCODINGS.get(default_encoding, "latin-1"))
+        return CharacterSet(ENCODINGS.get(default_encoding, "latin-1"))
     first = terms[0].replace("ISO 2022 IR", "ISO_IR")
     return CharacterSet(
         _CODECS.get(first, "ascii"),

@@ -13,7 +13,7 @@ from pydicom.dataset import Dataset, FileDataset
 from pydicom.multival import MultiValue
 
 from repertory.model import TagForm
-from repertory.storage.dicom.character_sets import DEFAULT_ENCODING, character_set
+from repertory.storage.dicom.character_sets import character_set
 from repertory.storage.dicom.layout import (
     BIG,
     DEFLATED,
@@ -39,6 +39,7 @@ from repertory.storage.dicom.sequences import kept
 from repertory.storage.dicom.sources import Window
 from repertory.storage.dicom.tags_json import Json, Writer
 from repertory.storage.dicom.values import as_text
+from repertory.storage.encoding import DEFAULT_ENCODING
 
 log = structlog.get_logger(__name__)
 

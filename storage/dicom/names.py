@@ -36,13 +36,15 @@ def _dictionary() -> ModuleType:
 class Entry(NamedTuple):
     """An element of the dictionary: its tag as text, its name, its value representation.
 
-    ``by_pixels`` says that it is US or SS as PixelRepresentation has it (PS3.5 note 7 in A.1).
+    ``by_pixels`` says that it is US or SS as PixelRepresentation has it (PS3.5 note 7 in A.1),
+    ``is_taught`` that it is of the option Dictionary.
     """
 
     tag: str
     name: str
     vr: str
     by_pixels: bool = False
+    is_taught: bool = False
 
 
 class _PublicEntries(dict[int, Entry]):
@@ -56,7 +58,34 @@ class _PublicEntries(dict[int, Entry]):
         return entry
 
 
+_TAUGHT: dict[int, Entry] = {}
+_TAUGHT_PRIVATE: dict[tuple[int, int, str], Entry] = {}
+_TAUGHT_NAMES: dict[str, str] = {}
+
+
+def teach(tag: int, entry: Entry, creator: str = "") -> None:
+    """Know an element that the standard does not have; see ``dictionary``.
+
+    A private element is known by the block that its ``creator`` reserved, wherever that is.
+    """
+    if creator:
+        _TAUGHT_PRIVATE[tag >> 16, tag & 0xFF, creator] = entry
+    _TAUGHT[tag] = entry
+    _TAUGHT_NAMES[entry.name] = entry.tag
+    ENTRIES.clear()
+    private_entry.cache_clear()
+
+
+def unlearn() -> None:
+    """Forget all that was taught: for tests."""
+    for taught in (_TAUGHT, _TAUGHT_PRIVATE, _TAUGHT_NAMES, ENTRIES):
+        taught.clear()
+    private_entry.cache_clear()
+
+
 def _look_up(tag: int) -> Entry:
+    if tag in _TAUGHT:
+        return _TAUGHT[tag]
     group, element = tag >> 16, tag & 0xFFFF
     text = f"{group:04x},{element:04x}"
     private = bool(group & 1)
@@ -84,6 +113,9 @@ ENTRIES = _PublicEntries()
 def private_entry(tag: int, creator: str) -> Entry:
     """The entry of a private element in the block that ``creator`` reserved."""
     text = f"{tag >> 16:04x},{tag & 0xFFFF:04x}"
+    taught = _TAUGHT_PRIVATE.get((tag >> 16, tag & 0xFF, creator.strip()))
+    if taught is not None:
+        return taught._replace(tag=text)
     try:
         vr, _, description, _ = _dictionary().get_private_entry(tag, creator)
     except KeyError:
@@ -110,6 +142,8 @@ def tag_of(keyword: str) -> str | None:
     """The tag (``gggg,eeee``) that a keyword or a written tag stands for; ``None`` if none."""
     tag = parse_tag(keyword)
     # Some entries of the dictionary have no keyword: "" is not theirs.
+    if keyword in _TAUGHT_NAMES:
+        return _TAUGHT_NAMES[keyword]
     if tag is None and keyword:
         tag = _dictionary().tag_for_keyword(keyword.removeprefix("RETIRED_"))
     return None if tag is None else ENTRIES[tag].tag
@@ -130,4 +164,4 @@ def may_be_sequence(tag: str) -> bool:
 def keywords() -> Collection[str]:
     """The keywords of the dictionary."""
     names: Collection[str] = _dictionary().keyword_dict.keys()
-    return names
+    return [*names, *_TAUGHT_NAMES] if _TAUGHT_NAMES else names

@@ -218,4 +218,6 @@ def known_vr(entry: Entry, raw: bytes) -> str:
     What private elements hold is less sure: of them, only ASCII counts as text.
     """
     is_text = entry.vr in TEXT and (entry.tag[3] in "02468ace" or raw.isascii())
+    if entry.is_taught:
+        return "UN" if entry.vr == "SQ" else entry.vr
     return entry.vr if is_text else "UN"

@@ -6,7 +6,7 @@ from typing import Final
 
 from repertory.errors import MissingTag, NotDicom
 from repertory.model import Identity, Level, Summary, Tags
-from repertory.storage.dicom.character_sets import DEFAULT_ENCODING, character_set
+from repertory.storage.dicom.character_sets import character_set
 from repertory.storage.dicom.layout import (
     BIG,
     LITTLE,
@@ -60,20 +60,22 @@ def summarize(
     source: Content,
     main_tags: MainDicomTags = MAIN_DICOM_TAGS,
     *,
-    default_encoding: str = DEFAULT_ENCODING,
+    default_encoding: str | None = None,
 ) -> Summary:
     """Read what the index needs to know of a DICOM file, from its header alone.
 
     Args:
         source: the file's bytes, its path, or an open file.
         main_tags: which tags are kept at which level.
-        default_encoding: what text is written in where the file does not say it.
+        default_encoding: what text is written in where the file does not say it, if it is not
+            what ``main_tags`` has.
 
     Raises:
         NotDicom: it is no DICOM file, is not whole, or is a media directory (DICOMDIR).
         MissingTag: it lacks StudyInstanceUID, SeriesInstanceUID or SOPInstanceUID.
     """
     plan = _plan(main_tags)
+    default_encoding = default_encoding or main_tags.encoding.name
     with opened(source) as window:
         try:
             layout, scanned = _scan(window, plan, default_encoding)
@@ -109,7 +111,7 @@ class _Plan:
         self.tags: dict[int, tuple[str, str, tuple[int, ...]]] = {
             tag: (text, vr, tuple(level - 1 for level in main_tags.levels.get(text, ())))
             for tag in tags
-            for text, _, vr, _ in [ENTRIES[tag]]
+            for text, _, vr, *_ in [ENTRIES[tag]]
         }
         # The VR of private ones is not known.
         self.sequences = frozenset(

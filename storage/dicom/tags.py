@@ -13,13 +13,13 @@ from typing import Final
 
 from repertory.errors import NotDicom
 from repertory.model import TagForm
-from repertory.storage.dicom.character_sets import DEFAULT_ENCODING
 from repertory.storage.dicom.layout import LITTLE, Damaged, Layout, Unfamiliar, read_layout
 from repertory.storage.dicom.names import ENTRIES
 from repertory.storage.dicom.reader import Reader
 from repertory.storage.dicom.scanner import PIXEL_DATA, scan, wanted_keys
 from repertory.storage.dicom.sources import Content, Deflated, Memory, Window, opened
 from repertory.storage.dicom.tags_json import Json, Writer
+from repertory.storage.encoding import DEFAULT_ENCODING
 
 # More than any header: a file that inflates to more before its pixel data is not read.
 _MOST_INFLATED: Final = 1 << 28

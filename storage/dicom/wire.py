@@ -5,13 +5,15 @@ from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import Any, Final
 
+from repertory.errors import NotDicom
 from repertory.model import TagForm
-from repertory.storage.dicom.layout import read_layout
+from repertory.storage.dicom.layout import Damaged, Unfamiliar, read_layout
 from repertory.storage.dicom.names import ENTRIES, parse_tag
 from repertory.storage.dicom.sources import Memory
 from repertory.storage.dicom.tags import tags
 from repertory.storage.dicom.tags_json import EVERY_TAG
 from repertory.storage.dicom.values import TEXT
+from repertory.storage.encoding import DEFAULT_ENCODING
 from repertory.version import VERSION
 
 IMPLICIT: Final = "1.2.840.10008.1.2"
@@ -24,7 +26,7 @@ IMPLEMENTATION_VERSION_NAME: Final = f"REPERTORY_{VERSION.split('+')[0]}"[:16]
 SPECIFIC_CHARACTER_SET: Final = "0008,0005"
 
 # PS3.5 table 7.1-1: their length has four bytes, after two that are reserved.
-_LONG: Final = frozenset(
+LONG_VRS: Final = frozenset(
     ("OB", "OD", "OF", "OL", "OV", "OW", "SQ", "SV", "UC", "UN", "UR", "UT", "UV")
 )
 _NUMBERS: Final = {
@@ -63,21 +65,40 @@ def data_set_of(content: bytes) -> bytes:
     """The data set of a file, without what stands before it.
 
     Raises:
-        Damaged: it is no DICOM file.
+        NotDicom: it is no DICOM file.
     """
-    return content[read_layout(Memory(content)).start :]
+    return bytes(data_set_in(content))
+
+
+def data_set_in(content: bytes) -> memoryview:
+    """The same, where it lies.
+
+    Raises:
+        NotDicom: it is no DICOM file.
+    """
+    try:
+        layout = read_layout(Memory(content))
+    except (Damaged, Unfamiliar) as error:
+        raise NotDicom from error
+    return memoryview(content)[layout.start :]
 
 
 def read_identifier(
-    data: bytes, transfer_syntax: str, form: TagForm = TagForm.SHORT
+    data: bytes,
+    transfer_syntax: str,
+    form: TagForm = TagForm.SHORT,
+    *,
+    default_encoding: str = DEFAULT_ENCODING,
 ) -> dict[str, Any]:
     """The identifier of a query, from the data set that came.
+
+    ``default_encoding`` is what its text is written in where it does not say it.
 
     Raises:
         NotDicom: it cannot be read.
     """
     head = file_head(sop_class="", sop_instance="", transfer_syntax=transfer_syntax)
-    return dict(tags(head + data, form, EVERY_TAG))
+    return dict(tags(head + data, form, EVERY_TAG, default_encoding=default_encoding))
 
 
 def write_identifier(
@@ -155,7 +176,7 @@ def _header(number: int, vr: str, length: int, *, explicit: bool) -> bytes:
     group, element = number >> 16, number & 0xFFFF
     if not explicit:
         return struct.pack("<HHI", group, element, length)
-    if vr in _LONG:
+    if vr in LONG_VRS:
         return struct.pack("<HH2sHI", group, element, vr.encode(), 0, length)
     return struct.pack("<HH2sH", group, element, vr.encode(), length)
 
@@ -179,6 +200,14 @@ def storage_classes() -> frozenset[str]:
     return _classes()[0]
 
 
+@lru_cache(maxsize=1)
+def uid_names() -> dict[str, str]:
+    """The names of SOP classes and transfer syntaxes (PS3.6 annex A), by UID."""
+    from pydicom import _uid_dict  # noqa: PLC0415 - see names.py
+
+    return {uid: name for uid, (name, *_) in _uid_dict.UID_dictionary.items()}
+
+
 def transfer_syntaxes() -> frozenset[str]:
     """The transfer syntaxes that the standard has or had."""
     return _classes()[1]
@@ -186,10 +215,10 @@ def transfer_syntaxes() -> frozenset[str]:
 
 @lru_cache(maxsize=1)
 def _classes() -> tuple[frozenset[str], frozenset[str]]:
-    from pydicom._uid_dict import UID_dictionary  # noqa: PLC0415 - see names.py
+    from pydicom import _uid_dict  # noqa: PLC0415 - see names.py
 
     storage, syntaxes = set(), set()
-    for uid, (name, kind, *_) in UID_dictionary.items():
+    for uid, (name, kind, *_) in _uid_dict.UID_dictionary.items():
         if kind == "Transfer Syntax":
             syntaxes.add(uid)
         elif kind == "SOP Class" and "Storage" in name and not name.startswith("Storage Commit"):

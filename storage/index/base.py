@@ -8,7 +8,7 @@ threads; both belong to the thread that opened them.
 from collections.abc import Collection, Sequence
 from typing import Protocol
 
-from repertory.items import ExportPage, MetadataValue, Outdated, Revision, Unstable
+from repertory.items import Outdated, Unstable
 from repertory.model import (
     Attachment,
     ChangePage,
@@ -30,16 +30,20 @@ from repertory.storage.index.base_deletion import DeletionQueueReader, DeletionQ
 from repertory.storage.index.base_following import FollowingReader, FollowingWriter
 from repertory.storage.index.base_housekeeping import HousekeepingReader, HousekeepingWriter
 from repertory.storage.index.base_integrity import IntegrityReader, IntegrityWriter
+from repertory.storage.index.base_items import ItemsReader, ItemsWriter
 from repertory.storage.index.base_jobs import JobsReader, JobsWriter
 from repertory.storage.index.base_places import PlacesReader, PlacesWriter
+from repertory.storage.index.base_properties import PropertiesReader, PropertiesWriter
 from repertory.storage.index.base_stability import StabilityWriter
 from repertory.storage.index.base_trash import TrashReader, TrashWriter
+from repertory.storage.index.base_values import ValuesReader, ValuesWriter
 from repertory.storage.index.operations.trashing import Keeping
 from repertory.storage.index.policy import StorePolicy
 from repertory.storage.searching import Candidate, Requested, Search, Wanted
 
 
 class IndexReader(
+    ItemsReader,
     FollowingReader,
     IntegrityReader,
     JobsReader,
@@ -47,6 +51,8 @@ class IndexReader(
     TrashReader,
     HousekeepingReader,
     PlacesReader,
+    ValuesReader,
+    PropertiesReader,
     Protocol,
 ):
     """Answers questions about the last committed state. Each call sees one consistent state.
@@ -114,35 +120,6 @@ class IndexReader(
     def describe_last_change(self, *, deletions: bool = False) -> ChangePage:
         """The newest change alone."""
 
-    def list_metadata(self, level: Level, id_: ResourceId) -> dict[int, str]:
-        """The metadata of a resource, by number, in ascending order."""
-
-    def describe_metadata(self, level: Level, id_: ResourceId, number: int) -> MetadataValue | None:
-        """One metadata of a resource; ``None`` where it has none of that number."""
-
-    def list_labels(self, level: Level, id_: ResourceId) -> tuple[str, ...]:
-        """The labels of a resource, sorted."""
-
-    def list_all_labels(self) -> tuple[str, ...]:
-        """The labels that any resource has, sorted."""
-
-    def list_attachments(self, level: Level, id_: ResourceId) -> tuple[Attachment, ...]:
-        """The attachments of a resource, in ascending order of their content types."""
-
-    def check_attachment(
-        self, level: Level, id_: ResourceId, content_type: int, expected: Revision | None
-    ) -> None:
-        """Raise what ``replace_attachment`` would raise, as far as can be known before."""
-
-    def describe_protection(self, id_: ResourceId) -> bool:
-        """Whether a patient is protected; ``BadParameter`` where there is none."""
-
-    def list_exports(self, since: int, limit: int) -> ExportPage:
-        """Exports after ``since``, at most ``limit``; 0 is no limit."""
-
-    def describe_last_export(self) -> ExportPage:
-        """The newest export alone."""
-
     def list_unstable(self, limit: int = 0) -> tuple[Unstable, ...]:
         """The resources that are not stable, those due first first, at most ``limit``; 0: all."""
 
@@ -161,14 +138,16 @@ class IndexReader(
     def find_resources(self, search: Search) -> tuple[ResourceId, ...]:
         """Identifiers of what a search finds, in its order.
 
-        Nothing is found below a parent that is not there; ``UnknownResource`` where the resource
-        is not there that the search is to be within.
+        Nothing is found below a parent that is not there; ``within`` must be: ``UnknownResource``.
         """
 
     def describe_found(
         self, search: Search, wanted: Wanted
     ) -> tuple[tuple[ResourceDescription, Requested], ...]:
         """The same, described, each with the wanted tags that the index knows, and should."""
+
+    def request_found(self, search: Search, wanted: Wanted) -> tuple[Requested, ...]:
+        """Of each the wanted tags alone, that the index knows, and should."""
 
     def count_found(self, search: Search) -> int:
         """How many resources a search finds, whatever its limit."""
@@ -186,6 +165,7 @@ class IndexReader(
 
 
 class IndexWriter(
+    ItemsWriter,
     FollowingWriter,
     IntegrityWriter,
     StabilityWriter,
@@ -194,14 +174,15 @@ class IndexWriter(
     TrashWriter,
     HousekeepingWriter,
     PlacesWriter,
+    ValuesWriter,
+    PropertiesWriter,
     Protocol,
 ):
     """Changes the index. The caller groups changes: ``begin``, any number of them, ``commit``.
 
     A change that is refused has left no trace, and the changes before it in the group stand.
     One that fails may void the whole group (``is_void``); ``rollback`` then ends it. Nothing of a
-    group may be answered before ``commit`` returned.
-    ``now`` is seconds since the epoch, UTC.
+    group may be answered before ``commit`` returned. ``now`` is seconds since the epoch, UTC.
 
     Raises (all methods):
         IndexFailed: the database could not be written; the group is void.
@@ -307,79 +288,14 @@ class IndexWriter(
     def clear_changes(self) -> None:
         """Empty the log; numbering goes on."""
 
-    def set_metadata(
-        self,
-        level: Level,
-        id_: ResourceId,
-        number: int,
-        value: str,
-        *,
-        expected: Revision | None,
-        now: float,
-    ) -> MetadataValue:
-        """Write a metadata and log it.
-
-        ``expected`` is the revision that must be there if any is; ``None``: whatever is there.
-
-        Raises:
-            RevisionConflict: another revision is there.
-        """
-
-    def delete_metadata(
-        self,
-        level: Level,
-        id_: ResourceId,
-        number: int,
-        *,
-        expected: Revision | None,
-        now: float,
-    ) -> None:
-        """Delete a metadata and log it; ``UnknownItem`` where there is none."""
-
-    def add_label(self, level: Level, id_: ResourceId, label: str) -> None:
-        """Give a resource a label; ``BadParameter`` for what cannot be one."""
-
-    def remove_label(self, level: Level, id_: ResourceId, label: str) -> None:
-        """Take a label from a resource; ``BadParameter`` for what cannot be one."""
-
-    def replace_attachment(
-        self,
-        level: Level,
-        id_: ResourceId,
-        attachment: Attachment,
-        *,
-        expected: Revision | None,
-        now: float,
-    ) -> Attachment:
-        """Give a resource an attachment, release the one before, log it; as it is now.
-
-        Raises:
-            RevisionConflict: another revision than ``expected`` is there.
-        """
-
-    def delete_attachment(
-        self,
-        level: Level,
-        id_: ResourceId,
-        content_type: int,
-        *,
-        expected: Revision | None,
-        now: float,
-    ) -> None:
-        """Take an attachment away, release it, log it; ``UnknownItem`` where there is none."""
-
-    def set_protection(self, id_: ResourceId, *, protected: bool) -> None:
-        """Protect a patient, or end it; ``BadParameter`` where there is none."""
-
-    def record_exports(self, resources: Sequence[ResourceRef], remote: str, now: float) -> None:
-        """Log that resources were sent to ``remote``."""
-
-    def clear_exports(self) -> None:
-        """Empty the log of exports; numbering goes on."""
-
 
 class IndexEngine(Protocol):
-    """A database that can hold an index."""
+    """A database that can hold an index.
+
+    ``is_local`` says that no network lies between: looking something up takes microseconds.
+    """
+
+    is_local: bool
 
     def open(self) -> None:
         """Lock the index for this process, create or migrate its schema.
@@ -387,6 +303,18 @@ class IndexEngine(Protocol):
         Raises:
             CannotStart: another server holds it, it is no index, or its schema is newer.
         """
+
+    def attach(self) -> None:
+        """Read an index that another process of the same archive has opened, and keeps open.
+
+        Nothing is locked, made or migrated; there are readers alone, and ``detach`` ends it.
+
+        Raises:
+            CannotStart: it is not there, or cannot be read.
+        """
+
+    def detach(self) -> None:
+        """Give out no more readers; what was given out is closed before."""
 
     def writer(self) -> IndexWriter:
         """The one writer, for the calling thread."""

@@ -40,6 +40,9 @@ class HousekeepingWriter(Protocol):
     def record_state(self, name: str, state: str | None, *, paused: bool | None) -> None:
         """Keep the state, and whether housekeeping is paused; ``None`` leaves what there is."""
 
+    def note_stored_under(self, configuration: str, *, restored: bool = False) -> None:
+        """Note that something is stored under a configuration, or that what is may be of any."""
+
     def put_first(self, name: str, id_: ResourceId, form: Compression | None, now: float) -> None:
         """Have a study taken before all others; ``UnknownResource`` where there is none."""
 

@@ -4,10 +4,19 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from repertory.model import Attachment, ResourceId, ResourceRef
-from repertory.places import Copy, Cursor, FilesPage, OwnedFile, Place
+from repertory.places import (
+    Copy,
+    Cursor,
+    FilesPage,
+    OwnedFile,
+    Place,
+    TrashCursor,
+    TrashedPlace,
+)
+from repertory.storage.index.base_tiering import TieringReader, TieringWriter
 
 
-class PlacesReader(Protocol):
+class PlacesReader(TieringReader, Protocol):
     """Where files lie."""
 
     def list_places(self) -> tuple[Place, ...]:
@@ -16,19 +25,40 @@ class PlacesReader(Protocol):
     def find_levels(self, ids: Sequence[ResourceId]) -> tuple[ResourceRef | None, ...]:
         """Which resources these are, of whatever level; ``None`` for those that are not there."""
 
-    def count_movable(self, ids: Sequence[ResourceId], target: str) -> tuple[int, int]:
-        """How many files, and bytes, of resources lie elsewhere than in a storage."""
+    def count_movable(
+        self, ids: Sequence[ResourceId], target: str, source: str = ""
+    ) -> tuple[int, int]:
+        """How many files, and bytes, of resources lie elsewhere than in a storage.
+
+        With a ``source``, of those that lie there.
+        """
 
     def list_movable(
-        self, ids: Sequence[ResourceId], after: Cursor, target: str, limit: int
+        self,
+        ids: Sequence[ResourceId],
+        after: Cursor,
+        target: str,
+        limit: int,
+        source: str = "",
+        *,
+        most: int = 0,
     ) -> FilesPage:
         """At most ``limit`` files of resources, and of all below them, that lie elsewhere.
 
-        From ``after`` on; resources that are not there are passed over.
+        From ``after`` on; resources that are not there are passed over. With a ``source``, only
+        those that lie there. With ``most``, they end with the one that makes as many bytes.
         """
 
+    def list_trashed_places(self) -> tuple[TrashedPlace, ...]:
+        """How many files and bytes in the trash each storage holds; counted, not kept."""
 
-class PlacesWriter(Protocol):
+    def list_movable_trash(
+        self, after: TrashCursor, target: str, limit: int
+    ) -> tuple[OwnedFile, ...]:
+        """At most ``limit`` files in the trash that lie elsewhere than in a storage."""
+
+
+class PlacesWriter(TieringWriter, Protocol):
     """Moving files."""
 
     def has_copies(self) -> bool:

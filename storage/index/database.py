@@ -5,9 +5,21 @@ SQLite, PostgreSQL and MariaDB share as far as it costs nothing.
 """
 
 from collections.abc import Iterable, Sequence
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 Row = tuple[Any, ...]
+
+
+class Question(NamedTuple):
+    """A statement that reads.
+
+    Where ``only_if``, a statement without values, finds nothing, there is nothing to be found: a
+    database that is near may ask that first, to hand over no long list in vain.
+    """
+
+    sql: str
+    values: Sequence[Any] = ()
+    only_if: str = ""
 
 
 class Database(Protocol):
@@ -23,7 +35,10 @@ class Database(Protocol):
         """Run a statement; how many rows it inserted, changed or deleted."""
 
     def execute_many(self, sql: str, rows: Iterable[Sequence[Any]]) -> None:
-        """Run a statement once for each row of values."""
+        """Run a statement once for each row of values.
+
+        A database that is far away may do it together with what it is asked next.
+        """
 
     def one(self, sql: str, values: Sequence[Any] = ()) -> Row | None:
         """The first row of the answer."""
@@ -31,8 +46,15 @@ class Database(Protocol):
     def all(self, sql: str, values: Sequence[Any] = ()) -> list[Row]:
         """The whole answer."""
 
-    def begin(self) -> None:
-        """Begin a transaction that writes."""
+    def gather(self, questions: Sequence[Question]) -> list[list[Row]]:
+        """The answers to several questions, asked at once where the database is far away."""
+
+    def begin(self) -> bool:
+        """Begin a transaction that writes.
+
+        Returns:
+            Whether what was read before may be true no more: others may have written since.
+        """
 
     def begin_read(self) -> None:
         """Begin a transaction that sees one state until it ends."""

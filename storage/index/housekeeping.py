@@ -73,6 +73,11 @@ class WritesHousekeeping:
         record = partial(housework.record_state, paused=paused)
         self._change(record, self._db, self._group, name, state)
 
+    def note_stored_under(self, configuration: str, *, restored: bool = False) -> None:
+        """Note that something is stored under a configuration."""
+        note = partial(housework.note_stored_under, restored=restored)
+        self._change(note, self._db, self._group, configuration)
+
     def put_first(self, name: str, id_: ResourceId, form: Compression | None, now: float) -> None:
         """Have a study taken before all others."""
         self._change(housework.put_first, self._db, self._group, name, id_, form, now)

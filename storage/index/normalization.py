@@ -24,17 +24,21 @@ SEARCHED: dict[Level, dict[str, str]] = {
 }
 """The attributes at each level, and the columns of ``resources`` that hold them, in order."""
 
+LONGEST = 2_048
+"""Letters of an identifier that are searched: what an index of any database holds."""
+
 _PLAIN = str.maketrans("%_", "  ")
 
 
 def normalized(value: str) -> str:
     """``value`` in upper-case ASCII, without accents; ``%`` and ``_`` become blanks.
 
-    Letters without an ASCII counterpart and control characters are left out.
+    Letters without an ASCII counterpart and control characters are left out, and what is longer
+    than any identifier.
     """
     value = value.upper()
     if not value.isascii():
         value = unicodedata.normalize("NFKD", value).upper().encode("ascii", "ignore").decode()
     if not value.isprintable():
         value = "".join(letter for letter in value if letter.isprintable())
-    return value.translate(_PLAIN).strip()
+    return value.translate(_PLAIN).strip()[:LONGEST]

@@ -4,9 +4,17 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, TypeVar
 
 from repertory.model import Attachment, ResourceId, ResourceRef
-from repertory.places import Copy, Cursor, FilesPage, OwnedFile, Place
+from repertory.places import (
+    Copy,
+    Cursor,
+    FilesPage,
+    OwnedFile,
+    Place,
+    TrashCursor,
+    TrashedPlace,
+)
 from repertory.storage.index.database import Database
-from repertory.storage.index.operations import placing
+from repertory.storage.index.operations import placing, placing_trash
 from repertory.storage.index.operations.group import Group
 
 T = TypeVar("T")
@@ -25,19 +33,38 @@ class DatabasePlacesReader:
         """Which resources these are."""
         return placing.find_levels(self._db, ids)
 
-    def count_movable(self, ids: Sequence[ResourceId], target: str) -> tuple[int, int]:
+    def count_movable(
+        self, ids: Sequence[ResourceId], target: str, source: str = ""
+    ) -> tuple[int, int]:
         """How many files, and bytes, of resources lie elsewhere than in a storage."""
-        return placing.count_movable(self._db, ids, target)
+        return placing.count_movable(self._db, ids, target, source)
 
     def list_movable(
-        self, ids: Sequence[ResourceId], after: Cursor, target: str, limit: int
+        self,
+        ids: Sequence[ResourceId],
+        after: Cursor,
+        target: str,
+        limit: int,
+        source: str = "",
+        *,
+        most: int = 0,
     ) -> FilesPage:
         """Files of resources that lie elsewhere than in a storage."""
         self._db.begin_read()
         try:
-            return placing.list_movable(self._db, ids, after, target, limit)
+            return placing.list_movable(self._db, ids, after, target, limit, source, most=most)
         finally:
             self._db.rollback()
+
+    def list_trashed_places(self) -> tuple[TrashedPlace, ...]:
+        """What of the trash lies in each storage."""
+        return placing_trash.list_trashed_places(self._db)
+
+    def list_movable_trash(
+        self, after: TrashCursor, target: str, limit: int
+    ) -> tuple[OwnedFile, ...]:
+        """Files in the trash that lie elsewhere."""
+        return placing_trash.list_movable_trash(self._db, after, target, limit)
 
 
 class DatabasePlacesWriter:

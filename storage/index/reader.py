@@ -38,9 +38,12 @@ from repertory.storage.index.operations import (
 from repertory.storage.index.operations.finding import finding, selecting
 from repertory.storage.index.packing import unpack_id
 from repertory.storage.index.places import DatabasePlacesReader
+from repertory.storage.index.properties import ReadsProperties
 from repertory.storage.index.reader_deletion import DeletionQueueReading
 from repertory.storage.index.reader_following import ReaderFollowing
 from repertory.storage.index.reader_trash import TrashReading
+from repertory.storage.index.tiering import TieringReading
+from repertory.storage.index.values import DatabaseValuesReader
 from repertory.storage.searching import Candidate, Requested, Search, Wanted
 
 
@@ -70,6 +73,9 @@ class DatabaseReader(
     TrashReading,
     ReadsHousekeeping,
     DatabasePlacesReader,
+    TieringReading,
+    DatabaseValuesReader,
+    ReadsProperties,
 ):
     """An ``IndexReader``.
 
@@ -265,6 +271,11 @@ class DatabaseReader(
         """The same, described, with the wanted tags that the index knows."""
         with self._state as db:
             return finding.describe_found(db, search, wanted, self._tag_names)
+
+    def request_found(self, search: Search, wanted: Wanted) -> tuple[Requested, ...]:
+        """Of what a search finds, the wanted tags that the index knows."""
+        with self._state as db:
+            return finding.request_found(db, search, wanted)
 
     def count_found(self, search: Search) -> int:
         """How many resources a search finds, whatever its limit."""

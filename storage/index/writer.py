@@ -44,6 +44,9 @@ from repertory.storage.index.operations.recording import Recorder
 from repertory.storage.index.operations.trashing import Keeping
 from repertory.storage.index.places import DatabasePlacesWriter
 from repertory.storage.index.policy import StorePolicy
+from repertory.storage.index.properties import WritesProperties
+from repertory.storage.index.tiering import TieringWriting
+from repertory.storage.index.values import DatabaseValuesWriter
 from repertory.storage.index.writer_deletion import DeletionQueueWriting
 from repertory.storage.index.writer_following import WriterFollowing
 from repertory.storage.index.writer_trash import TrashWriting
@@ -60,6 +63,9 @@ class DatabaseWriter(
     TrashWriting,
     WritesHousekeeping,
     DatabasePlacesWriter,
+    TieringWriting,
+    DatabaseValuesWriter,
+    WritesProperties,
 ):
     """An ``IndexWriter``.
 
@@ -76,6 +82,7 @@ class DatabaseWriter(
         self._recorder = Recorder(db, self._group, signatures)
         self._is_open = False
         self._is_void = False
+        self._is_stale = False
         self.is_closed = False
 
     @property
@@ -92,9 +99,11 @@ class DatabaseWriter(
         """Open a group."""
         if self._is_open:
             raise IndexFailed("The group before was not ended.")
-        self._db.begin()
-        self._group.now = now
+        stale = self._db.begin()
         self._is_open = True
+        if stale or self._is_stale:
+            self._read_again()
+        self._group.now = now
 
     def commit(self) -> None:
         """End the group: what it changed is on the medium, as far as the database promises."""
@@ -360,10 +369,22 @@ class DatabaseWriter(
 
     def _abandon(self) -> None:
         self._is_void = True
+        self._is_stale = True
         try:
             self._db.rollback()
             self._group.forget()
-        except Failed:
-            # Whoever asked hears of the error that came first.
-            log.exception("index_rollback_failed")
+            self._is_stale = False
+        except Failed as error:
+            # Whoever asked hears of the error that came first; the next group looks again.
+            log.warning("index_rollback_failed", reason=type(error).__name__)
+        self._recorder.forget()
+
+    def _read_again(self) -> None:
+        try:
+            self._group.forget()
+        except BaseException:
+            self._abandon()
+            self._is_open = self._is_void = False
+            raise
+        self._is_stale = False
         self._recorder.forget()

@@ -105,5 +105,10 @@ SYNTAXES: Final[dict[str, Syntax]] = {
 """All that are known, by UID."""
 
 
+def can_draw() -> bool:
+    """Whether what pictures need is installed."""
+    return _is_installed("numpy") and _is_installed("PIL")
+
+
 def _is_installed(module: str) -> bool:
     return find_spec(module) is not None

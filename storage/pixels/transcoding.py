@@ -61,7 +61,7 @@ def transcode(
     Raises:
         CannotTranscode: none of them can.
     """
-    dataset = _read(content)
+    dataset = read_file(content)
     source = str(dataset.file_meta.TransferSyntaxUID)
     if source in targets:
         return Result(content, source)
@@ -76,7 +76,12 @@ def transcode(
     raise CannotTranscode(reasons[0] if reasons else "No transfer syntax is wanted.")
 
 
-def _read(content: bytes) -> FileDataset:
+def read_file(content: bytes) -> FileDataset:
+    """A file as pydicom reads it.
+
+    Raises:
+        CannotTranscode: it cannot.
+    """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
@@ -96,10 +101,10 @@ def _to(content: bytes, source: str, target: str, *, allow_lossy: bool, quality:
         raise CannotTranscode("Nothing here encodes that transfer syntax.")
     if target in LOSSY and not allow_lossy:
         raise CannotTranscode("That transfer syntax loses something, which is not wanted.")
-    dataset = _read(content)
+    dataset = read_file(content)
     try:
         if source == BIG_ENDIAN:
-            _swap(dataset)
+            swap(dataset)
         instance = _change_pixels(dataset, source, target, quality)
         return Result(_written(dataset, target), target, instance)
     except (Undecodable, Unencodable) as error:
@@ -199,7 +204,7 @@ def _values(value: Any) -> tuple[Any, ...]:
     return (value,) if isinstance(value, str | int | float) else tuple(value)
 
 
-def _swap(dataset: Dataset) -> None:
+def swap(dataset: Dataset) -> None:
     """Change the order of bytes of the values that pydicom takes for bytes."""
     allocated = dataset.get("BitsAllocated")
     for element in dataset.iterall():
@@ -216,7 +221,7 @@ def _swap(dataset: Dataset) -> None:
 
 def _written(dataset: FileDataset, target: str) -> bytes:
     if target == BIG_ENDIAN:
-        _swap(dataset)
+        swap(dataset)
     dataset.file_meta.TransferSyntaxUID = UID(target)
     for name, tag in (
         ("MediaStorageSOPClassUID", "SOPClassUID"),

@@ -1,4 +1,4 @@
-"""A worker: a process that transcodes one file after the other, until nobody asks any more.
+"""A worker: a process that transcodes and draws one file after the other, until nobody asks.
 
 It is run by ``python -m``, with pipes as its standard input and output.
 """
@@ -27,10 +27,7 @@ def main() -> None:
     nowhere = os.open(os.devnull, os.O_RDWR)
     for number in (0, 1, 2):
         os.dup2(nowhere, number)
-    from repertory.storage.pixels.transcoding import (  # noqa: PLC0415 - after the limits are set
-        CannotTranscode,
-        transcode,
-    )
+    from repertory.storage.pixels.tasks import perform  # noqa: PLC0415 - after the limits are set
 
     while True:
         try:
@@ -38,19 +35,9 @@ def main() -> None:
         except Silent:
             return
         try:
-            result = transcode(
-                content,
-                tuple(header["targets"]),
-                allow_lossy=header["allow_lossy"],
-                quality=header["quality"],
-            )
-        except CannotTranscode as error:
-            answer, body = {"refusal": str(error)}, b""
+            answer, body = perform(header, content)
         except MemoryError:
             answer, body = {"refusal": "The pixels are too many to be transcoded."}, b""
-        else:
-            answer = {"syntax": result.syntax, "instance": result.instance}
-            body = result.content
         try:
             say(answers, answer, body)
         except OSError:

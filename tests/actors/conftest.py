@@ -14,6 +14,7 @@ from repertory.actors.storage import StorageActor
 from repertory.actors.trash import TrashActor
 from repertory.model import Level
 from repertory.storage.areas import FilesystemArea
+from repertory.storage.areas.filesystem import STAGING
 from repertory.storage.files import FileOptions
 from repertory.storage.index.policy import StorePolicy
 from repertory.storage.index.sqlite.engine import SqliteEngine
@@ -82,6 +83,10 @@ class Archive:
             if actor not in without
         }
         return self.stage
+
+    def staged(self):
+        """The names of the files in the making."""
+        return {it.name for it in (self.folder / "files" / STAGING).iterdir()}
 
     def files(self):
         return sorted(self.area.names())

@@ -10,6 +10,7 @@ from repertory.actors.messages.finding import (
     DescribeFound,
     DescribeMany,
     FindResources,
+    ReadFoundTags,
     SiftFiles,
 )
 from repertory.actors.messages.instances import StoreInstance
@@ -178,3 +179,15 @@ def test_an_unknown_tag_is_refused(archive):
         archive.stage.ask(FindResources(criteria=studies_with(PatientWeigth="57")))
     with pytest.raises(BadParameter):
         archive.stage.ask(DescribeFound(criteria=studies_with(), requested=("PatientWeigth",)))
+
+
+@pytest.mark.parametrize("requested", [("PatientID",), ("PatientID", "PatientWeight")])
+@pytest.mark.parametrize("constraint", [{"PatientID": "P1*"}, {"PatientWeight": "6?"}])
+def test_tags_alone_are_those_that_descriptions_come_with(archive, studies, requested, constraint):
+    criteria = studies_with(**constraint)
+
+    described = archive.stage.ask(DescribeFound(criteria=criteria, requested=requested))
+
+    found = archive.stage.ask(ReadFoundTags(criteria=criteria, requested=requested))
+    assert found == tuple(it.requested for it in described)
+    assert len(found) > 5

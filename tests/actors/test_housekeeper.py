@@ -28,12 +28,13 @@ from repertory.actors.messages.resources import (
     DeleteResource,
     DescribeResource,
 )
+from repertory.actors.messages.trash import RestoreTrash
 from repertory.actors.reply import Reply
 from repertory.actors.storage import StorageActor
 from repertory.actors.transcoding import TranscoderActor
 from repertory.conf.housekeeper import HousekeeperSettings, TriggersSettings
 from repertory.errors import IndexBusy, UnknownResource
-from repertory.housekeeping import Configuration
+from repertory.housekeeping import Configuration, configuration_text
 from repertory.model import Compression, Level, Metadata, ResourceId
 from repertory.storage.areas import FilesystemArea
 from repertory.storage.files import FileOptions
@@ -72,9 +73,20 @@ class House:
         self.held, self.left = [], options.pop("steps", None)
         stage = self.stage = Stage(clock=ManualClock(at))
         signatures = {level: tags.signature(level) for level in Level}
+        configuration = Configuration(
+            orthanc_version="1.13.0",
+            storage_compression=form is not Compression.NONE,
+            ingest_transcoding=syntax,
+            signatures=signatures,
+        )
         engine = SqliteEngine(self.folder / "index", synchronous="NORMAL", signatures=signatures)
         self.area = FilesystemArea(self.folder / "files", synchronize=False)
-        stage.put_on(IndexActor, engine=engine)
+        stage.put_on(
+            IndexActor,
+            engine=engine,
+            configuration=configuration_text(configuration),
+            retention=options.pop("retention", 0.0),
+        )
         stage.put_on(IndexReaderActor, engine=engine)
         self.storage = stage.put_on(
             StorageActor,
@@ -88,16 +100,14 @@ class House:
         stage.put_on(DeletionQueueActor)
         stage.understudy(DoChores, answer=self._pass_on)
         studies = options.pop("studies", 1)
+        if not options.pop("kept", True):
+            stage.settle()
+            return stage
         options = {"enable": True, "throttle_delay": 0.0, "busy_share": 100} | options
         self.keeper = stage.put_on(
             HousekeeperActor,
             settings=HousekeeperSettings(**options),
-            configuration=Configuration(
-                orthanc_version="1.13.0",
-                storage_compression=form is not Compression.NONE,
-                ingest_transcoding=syntax,
-                signatures=signatures,
-            ),
+            configuration=configuration,
             form=form,
             studies=studies,
             local=lambda moment: datetime.fromtimestamp(moment, UTC),
@@ -217,6 +227,116 @@ def test_files_are_stored_anew_when_compression_is_switched(house):
     house.restart(form=Compression.NONE)
     files = [house.describe(Level.INSTANCE, ids).attachment for ids in stored]
     assert {file.compression for file in files} == {Compression.NONE}
+
+
+def test_what_came_while_nobody_kept_house_is_found_when_the_old_configuration_returns(
+    house,
+):
+    before = house.store("A", size=70_000)
+    house.restart(tags=MORE_TAGS, form=Compression.ZSTANDARD, kept=False)
+    stored = house.store("B", size=70_000)
+    house.restart(global_property_id=1026)
+
+    files = [house.describe(Level.INSTANCE, ids).attachment for ids in before + stored]
+    assert {file.compression for file in files} == {Compression.NONE}
+    assert house.refreshed(stored) == 0
+    assert {portion.study for portion in house.steps()} == {stored[0].study}
+    house.restart(global_property_id=1026)
+    assert house.status().started is not None
+    assert house.steps() == []
+
+
+def test_a_study_that_failed_under_another_configuration_gets_the_form_of_the_present_one(house):
+    stored = house.store("A", size=70_000)
+    path = house.path(stored[0])
+    content = path.read_bytes()
+    path.unlink()
+    house.restart(form=Compression.ZSTANDARD)
+    assert [it.attempts for it in house.status().backlog.failures] == [1]
+    path.write_bytes(content)
+    house.restart(form=Compression.NONE, at=MONDAY_NOON + 3600)
+    house.stage.settle()
+
+    files = [house.describe(Level.INSTANCE, ids).attachment for ids in stored]
+    assert house.status().backlog.failures == ()
+    assert {file.compression for file in files} == {Compression.NONE}
+
+
+def test_a_pass_over_tags_alone_does_not_forget_a_file_that_could_not_be_stored_anew(house):
+    stored = house.store("A", size=70_000)
+    path = house.path(stored[0])
+    content = path.read_bytes()
+    path.unlink()
+    house.restart(form=Compression.ZSTANDARD)
+    path.write_bytes(content)
+    house.restart(tags=MORE_TAGS, form=Compression.ZSTANDARD)
+    house.stage.clock.advance(3600)
+    house.stage.settle()
+
+    files = [house.describe(Level.INSTANCE, ids).attachment for ids in stored]
+    assert {file.compression for file in files} == {Compression.ZSTANDARD}
+    assert house.status().backlog.failures == ()
+
+
+def test_a_run_under_another_configuration_that_stores_nothing_makes_no_pass(house):
+    house.store("A")
+    house.restart(tags=MORE_TAGS, kept=False)
+    house.restart()
+
+    assert not any(finding.fires for finding in house.plan().findings)
+    assert house.status().studies_done == 0
+
+
+def test_what_a_trigger_leaves_out_is_still_found_when_it_is_switched_on(house):
+    house.restart(form=Compression.ZSTANDARD, kept=False)
+    stored = house.store("A", size=70_000)
+    house.restart(triggers=TriggersSettings(storage_compression_change=False))
+    file = house.describe(Level.INSTANCE, stored[0]).attachment
+    assert file.compression is Compression.ZSTANDARD
+    house.restart()
+
+    file = house.describe(Level.INSTANCE, stored[0]).attachment
+    assert file.compression is Compression.NONE
+
+
+def test_what_comes_back_from_the_trash_after_a_pass_is_brought_in_line_at_once(house):
+    house.restart(retention=3600)
+    stored = house.store("A", size=70_000)
+    house.stage.ask(DeleteResource(level=Level.STUDY, id=stored[0].study))
+    house.restart(tags=MORE_TAGS, form=Compression.ZSTANDARD, retention=3600)
+    house.store("B")
+    house.stage.ask(RestoreTrash(name=stored[0].study))
+    house.stage.settle()
+
+    files = [house.describe(Level.INSTANCE, ids).attachment for ids in stored]
+    assert {file.compression for file in files} == {Compression.ZSTANDARD}
+    assert house.refreshed(stored) == 2
+    assert house.status().condition == "Idle"
+
+
+def test_what_comes_back_from_the_trash_during_a_pass_is_brought_in_line_by_another(house):
+    house.restart(retention=3600)
+    stored = house.store("A")
+    house.store("B")
+    house.store("C")
+    house.stage.ask(DeleteResource(level=Level.STUDY, id=stored[0].study))
+    house.restart(tags=MORE_TAGS, retention=3600, steps=1)
+    house.stage.ask(RestoreTrash(name=stored[0].study))
+    house.let()
+
+    assert house.refreshed(stored) == 2
+    assert house.status().condition == "Idle"
+
+
+def test_what_is_kept_of_configurations_and_makes_no_sense_is_passed_over(house):
+    house.store("A")
+    house.close()
+    database = apsw.Connection(str(house.folder / "index" / "repertory.db"))
+    database.execute("UPDATE properties SET value = '[[1, \"{}\"]]' WHERE name = 'stored_under'")
+    database.close()
+    house.restart()
+
+    assert house.status().condition == "Idle"
 
 
 def test_files_are_stored_anew_in_the_transfer_syntax_that_new_ones_get(house):

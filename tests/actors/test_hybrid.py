@@ -1,3 +1,5 @@
+import hashlib
+
 import apsw
 import pytest
 
@@ -7,7 +9,7 @@ from repertory.actors.hybrid_router import HybridRouterActor, Side
 from repertory.actors.index import IndexActor
 from repertory.actors.index_reader import IndexReaderActor
 from repertory.actors.integrity import IntegrityActor
-from repertory.actors.jobs import JOBS
+from repertory.actors.jobs import JOBS, move_storage
 from repertory.actors.jobs.actor import JobsActor
 from repertory.actors.messages.attachments import (
     DescribeAttachment,
@@ -81,6 +83,7 @@ class WatchedArea(MemoryArea):
         self.room = None
         self.spoils = False
         self.on_create = None
+        self.own_sum = ""
 
     def create(self, uuid, content_type, content):
         self.asked.append(("create", uuid))
@@ -93,6 +96,7 @@ class WatchedArea(MemoryArea):
         super().create(uuid, content_type, b"spoilt" if self.spoils else content)
         if self.on_create is not None:
             self.on_create()
+        return self.own_sum
 
     def read(self, uuid, content_type, start=0, length=None):
         self.asked.append(("read", uuid))
@@ -412,6 +416,28 @@ def test_a_copy_that_reads_back_otherwise_is_a_failure_and_goes(hybrid):
     assert hybrid.file_of(ids).location == DISK
 
 
+def test_a_copy_whose_sum_the_storage_tells_is_not_read_back(hybrid):
+    content = make_dicom()
+    ids = hybrid.store(content)
+    hybrid.other.own_sum = hashlib.md5(content).hexdigest()
+
+    hybrid.move(ids)
+
+    assert [what for what, _ in hybrid.other.asked] == ["create"]
+    assert hybrid.file_of(ids).location == OTHER
+
+
+def test_another_sum_than_that_of_the_file_has_the_copy_read_back(hybrid):
+    """Such as the tag of an object that the store encrypts."""
+    ids = hybrid.store(make_dicom())
+    hybrid.other.own_sum = hashlib.md5(b"something else").hexdigest()
+
+    report = hybrid.move(ids)
+
+    assert report.moved == 1
+    assert [what for what, _ in hybrid.other.asked] == ["create", "read"]
+
+
 def test_a_storage_that_refuses_everything_ends_the_move_with_its_reason(hybrid):
     all_ids = [hybrid.store(content) for content in make_study(instances=10)]
     hybrid.other.refusal = StorageFailed("The store is not there.")
@@ -608,7 +634,8 @@ def test_a_job_of_one_instance_moves_it_alone(hybrid):
     assert hybrid.file_of(second).location == DISK
 
 
-def test_a_job_goes_through_more_files_than_one_step_moves(hybrid):
+def test_a_job_goes_through_more_files_than_one_step_moves(hybrid, monkeypatch):
+    monkeypatch.setattr(move_storage, "BATCH_SIZE", 10 * len(make_dicom()))
     all_ids = [hybrid.store(content) for content in make_study(instances=80)]
     lost = all_ids[70]
     hybrid.disk.remove(hybrid.file_of(lost).uuid, 1)

@@ -6,6 +6,7 @@ from repertory.actors.index import IndexActor
 from repertory.actors.messages.attachments import AttachmentsReleased
 from repertory.actors.messages.changes import ClearChanges, DescribeLastChange, ListChanges
 from repertory.actors.messages.instances import InstanceStored, StoreInstance
+from repertory.actors.messages.integrity import MendInstance
 from repertory.actors.messages.resources import (
     DeleteResource,
     DescribeResource,
@@ -28,6 +29,7 @@ class CountingEngine:
         self.last_change = 0
         self.fail_commit = self.fail_begin = self.fail_change = None
         self.gate = threading.Event()
+        self.noted = []
 
     def open(self):
         pass
@@ -69,6 +71,12 @@ class CountingEngine:
 
     def delete_resource(self, level, id_, now, _keeping):
         raise UnknownResource
+
+    def mend_instance(self, *_values):
+        return True
+
+    def note_stored_under(self, configuration):
+        self.noted.append(configuration)
 
 
 @pytest.fixture
@@ -132,6 +140,22 @@ def test_a_database_that_fails_is_told_to_everyone_and_used_again(index, engine,
 
     setattr(engine, step, None)
     assert index.ask(ClearChanges()) is None
+
+
+def test_under_which_configuration_a_run_stores_is_noted_once_and_again_if_that_is_undone(
+    stage, engine
+):
+    stage.put_on(IndexActor, engine=engine, configuration="this one")
+    mend = MendInstance(id=ResourceId("x"), replaces="", attachment=None, summary=None)
+    engine.fail_commit = IndexFailed()
+    with pytest.raises(IndexFailed):
+        stage.ask(mend)
+    assert engine.noted == ["this one"]
+    engine.fail_commit = None
+    stage.ask(mend)
+    stage.ask(mend)
+
+    assert engine.noted == ["this one"] * 2
 
 
 def test_a_defect_in_one_change_is_a_failure_of_that_change(index, engine):

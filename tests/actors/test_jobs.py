@@ -365,6 +365,56 @@ def test_an_order_that_comes_between_the_last_step_and_the_news_of_it_changes_no
     assert describe(archive, id_).record == job.record
 
 
+def test_a_pause_that_was_taken_back_after_the_last_step_does_not_bring_the_job_back_to_life(
+    archive, director
+):
+    index = archive.stage.board._seats[RecordJobStep][0]
+
+    def give_orders(count):
+        # The step is on the medium; the actor will hear of it after these orders.
+        archive.stage.ask_soon(PauseJob(id=id_))
+        archive.stage.ask_soon(ResumeJob(id=id_))
+        return count
+
+    archive.stage.understudy(
+        RecordJobStep, answer=lambda step: index.ask(step, block=False).then(give_orders)
+    )
+    id_ = submit(archive, "one")
+    director.end("one", done=True)
+    assert state(archive, id_) is JobState.SUCCESS
+    archive.restart(later(archive))
+
+    assert state(archive, id_) is JobState.SUCCESS
+
+
+def test_a_success_in_spite_of_a_pause_is_not_told_before_the_index_knows(archive, director):
+    id_ = submit(archive, "one")
+    refs = archive.refs[IndexActor]
+    archive.stage.ask(PauseJob(id=id_))
+    archive.stage.understudy(RecordJobChange, answer=IndexBusy())
+    director.end("one", done=True)
+
+    assert state(archive, id_) is JobState.RETRY
+    assert archive.stage.heard(JobSucceeded) == []
+    archive.stage.board.take_over(RecordJobChange, refs, rank=1)
+    archive.stage.clock.advance(60)
+    director.end("one", done=True)
+    assert state(archive, id_) is JobState.SUCCESS
+    archive.restart(later(archive))
+    assert state(archive, id_) is JobState.SUCCESS
+
+
+def test_a_cancellation_holds_though_the_index_cannot_be_told_of_the_end(archive, director):
+    id_ = submit(archive, "one")
+    archive.stage.ask(CancelJob(id=id_))
+    archive.stage.understudy(RecordJobChange, answer=IndexBusy())
+    director.end("one")
+
+    assert state(archive, id_) is JobState.FAILURE
+    archive.restart(later(archive))
+    assert state(archive, id_) is JobState.FAILURE
+
+
 def test_a_pause_between_two_steps_ends_at_once(archive, director):
     id_ = submit(archive, "one")
     director.end("one", pause=60.0)

@@ -29,7 +29,7 @@ def pace(share, *, cost=0.0, visits=0, passed=0.0):
     made.end(1)
     made.rest()
     clock.advance(passed)
-    board.visits += visits
+    board.count_visits_of(lambda: visits)
     return made
 
 

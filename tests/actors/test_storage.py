@@ -1,5 +1,6 @@
 import io
 import os
+import threading
 import uuid as uuids
 import zipfile
 
@@ -16,7 +17,7 @@ from repertory.actors.messages.instances import (
     StoreZip,
 )
 from repertory.actors.messages.resources import ListResources
-from repertory.actors.storage import StorageActor
+from repertory.actors.storage import STORED_HERE, StorageActor
 from repertory.errors import (
     ArchiveFull,
     BadRange,
@@ -31,9 +32,10 @@ from repertory.errors import (
     UnknownResource,
 )
 from repertory.model import Level, ResourceId, StoreReceipt, StoreStatus
-from repertory.storage.areas import MemoryArea
+from repertory.storage.areas import FilesystemArea, MemoryArea
 from repertory.storage.main_tags import MAIN_DICOM_TAGS
 from repertory.testing.files import make_dicom, write_large_dicom
+from repertory.testing.server import until
 
 
 def zipped(*contents, compression=zipfile.ZIP_DEFLATED):
@@ -306,3 +308,42 @@ def test_an_instance_sent_twice_is_stored_once_and_the_second_file_goes(archive)
     assert first.ids == second.ids
     assert len(archive.files()) == 1
     assert archive.stage.ask(ListResources(level=Level.INSTANCE)) == (first.ids.instance,)
+
+
+def test_whoever_waits_anyway_writes_the_file_while_few_do(archive, monkeypatch):
+    board, writers, gate = archive.stage.board, [], threading.Event()
+    original = FilesystemArea.create
+
+    def create(area, *parts):
+        writers.append(threading.current_thread().name)
+        if threading.current_thread().name.startswith("sender"):
+            gate.wait(20)
+        return original(area, *parts)
+
+    monkeypatch.setattr(FilesystemArea, "create", create)
+    senders = [
+        threading.Thread(
+            target=lambda it=number: board.ask_here(StoreInstance(content=make_dicom(seed=it))),
+            name=f"sender-{number}",
+        )
+        for number in range(STORED_HERE)
+    ]
+    for sender in senders:
+        sender.start()
+    until(lambda: len(writers) == STORED_HERE)
+
+    board.ask_here(StoreInstance(content=make_dicom(seed="one more")))
+    gate.set()
+    for sender in senders:
+        sender.join(20)
+
+    assert sorted(writers[:-1]) == [f"sender-{number}" for number in range(STORED_HERE)]
+    assert not writers[-1].startswith(("sender", "MainThread"))  # of the storage's own
+    assert len(archive.stage.ask(ListResources(level=Level.INSTANCE))) == STORED_HERE + 1
+
+
+def test_what_is_no_instance_is_refused_to_whoever_writes_it(archive):
+    with pytest.raises(NotDicom):
+        archive.stage.board.ask_here(StoreInstance(content=b"%PDF-1.7"))
+
+    assert archive.files() == []

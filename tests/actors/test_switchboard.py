@@ -7,6 +7,7 @@ import pytest
 
 from repertory.actors.base import RepertoryActor, current_rank, handles
 from repertory.actors.messages.base import Command, Event, Query, message
+from repertory.actors.reply import Reply
 from repertory.actors.switchboard import DeadlockRisk, NobodyHandles, Switchboard
 from repertory.errors import BadRequest, Failed, NoReplyInTime, ShuttingDown
 
@@ -148,6 +149,52 @@ def test_what_a_handler_raises_reaches_the_asker_and_the_actor_lives(cast):
         cast.ask(Misbehave(error=BadRequest("no sense")))
 
     assert cast.ask(Add(left=1, right=1)) == 2
+
+
+@pytest.fixture
+def lent(stage):
+    """The threads in which an adder's work was done by whoever asked."""
+    threads = []
+    ref = stage.put_on(Adder)
+    stage.put_on(Forwarder)
+
+    def add(command):
+        if command.left < 0:
+            return None
+        threads.append(threading.get_ident())
+        reply = Reply()
+        reply.set(command.left + command.right)
+        return reply
+
+    stage.board.lend(Add, ref, add)
+    return threads
+
+
+def test_what_an_actor_lends_is_done_by_whoever_asks_here(stage, lent):
+    visits = stage.board.visits
+
+    assert stage.board.ask_here(Add(left=2, right=3)) == 5
+
+    assert lent == [threading.get_ident()]
+    assert stage.board.visits == visits + 1
+    assert stage.board.ask(Add(left=2, right=3)) == 5
+    assert len(lent) == 1
+
+
+def test_what_cannot_be_done_here_now_is_done_by_the_actor(stage, lent):
+    assert stage.board.ask_here(Add(left=-2, right=3)) == 1
+    assert lent == []
+
+
+def test_what_another_actor_has_taken_over_is_not_done_here(stage, lent):
+    stage.understudy(Add, answer=7)
+
+    assert stage.board.ask_here(Add(left=2, right=3)) == 7
+    assert lent == []
+
+
+def test_what_nobody_lends_is_asked_for(cast):
+    assert cast.board.ask_here(AddThroughAnother(left=2, right=3)) == 5
 
 
 def test_an_error_passes_through_a_forwarder(cast):

@@ -8,12 +8,14 @@ import structlog
 from repertory.actors.crew import InlineCrew, ThreadCrew
 from repertory.actors.messages.attachments import DescribeAttachment, ReadAttachment
 from repertory.actors.messages.instances import AppendToUpload, BeginUpload, StoreInstance
+from repertory.actors.messages.pictures import Depict
 from repertory.actors.messages.reconstruction import ReconstructResource
 from repertory.actors.messages.transcoding import ReadTranscoded, Transcode, TranscodedFile
 from repertory.actors.storage import StorageActor
 from repertory.actors.transcoding import IDLE_LIMIT, PATIENCE, TranscoderActor
 from repertory.errors import BadParameter, ShuttingDown, TranscodingFailed, Unsupported
 from repertory.model import Level, Metadata, StoreStatus
+from repertory.pictures import Depiction, PictureOrder
 from repertory.storage import dicom
 from repertory.storage.pixels.processes import Worker, WorkerLost
 from repertory.storage.pixels.rules import IngestRules
@@ -382,3 +384,25 @@ def test_a_reconstruction_loses_nothing(receiving):
     reconstruct(stage, receipt)
 
     assert stored(stage, receipt) == IMAGE
+
+
+def test_a_picture_is_made_by_a_process(stage, transcoder, workers):
+    picture = stage.ask(Depict(content=IMAGE, order=PictureOrder(Depiction.PREVIEW)))
+
+    assert picture.media_type == "image/png"
+    assert picture.content.startswith(b"\x89PNG")
+    with pytest.raises(Unsupported, match="no such frame"):
+        stage.ask(Depict(content=IMAGE, order=PictureOrder(Depiction.PREVIEW, frame=1)))
+    with pytest.raises(BadParameter, match="no such frame"):
+        stage.ask(Depict(content=IMAGE, order=PictureOrder(Depiction.RAW, frame=1)))
+    assert len(workers) == 1
+
+
+def test_a_codec_that_crashes_costs_one_picture_alone(stage, transcoder, workers):
+    order = PictureOrder(Depiction.PREVIEW)
+    stage.ask(Depict(content=IMAGE, order=order))
+    os.kill(workers[0].pid, signal.SIGKILL)
+
+    with pytest.raises(TranscodingFailed):
+        stage.ask(Depict(content=IMAGE, order=order))
+    assert stage.ask(Depict(content=IMAGE, order=order)).media_type == "image/png"

@@ -9,9 +9,10 @@ from repertory.testing.files import make_study
 from repertory.testing.server import ServerProcess
 
 
-@pytest.fixture(scope="module")
-def server(tmp_path_factory):
-    with ServerProcess(tmp_path_factory.mktemp("compat"), StableAge=1) as server:
+@pytest.fixture(scope="module", params=[0, 2], ids=["one process", "two front-ends"])
+def server(tmp_path_factory, request):
+    options = {"StableAge": 1, "FrontEndProcesses": request.param}
+    with ServerProcess(tmp_path_factory.mktemp("compat"), **options) as server:
         yield server
         assert server.stop() == 0
         assert {event["level"] for event in server.events()} <= {"debug", "info", "warning"}

@@ -33,7 +33,12 @@ def test_the_file_that_is_shipped_says_the_defaults(monkeypatch):
 
 def test_the_file_that_is_shipped_names_every_option():
     text = reference.render_defaults()
-    not_set = {("AuthenticationEnabled",), ("DatabaseServerIdentifier",), ("DicomServerEnabled",)}
+    not_set = {
+        ("AuthenticationEnabled",),
+        ("DatabaseServerIdentifier",),
+        ("DicomServerEnabled",),
+        ("FrontEndProcesses",),
+    }
     named = set(parse(text).lines) | not_set
 
     switched_off = {names for names, _, _ in every_option(Settings) if is_switched_off(names[0])}

@@ -78,6 +78,7 @@ def test_no_error_is_swallowed_in_silence(sources):
 
 def test_what_is_global_to_a_process_is_touched_by_the_command_line_alone(sources):
     doors = (
+        "repertory/front_ends/child.py",
         "repertory/cli.py",
         "repertory/__main__.py",
         "repertory/logs.py",

@@ -5,6 +5,8 @@ import pytest
 
 from repertory.actors.messages.attachments import (
     AttachmentContent,
+    LendFile,
+    LentFile,
     ReadAttachment,
     ReadFile,
     ReadHeader,
@@ -44,6 +46,7 @@ def keep(archive):
                 attachment=attachment, start=0, content=content[: query.length]
             ),
         )
+        archive.plays(LendFile, LentFile(attachment=attachment, path=None))
         archive.plays(ReadFile, lambda query: content[query.start : query.start + query.length])
         return attachment
 
@@ -134,6 +137,7 @@ def test_the_client_may_name_the_file(client, keep, filename, header):
 
 
 def test_an_unknown_instance_has_no_file(archive, client):
+    archive.plays(LendFile, UnknownResource())
     archive.plays(ReadAttachment, UnknownResource())
 
     for method in ("GET", "HEAD"):

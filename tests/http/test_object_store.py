@@ -1,4 +1,6 @@
+import io
 import json
+import zipfile
 
 import obstore
 import pytest
@@ -9,6 +11,7 @@ from repertory.actors.messages.integrity import AwaitCheck, BeginCheck
 from repertory.conf.encryption import StorageEncryptionSettings
 from repertory.testing.fault_proxy import Fault, FaultProxy
 from repertory.testing.files import make_dicom, make_study
+from repertory.testing.server import until
 
 
 @pytest.fixture
@@ -216,3 +219,62 @@ def test_fsck_looks_into_the_bucket(section, bucket, whole, tmp_path, capsys):
     out = capsys.readouterr().out
     assert uuid in out
     assert "0f0f0f0f-0000-4000-8000-000000000000" in out
+
+
+@pytest.mark.parametrize("status", [401, 403])
+def test_a_key_that_is_revoked_while_the_archive_runs_stores_and_loses_nothing(
+    whole, section, bucket, proxy, status
+):
+    client = whole(aws_s3_storage=section())
+    _, stored = posted(client, make_dicom())
+    before = bucket()
+    proxy.choose = failing(status=status)
+
+    code, answer = posted(client, make_dicom(patient_id="other"))
+    assert code == 503
+    assert "refuses the access" in answer["Details"]
+    assert "secret" not in json.dumps(answer)
+    read = client.get(f"/instances/{stored['ID']}/file")
+    assert read.status == 503
+    assert file_name(client, stored["ID"]) in json.loads(read.content)["Details"]
+    assert client.json("/statistics")["CountInstances"] == 1
+
+    proxy.choose = lambda *_: None
+    assert bucket() == before
+    assert client.get(f"/instances/{stored['ID']}/file").status == 200
+    report = checked(client, checksums=True)
+    assert report.is_sound
+
+
+@pytest.mark.parametrize(
+    "fault", [{"shortens": 20}, {"keeps": 300}, {"hangs": True}, {"status": 500}, {"status": 503}]
+)
+def test_an_archive_of_what_the_store_does_not_give_is_no_silent_gap(whole, section, proxy, fault):
+    client = whole(aws_s3_storage=section(), maximum_storage_cache_size=0)
+    study = [posted(client, content)[1] for content in make_study(series=1, instances=3)]
+    lost = file_name(client, study[1]["ID"])
+    proxy.choose = lambda method, path: Fault(**fault) if method == "GET" and lost in path else None
+
+    body = json.dumps({"Resources": [study[0]["ParentStudy"]], "Synchronous": True}).encode()
+    answer = client("POST", "/tools/create-archive", body=body)
+    assert answer.status != 200 or not is_whole(answer.content, 3)
+
+    body = json.dumps(
+        {"Resources": [study[0]["ParentStudy"]], "Asynchronous": True, "Permissive": True}
+    ).encode()
+    job = json.loads(client("POST", "/tools/create-archive", body=body).content)
+    until(lambda: client.json(job["Path"])["State"] in {"Success", "Failure"})
+    told = client.json(job["Path"])
+    assert told["State"] == "Failure" or study[1]["ID"] in json.dumps(
+        [told["Content"], client.json(f"{job['Path']}/failures")]
+    )
+
+
+def is_whole(content, count):
+    """Whether a ZIP archive can be read and has as many DICOM files."""
+    try:
+        with zipfile.ZipFile(io.BytesIO(content)) as archive:
+            names = [name for name in archive.namelist() if name.endswith(".dcm")]
+            return len(names) == count and archive.testzip() is None
+    except zipfile.BadZipFile:
+        return False

@@ -66,6 +66,7 @@ def test_a_move_may_be_a_job(client, ids):
 
 def test_the_storages_are_told_with_what_they_hold(client, ids):
     empty = {"CountFiles": 0, "DiskSize": "0", "DiskSizeMB": 0, "IsConfigured": True}
+    empty |= {"CountTrashedFiles": 0, "TrashedSize": "0"}
     status = get(client, "/hybrid/status")
     assert status["Enabled"]
     assert status["WriteStorage"] == "file-system"

@@ -1,40 +1,15 @@
-import os
-import shutil
 import subprocess
-import sys
-from pathlib import Path
 
 import pytest
 
+from repertory.testing.dcmtk import find_tool, run_tool
 from repertory.testing.files import make_dicom
 from repertory.testing.orthanc import free_port
 from repertory.testing.server import until
 
-# pynetdicom brings programs of the same names, which lie beside our Python.
-ELSEWHERE = os.pathsep.join(
-    folder
-    for folder in os.environ.get("PATH", "").split(os.pathsep)
-    if folder != str(Path(sys.executable).parent)
-)
-TOOLS = {
-    name: shutil.which(name, path=ELSEWHERE)
-    for name in ("echoscu", "findscu", "getscu", "movescu", "storescu")
-}
+TOOLS = {name: find_tool(name) for name in ("echoscu", "findscu", "getscu", "movescu", "storescu")}
 
 pytestmark = pytest.mark.skipif(not all(TOOLS.values()), reason="DCMTK's tools are not installed")
-
-
-def run(*words):
-    """One of DCMTK's tools; its exit code, and all that it says."""
-    done = subprocess.run(
-        [TOOLS[words[0]], *map(str, words[1:])],
-        env={**os.environ, "TCP_NODELAY": "1"},
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
-    return done.returncode, done.stdout + done.stderr
 
 
 @pytest.fixture
@@ -54,11 +29,11 @@ def test_what_dcmtk_sends_is_found_over_rest_and_by_dcmtk(served, tmp_path):
         files.append(tmp_path / f"{number}.dcm")
         files[-1].write_bytes(make_dicom(patient_id=f"P{number}", seed=number))
 
-    assert run("echoscu", *address)[0] == 0
-    assert run("storescu", *address, *files)[0] == 0
+    assert run_tool("echoscu", *address)[0] == 0
+    assert run_tool("storescu", *address, *files)[0] == 0
 
     assert len(server.get("/instances").json) == 5
-    code, text = run(
+    code, text = run_tool(
         "findscu", "-S", *address, "-k", "QueryRetrieveLevel=STUDY", "-k", "PatientID=P3"
     )
     assert code == 0
@@ -79,8 +54,8 @@ def test_what_is_stored_is_moved_and_got_by_dcmtk(serve, tmp_path):
     got.mkdir()
 
     words = ("-S", "-aet", "READER", "127.0.0.1", port, *key)
-    assert run("movescu", "-aem", "READER", "+P", own, "-od", moved, *words)[0] == 0
-    assert run("getscu", "-od", got, *words)[0] == 0
+    assert run_tool("movescu", "-aem", "READER", "+P", own, "-od", moved, *words)[0] == 0
+    assert run_tool("getscu", "-od", got, *words)[0] == 0
 
     assert len(list(moved.iterdir())) == 5
     assert len(list(got.iterdir())) == 5
@@ -91,7 +66,7 @@ def test_what_was_acknowledged_survives_a_kill(served, tmp_path):
     file = tmp_path / "one.dcm"
     file.write_bytes(make_dicom(seed=1))
 
-    assert run("storescu", *address, file)[0] == 0
+    assert run_tool("storescu", *address, file)[0] == 0
     server.kill()
     server.start()
 

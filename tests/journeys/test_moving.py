@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from repertory.testing.emulators import EmulatorMissing, RcloneEmulator
 from repertory.testing.files import make_study
 from repertory.testing.server import until
 
@@ -87,6 +88,62 @@ def test_files_are_moved_and_read_from_where_they_are(two_disks):
     until(lambda: len(files_in(server.storage)) == 10)
     assert len(files_in(server.second)) == 10
     assert server.get("/integrity").json["Report"]["Sound"]
+
+
+@pytest.fixture
+def bucket(tmp_path):
+    """A bucket of a store whose objects are files in a folder: the section, and the folder."""
+    try:
+        emulator = RcloneEmulator(tmp_path / "s3").__enter__()
+    except EmulatorMissing as reason:
+        pytest.skip(str(reason))
+    emulator.make_bucket("archive")
+    yield (
+        {
+            "BucketName": "archive",
+            "Region": "us-east-1",
+            "AccessKey": "test",
+            "SecretKey": "secret-of-the-test",
+            "Endpoint": emulator.url,
+            "VirtualAddressing": False,
+            "HybridMode": "WriteToFileSystem",
+        },
+        tmp_path / "s3" / "archive",
+    )
+    emulator.stop()
+
+
+def objects_in(folder):
+    return sorted(hashlib.md5(it.read_bytes()).hexdigest() for it in folder.iterdir())
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_move_to_an_object_store_killed_at_any_point_leaves_every_file_exactly_once(
+    serve, bucket, seed
+):
+    section, folder = bucket
+    server = serve(AwsS3Storage=section)
+    chance = random.Random(seed)
+    stored, studies = store(server, studies=6, instances=30)
+    sums = sorted(hashlib.md5(content).hexdigest() for content in stored.values())
+    job = move(server, studies, "object-storage", Asynchronous=True).json
+    pause = threading.Event()
+
+    for _ in range(5):
+        pause.wait(chance.uniform(0.0, 0.2))
+        server.kill()
+        # Whatever the moment: what the index names is there, in one storage or the other.
+        kept = set(files_in(server.storage).values()) | set(objects_in(folder))
+        assert kept >= set(sums)
+        server.start()
+    until(lambda: server.get(job["Path"]).json["State"] == "Success")
+
+    until(lambda: not files_in(server.storage))
+    until(lambda: objects_in(folder) == sums)
+    assert status(server) == {"file-system": 0, "object-storage": len(sums)}
+    assert all(server.get(f"/instances/{id_}/file").content == it for id_, it in stored.items())
+    report = server.get("/integrity").json["Report"]
+    assert report["Sound"], report
 
 
 @pytest.mark.parametrize("seed", range(2))

@@ -7,6 +7,7 @@ import pytest
 from repertory import Repertory, Settings
 from repertory.actors.messages.instances import StoreInstance
 from repertory.actors.messages.rest_api import CallRestApi
+from repertory.actors.messages.scripting import FilterQuery
 from repertory.model import StoreStatus
 from repertory.testing.files import make_dicom
 from repertory.testing.server import until
@@ -70,3 +71,19 @@ def test_labels_lua_labels_each_study_and_notes_when_it_was_complete(begin):
     until(lambda: json.loads(get("/labels").body) == ["CT"])
     until(lambda: get("/metadata/1024").status == 200)
     assert len(get("/metadata/1024").body) == len("2026-01-01")
+
+
+def test_queries_lua_changes_queries_of_both_directions(begin):
+    archive = begin("queries.lua")
+    origin = {"RemoteIp": "10.0.0.1", "RemoteAet": "CT1", "CalledAet": "ORTHANC"}
+
+    def changed(name, query, about=origin):
+        return archive.ask(FilterQuery(name=name, query=query, about=about))
+
+    found = changed("IncomingFindRequestFilter", {"0010,0020": "P1", "0009,1001": "private"})
+    assert found == {"0010,0020": "P1"}
+    step = {"0040,0100": [{"0040,0001": ""}]}
+    assert changed("IncomingWorklistRequestFilter", step) == {"0040,0100": [{"0040,0001": "CT1"}]}
+    query = {"0008,0061": "CT"}
+    assert changed("OutgoingFindRequestFilter", query, "OLDPACS") == {"0008,0061": ""}
+    assert changed("OutgoingFindRequestFilter", query, "NEWPACS") == query

@@ -6,6 +6,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from repertory import Repertory, Settings
+from repertory.actors.messages.changes import ClearChanges
 from repertory.actors.messages.instances import StoreInstance, StoreZip
 from repertory.actors.messages.resources import DeleteResource, ListResources
 from repertory.actors.messages.rest_api import CallRestApi
@@ -149,7 +150,8 @@ def test_a_script_is_told_of_the_beginning_and_the_end(begin, tmp_path):
           file:write(RestApiGet("/statistics"))
           file:close()
         end
-        """
+        """,
+        lua_time_limit=10.0,
     )
     until(lambda: scripted.execute("print(begun)") == "true\n")
     scripted.archive.stop()
@@ -176,6 +178,15 @@ def test_what_was_stored_before_the_start_is_not_told(begin):
     until(scripted.told)
 
     assert [words[0] for _, words in scripted.told()] == [receipt.ids.instance]
+
+
+def test_clearing_the_log_takes_nothing_from_a_script(begin):
+    scripted = begin(TELL + 'tell("OnStoredInstance")')
+    receipts = [scripted.store(instance=f"1.2.{number}") for number in range(5)]
+    scripted.archive.ask(ClearChanges())
+    until(lambda: len(scripted.told()) == len(receipts))
+
+    assert [words[0] for _, words in scripted.told()] == [it.ids.instance for it in receipts]
 
 
 def test_a_script_uses_the_rest_api_from_a_callback(begin):

@@ -6,7 +6,7 @@ import shutil
 import pytest
 
 from repertory import Repertory, Settings, cli
-from repertory.actors.messages.attachments import ReadAttachment
+from repertory.actors.messages.attachments import ReadAttachment, RemoveReleased
 from repertory.actors.messages.instances import StoreInstance
 from repertory.actors.messages.jobs import RunJob
 from repertory.actors.messages.places import ListPlaces
@@ -41,6 +41,7 @@ def config(tmp_path, contents):
         series = {archive.ask(StoreInstance(content=it)).ids.series for it in contents}
         parameters = {"Series": [min(series)], "TargetStorage": "second"}
         archive.ask(RunJob(type="MoveStorage", parameters=parameters))
+        archive.ask(RemoveReleased())
     path = tmp_path / "repertory.json"
     disks = {"Storages": {"second": "second"}}
     advanced = {"Enable": True, "MultipleStorages": disks}
@@ -97,9 +98,16 @@ def test_a_backup_does_not_go_onto_a_disk_of_the_archive(config, tmp_path, capsy
     assert "own folder" in capsys.readouterr().err
 
 
-def test_an_index_is_not_made_of_one_storage_of_several(config, capsys):
-    assert cli.main(["rebuild", str(config)]) != 0
-    assert "several storages" in capsys.readouterr().err
+def test_an_index_is_made_anew_of_several_storages(config, tmp_path, contents):
+    for file in (tmp_path / "files").glob("repertory.db*"):
+        file.unlink()
+
+    cli.main(["rebuild", "--quiet", str(config)])
+
+    with Repertory(settings_of(tmp_path)) as archive:
+        assert read_all(archive) == set(contents)
+        assert places(archive) == {"file-system": 5, "second": 5}
+    assert cli.main(["fsck", "--checksums", str(config)]) == 0
 
 
 def test_a_disk_keeps_its_files_when_its_folder_gets_another_name(config, tmp_path, contents):

@@ -2,20 +2,26 @@ import base64
 import json
 import os
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from repertory import Repertory, Settings, cli
-from repertory.actors.messages.attachments import ReadAttachment
+from repertory.actors.messages.attachments import (
+    DescribeAttachment,
+    ReadAttachment,
+    StoreAttachment,
+)
+from repertory.actors.messages.housekeeping import DescribeHousekeeping
 from repertory.actors.messages.instances import StoreInstance
+from repertory.actors.messages.integrity import AwaitCheck, BeginCheck
+from repertory.actors.messages.system import DescribeTotals
 from repertory.conf.encryption import StorageEncryptionSettings
 from repertory.conf.housekeeper import HousekeeperSettings
 from repertory.model import ContentType, Level
 from repertory.testing.files import make_study
 from repertory.testing.server import until
-
-S3 = {"BucketName": "archive", "Region": "eu-central-1"}
 
 
 @pytest.fixture
@@ -26,17 +32,6 @@ def config(tmp_path):
         return str(path)
 
     return config
-
-
-def test_a_backup_says_that_the_files_lie_elsewhere(config, tmp_path, capsys):
-    assert cli.main(["backup", str(tmp_path / "backup"), config(AwsS3Storage=S3)]) == 2
-    assert 'the files lie in the S3 bucket "archive"' in capsys.readouterr().err
-
-
-def test_an_index_is_not_made_from_a_bucket(config, tmp_path, capsys):
-    (tmp_path / "files").mkdir()
-    assert cli.main(["rebuild", config(AwsS3Storage=S3)]) != 0
-    assert 'The files lie in the S3 bucket "archive"' in capsys.readouterr().err
 
 
 def test_an_archive_that_is_encrypted_is_checked_and_backed_up(config, tmp_path, capsys):
@@ -63,6 +58,18 @@ def test_an_archive_that_is_encrypted_is_checked_and_backed_up(config, tmp_path,
     assert sorted(content[:2] == b"A1" for content in stored) == [False, True]
 
 
+def key_numbers(folder):
+    """Under which key each file is encrypted; files and folders go while they are looked at."""
+    found = []
+    for parent, _, names in os.walk(folder):
+        for name in names:
+            if name.startswith(Path(parent).parent.name) and len(name) == 36:
+                with suppress(FileNotFoundError):
+                    beginning = Path(parent, name).read_bytes()[2:6]
+                    found.append(int.from_bytes(beginning, "little"))
+    return found
+
+
 def test_another_key_makes_housekeeping_encrypt_the_files_anew(tmp_path):
     for number in (1, 2):
         key = base64.b64encode(bytes([number]) * 32)
@@ -78,15 +85,7 @@ def test_another_key_makes_housekeeping_encrypt_the_files_anew(tmp_path):
         )
 
     def numbers():
-        found = []
-        # Files and folders go while they are looked at.
-        for folder, _, names in os.walk(tmp_path / "files"):
-            for name in names:
-                if name.startswith(Path(folder).parent.name) and len(name) == 36:
-                    with suppress(FileNotFoundError):
-                        beginning = Path(folder, name).read_bytes()[2:6]
-                        found.append(int.from_bytes(beginning, "little"))
-        return found
+        return key_numbers(tmp_path / "files")
 
     contents = make_study(series=1, instances=3)
     with Repertory(settings(master_key=one)) as archive:
@@ -99,3 +98,80 @@ def test_another_key_makes_housekeeping_encrypt_the_files_anew(tmp_path):
                 level=Level.INSTANCE, id=receipt.ids.instance, content_type=ContentType.DICOM
             )
             assert archive.ask(question).content == content
+
+
+def test_another_key_makes_housekeeping_encrypt_attachments_of_all_levels_anew(tmp_path):
+    for number in (1, 2):
+        (tmp_path / str(number)).write_bytes(base64.b64encode(bytes([number]) * 32))
+    one, two = ((number, str(tmp_path / str(number))) for number in (1, 2))
+
+    def settings(**options):
+        return Settings(
+            storage_directory=str(tmp_path / "files"),
+            http_server_enabled=False,
+            storage_encryption=StorageEncryptionSettings(**options),
+            housekeeper=HousekeeperSettings(enable=True, throttle_delay=0.0),
+        )
+
+    def numbers():
+        return key_numbers(tmp_path / "files")
+
+    def described(archive, ids):
+        question = [DescribeAttachment(level=it, id=ids.at(it), content_type=2000) for it in Level]
+        return [archive.ask(it).attachment for it in question]
+
+    with Repertory(settings(master_key=one)) as archive:
+        studies = [make_study(series=1, instances=2, seed=seed) for seed in (1, 2)]
+        receipts = [archive.ask(StoreInstance(content=it)) for study in studies for it in study]
+        ids = receipts[0].ids
+        for level in Level:
+            archive.ask(
+                StoreAttachment(
+                    level=level, id=ids.at(level), content_type=2000, content=level.word.encode()
+                )
+            )
+        before = described(archive, ids)
+        totals = archive.ask(DescribeTotals())
+    assert numbers() == [1] * 8
+
+    with Repertory(settings(master_key=two, previous_master_keys=(one,))) as archive:
+        until(lambda: numbers() == [2] * 8)
+
+        after = described(archive, ids)
+        for level, old, new in zip(Level, before, after, strict=True):
+            assert new == replace(old, uuid=new.uuid)
+            assert new.uuid != old.uuid
+            question = ReadAttachment(level=level, id=ids.at(level), content_type=2000)
+            assert archive.ask(question).content == level.word.encode()
+        assert archive.ask(DescribeTotals()) == totals
+        archive.ask(BeginCheck(checksums=True))
+        assert archive.ask(AwaitCheck()).report.is_sound
+
+
+def test_an_attachment_that_is_lost_keeps_nothing_else_from_the_new_key(tmp_path):
+    for number in (1, 2):
+        (tmp_path / str(number)).write_bytes(base64.b64encode(bytes([number]) * 32))
+    one, two = ((number, str(tmp_path / str(number))) for number in (1, 2))
+
+    def settings(**options):
+        return Settings(
+            storage_directory=str(tmp_path / "files"),
+            http_server_enabled=False,
+            storage_encryption=StorageEncryptionSettings(**options),
+            housekeeper=HousekeeperSettings(enable=True, throttle_delay=0.0),
+        )
+
+    with Repertory(settings(master_key=one)) as archive:
+        ids = archive.ask(StoreInstance(content=make_study(series=1, instances=1)[0])).ids
+        lost = archive.ask(
+            StoreAttachment(level=Level.STUDY, id=ids.study, content_type=2000, content=b"x")
+        )
+    next((tmp_path / "files").glob(f"??/??/{lost.uuid}")).unlink()
+
+    with Repertory(settings(master_key=two, previous_master_keys=(one,))) as archive:
+        until(lambda: archive.ask(DescribeHousekeeping()).backlog.failed)
+
+        (failure,) = archive.ask(DescribeHousekeeping()).backlog.failures
+        assert failure.instance == ids.instance
+        assert "The attachment 2000 of a Study" in failure.reason
+        until(lambda: key_numbers(tmp_path / "files") == [2])

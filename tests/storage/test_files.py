@@ -187,7 +187,7 @@ def test_what_is_remembered_stays_within_its_limit(make):
     for attachment in attachments:
         files.read(attachment)
 
-    cache = files._cache
+    cache = files.cache
     assert 900_000 < cache.size <= 1 << 20
     assert cache.get(attachments[0].uuid, 0, 10) is None
     assert cache.get(attachments[-1].uuid, 0, 10) == b"cccccccccc"

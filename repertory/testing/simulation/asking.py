@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from typing import Any
 
 from repertory.actors.messages.base import Question
@@ -23,7 +24,7 @@ from repertory.errors import (
 from repertory.model import Level, ResourceId
 from repertory.testing.simulation.books import Violation
 from repertory.testing.simulation.catalog import COUNT, id_of
-from repertory.testing.simulation.model import Deed, Model
+from repertory.testing.simulation.model import ABSENT, Deed, Model
 from repertory.testing.simulation.world import World
 
 NUMBER = 2000
@@ -34,6 +35,14 @@ GONE = (UnknownResource, UnknownItem)
 NOTHING_DONE = (Refused, StorageFailed, IndexBusy, ShuttingDown)
 
 
+@dataclass
+class Restore:
+    """A restoration under way: what it may bring back."""
+
+    places: set[tuple[Level, ResourceId]]
+    deeds: list[Deed] = field(default_factory=list)
+
+
 class Asking:
     """A client as such; what it can ask is added by others."""
 
@@ -42,6 +51,11 @@ class Asking:
         self._model = model
         self.answered = 0
         self.refused = 0
+        self._restores: list[Restore] = []
+
+    def note_death(self) -> None:
+        """The process has died: what was under way ends."""
+        self._restores.clear()
 
     def ask(self, question: Question[Any]) -> Any:
         """Ask the archive; what it should not answer is a violation."""
@@ -87,8 +101,28 @@ class Asking:
 
     def _write(self, value: Any, *register: Any) -> Deed:
         deed = Deed(value, self._world.scheduler.steps)
-        self._model.of(*register).deeds.append(deed)
+        known = self._model.of(*register)
+        known.deeds.append(deed)
+        known.ever.add(value)
+        if value is ABSENT:
+            self._note_absence(register)
         return deed
+
+    def _note_absence(self, name: tuple[Any, ...]) -> None:
+        """Something may go while somebody restores it: it may come back."""
+        for restore in self._restores:
+            if place_of(name) in restore.places:
+                self._may_return(restore, name)
+
+    def _may_return(self, restore: "Restore", name: tuple[Any, ...]) -> None:
+        register = self._model.of(*name)
+        if ABSENT not in register.possible():
+            return  # what is there stays
+        for value in register.ever:
+            if value is not ABSENT:
+                deed = Deed(value, self._world.scheduler.steps)
+                register.deeds.append(deed)
+                restore.deeds.append(deed)
 
     def _excuse(self, error: RepertoryError, deeds: int) -> None:
         """A file may be lost to a reader only if somebody replaces or deletes it meanwhile."""

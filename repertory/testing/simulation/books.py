@@ -4,14 +4,16 @@ What it sees is checked at once, so that a run ends where something went wrong, 
 """
 
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import apsw
 
 from repertory.jobs import JobState
-from repertory.model import ChangeType
-from repertory.storage.index.packing import unpack_uuid
+from repertory.model import ChangeType, Level, ResourceId
+from repertory.storage.index.packing import pack_id, unpack_id, unpack_uuid
+from repertory.testing.simulation.declarations import Declarations
 
 
 class Violation(AssertionError):
@@ -43,6 +45,16 @@ class Books:
         self.stable = 0
         self.held: frozenset[str] | None = None
         """While somebody copies: the files that must stay."""
+        self.may_go: Callable[[], bool] = lambda: True
+        """Whether what waits to be removed may be."""
+        self.declared = Declarations()
+        self.logged: dict[int, tuple[int, ResourceId]] = {}
+        """The log of changes, deletions among them, by number."""
+        self.due: set[int] = set()
+        """What nobody outside has heard of yet."""
+        self.is_refused: Callable[[int], bool] = lambda _: False
+        self._last_logged = 0
+        self._told: Counter[int] = Counter()
 
     def look_at(self, files: Path) -> None:
         """Look at the files of a process that begins."""
@@ -68,8 +80,8 @@ class Books:
             self._database.close()
             self._database = None
 
-    def _violated(self, invariant: str, what: str) -> Violation:
-        # Told at once: the archive would catch it with the other errors.
+    def violate(self, invariant: str, what: str) -> Violation:
+        """A violation, told at once: the archive would catch it with the other errors."""
         violation = Violation(invariant, what)
         self._defects.append(violation)
         return violation
@@ -79,13 +91,13 @@ class Books:
         return self._database.execute(sql, values).fetchall()
 
     def _read(self) -> tuple[frozenset[str], frozenset[str], frozenset[str]]:
-        owned = self._all("SELECT uuid FROM attachments")
+        owned = self._all("SELECT uuid FROM attachments UNION ALL SELECT uuid FROM job_outputs")
         released = self._all("SELECT uuid FROM released")
         trashed = self._all("SELECT uuid FROM trashed_attachments")
         counted = Counter([*owned, *released, *trashed])
         again = [uuid for uuid, count in counted.items() if count > 1]
         if again:
-            raise self._violated("one owner", f"{len(again)} files are in the books twice")
+            raise self.violate("one owner", f"{len(again)} files are in the books twice")
         return (
             frozenset(unpack_uuid(uuid) for (uuid,) in owned),
             frozenset(unpack_uuid(uuid) for (uuid,) in released),
@@ -105,10 +117,10 @@ class Books:
         self.owned, self.released, self.trashed = self._read()
         for uuid in sorted(self.owned - owned - trashed):
             if not self.lies_there(uuid):
-                raise self._violated("file before row", f"{uuid} was recorded, but is not there")
+                raise self.violate("file before row", f"{uuid} was recorded, but is not there")
         for uuid in sorted(before - self.owned - self.released - self.trashed):
             if self.lies_there(uuid):
-                raise self._violated("removed before forgotten", f"{uuid} is in no book any more")
+                raise self.violate("removed before forgotten", f"{uuid} is in no book any more")
         self.ever |= self.owned | self.released
         self._note_changes()
 
@@ -117,12 +129,14 @@ class Books:
         if self._database is None:
             return
         if uuid in self.owned or uuid in self.trashed:
-            raise self._violated("no other removed", f"{uuid} goes, but a resource owns it")
+            raise self.violate("no other removed", f"{uuid} goes, but a resource owns it")
         if uuid in self._removed:
-            raise self._violated("removed once", f"{uuid} is removed a second time")
+            raise self.violate("removed once", f"{uuid} is removed a second time")
         if self.held is not None and uuid in self.held:
-            raise self._violated("held back", f"{uuid} goes while somebody copies it")
+            raise self.violate("held back", f"{uuid} goes while somebody copies it")
         if self.lies_there(uuid):
+            if uuid in self.released and not self.may_go():
+                raise self.violate("nothing goes in a pause", f"{uuid} goes all the same")
             self._removed.add(uuid)
 
     def note_failed_removal(self, uuid: str) -> None:
@@ -141,19 +155,19 @@ class Books:
             return
         found = self._database.execute("SELECT state FROM jobs WHERE id = ?", (id_,)).fetchone()
         if found is not None and found[0] != JobState.SUCCESS.value:
-            raise self._violated("over is over", f"a job is told to be over, and is {found[0]}")
+            raise self.violate("over is over", f"a job is told to be over, and is {found[0]}")
 
     def check_backlog(self) -> None:
         """What waits to be removed is counted right."""
         kept = self._all("SELECT released_files, released_size FROM totals")
         counted = self._all("SELECT COUNT(*), COALESCE(SUM(size), 0) FROM released")
         if kept != counted:
-            raise self._violated("counters are right", f"{kept} files wait, counted {counted}")
+            raise self.violate("counters are right", f"{kept} files wait, counted {counted}")
 
     def check_staging(self) -> None:
         """The process has begun: what the last one was writing is settled."""
         if left := sorted(path.name for path in self._files.glob(".staging/*")):
-            raise self._violated("leftovers are settled", f"{left} were being written")
+            raise self.violate("leftovers are settled", f"{left} were being written")
 
     def files(self) -> set[str]:
         """The files in their places, and those that are still being written."""
@@ -161,26 +175,68 @@ class Books:
             path.name for pattern in ("??/??/*", ".staging/*") for path in self._files.glob(pattern)
         }
 
+    def find(self, level: Level, id_: ResourceId) -> int | None:
+        """The number of a resource; ``None`` where there is none."""
+        if self._database is None:
+            return None
+        found = self._database.execute(
+            "SELECT id FROM resources WHERE public_id = ? AND level = ?",
+            (pack_id(id_), int(level)),
+        ).fetchone()
+        return found[0] if found else None
+
+    def told(self, resource: int | None) -> int:
+        """How often it was told that a resource is stable."""
+        return self._told[resource] if resource is not None else 0
+
+    def _note_log(self) -> None:
+        """What there is to be told to those outside."""
+        rows = self._all(
+            "SELECT seq, type, public_id FROM changes"
+            " JOIN resources ON resources.id = changes.resource WHERE seq > ?1"
+            " UNION ALL SELECT seq, type, public_id FROM kept_changes WHERE seq > ?1"
+            " UNION ALL SELECT seq, 4096, public_id FROM deletions WHERE seq > ?1",
+            self._last_logged,
+        )
+        for seq, kind, digest in rows:
+            self._last_logged = max(self._last_logged, seq)
+            self.logged[seq] = (kind, unpack_id(digest))
+            self.due.add(seq)
+
+    def note_heard(self, number: int, kind: int, id_: ResourceId) -> None:
+        """Somebody outside hears of an event."""
+        if self.logged.get(number) != (kind, id_):
+            self.violate("no other events", f"{number} is {self.logged.get(number)}, not {kind}")
+        earlier = [one for one in self.due if one < number and not self.is_refused(one)]
+        if earlier:
+            self.violate("events in order", f"{number} came before {min(earlier)}")
+        self.due.discard(number)
+
     def _note_changes(self) -> None:
         rows = self._all(
             "SELECT changes.seq, changes.type, changes.resource, changes.date, tallies.activity,"
-            " tallies.unstable_at IS NULL FROM changes"
+            " tallies.unstable_at IS NULL, resources.level, resources.public_id FROM changes"
+            " JOIN resources ON resources.id = changes.resource"
             " JOIN tallies ON tallies.resource = changes.resource"
             " WHERE changes.seq > ? AND changes.type IN (12, 13, 14) ORDER BY changes.seq",
             self._last_change,
         )
-        for seq, kind, resource, date, activity, is_stable in rows:
+        for seq, kind, resource, date, activity, is_stable, level, digest in rows:
+            place = (Level(level), unpack_id(digest))
             self._last_change = seq
             self.stable += 1
             what = f"{ChangeType(kind).word} of {resource}"
             # An instance that came in the same transaction, but after, hides the activity.
             known, was_stable = self._stable_at.get(resource, (0, True))
-            if known == activity and (was_stable or not is_stable):
-                raise self._violated("stable once", f"{what} came twice")
+            again = self.declared.may_come_again(place)
+            if known == activity and (was_stable or not is_stable) and not again:
+                raise self.violate("stable once", f"{what} came twice")
             self._stable_at[resource] = (activity, bool(is_stable))
-            quiet = date + 1 - self._unstable_at.get(resource, 0.0)
-            if quiet < self._stable_age:
-                raise self._violated("stable not too early", f"{what} came after {quiet} seconds")
+            self._told[resource] += 1
+            quiet = date + 1 - self.declared.since(resource, self._unstable_at.get(resource, 0.0))
+            if quiet < self._stable_age and not self.declared.may_come_early(place):
+                raise self.violate("stable not too early", f"{what} came after {quiet} seconds")
         self._unstable_at = dict(
             self._all("SELECT resource, unstable_at FROM tallies WHERE unstable_at IS NOT NULL")
         )
+        self._note_log()

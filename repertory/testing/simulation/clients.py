@@ -18,15 +18,17 @@ from repertory.actors.messages.trash import EmptyTrash
 from repertory.errors import RepertoryError
 from repertory.model import ContentType, Level
 from repertory.testing.simulation.annotating import Annotating
+from repertory.testing.simulation.archiving import Archiving
 from repertory.testing.simulation.asking import NUMBER
 from repertory.testing.simulation.books import Violation
 from repertory.testing.simulation.catalog import id_of
-from repertory.testing.simulation.deleting import Deleting
+from repertory.testing.simulation.controlling import Controlling
 from repertory.testing.simulation.plans import Step
+from repertory.testing.simulation.restoring import Restoring
 from repertory.testing.simulation.storing import Storing
 
 
-class Clients(Storing, Deleting, Annotating):
+class Clients(Storing, Annotating, Controlling, Archiving, Restoring):
     """Does what a plan wants clients to do; one strand for each request."""
 
     def act(self, step: Step) -> None:

@@ -44,6 +44,7 @@ class Deleting(Asking):
                 deed = Deed(ABSENT, self._world.scheduler.steps)
                 register.deeds.append(deed)
                 deeds[deed] = place in surely
+                self._note_absence(name)
         return deeds
 
     def bulk_delete(self, level: int, number: int) -> None:

@@ -35,6 +35,8 @@ class Register:
 
     known: Any = ABSENT
     deeds: list[Deed] = field(default_factory=list)
+    ever: set[Any] = field(default_factory=set)
+    """What it has held at any time, or was to hold."""
 
     def possible(self, *, began: float = inf, ended: float = inf) -> set[Any]:
         """What somebody may read who asks at ``began`` and is answered at ``ended``."""
@@ -60,6 +62,7 @@ class Register:
     def settle(self, value: Any) -> None:
         """It was read while nobody wrote: what it holds is known."""
         self.known = value
+        self.ever.add(value)
         self.deeds.clear()
 
 

@@ -8,8 +8,10 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
+from repertory.actors.archiving import ArchiverActor
 from repertory.actors.base import RepertoryActor, handles
 from repertory.actors.deletion_queue import DeletionQueueActor
+from repertory.actors.delivery import DeliveryActor
 from repertory.actors.index import IndexActor
 from repertory.actors.jobs.actor import JobsActor
 from repertory.actors.mending import Mending
@@ -42,6 +44,7 @@ from repertory.storage.areas.filesystem import FilesystemArea
 from repertory.storage.index.operations import deleting
 from repertory.storage.index.operations.trashing import Keeping
 from repertory.storage.index.writer import DatabaseWriter
+from repertory.testing.simulation import mutants_of_work as of_work
 from repertory.testing.simulation.world import STABLE_AGE, Parts
 from repertory.trash import TrashTide
 
@@ -349,6 +352,16 @@ MUTANTS: dict[str, Callable[[], Parts]] = {
     "leaves leftovers": lambda: _acting(StorageActor, LeavesLeftovers),
     "discards leftovers": lambda: _acting(StorageActor, DiscardsLeftovers),
     "does not synchronize": lambda: Parts(area=DoesNotSynchronize),
+    "forgets the pause": lambda: _acting(DeletionQueueActor, of_work.ForgetsThePause),
+    "declares without a word": lambda: Parts(writer=of_work.DeclaresWithoutAWord),
+    "forgets when it was unstable": lambda: Parts(writer=of_work.ForgetsWhenItWasUnstable),
+    "pauses in memory": lambda: _acting(JobsActor, of_work.PausesInMemory),
+    "leaves out": lambda: _acting(ArchiverActor, of_work.LeavesOut),
+    "ends too early": lambda: _acting(ArchiverActor, of_work.EndsTooEarly),
+    "restores over others": lambda: Parts(writer=of_work.RestoresOverOthers),
+    "notes before delivery": lambda: _acting(DeliveryActor, of_work.NotesBeforeDelivery),
+    "puts off": lambda: _acting(DeliveryActor, of_work.PutsOff),
+    "forgets configurations": lambda: _acting(IndexActor, of_work.ForgetsConfigurations),
 }
 """By name, the parts with a mutant among them."""
 
@@ -364,5 +377,15 @@ THEMES: dict[str, str] = {
     "remembers the dead": "queue",
     "discards leftovers": "uploads",
     "does not synchronize": "uploads",
+    "forgets the pause": "queue",
+    "declares without a word": "quiet",
+    "forgets when it was unstable": "quiet",
+    "pauses in memory": "jobs",
+    "leaves out": "archives",
+    "ends too early": "archives",
+    "restores over others": "trash",
+    "notes before delivery": "events",
+    "puts off": "events",
+    "forgets configurations": "housekeeping",
 }
 """The theme of the plans that show a mutant soon; the others show in any plan."""

@@ -35,6 +35,22 @@ CLIENT: dict[str, float] = {
     "forget_upload": 0.2,
     "keep": 0.5,
     "empty_trash": 0.1,
+    "list_trash": 0.2,
+    "restore_trash": 0.5,
+    "pause_removals": 0.4,
+    "resume_removals": 0.3,
+    "flush_removals": 0.2,
+    "declare_stable": 0.5,
+    "declare_unstable": 0.4,
+    "submit_paused": 0.3,
+    "pause_job": 0.2,
+    "resume_job": 0.2,
+    "cancel_job": 0.2,
+    "resubmit_job": 0.2,
+    "read_archive": 0.7,
+    "submit_archive": 0.4,
+    "pause_events": 0.1,
+    "resume_events": 0.1,
 }
 """What clients ask, and how often."""
 
@@ -49,6 +65,8 @@ CIRCUMSTANCES: dict[str, float] = {
     "free_disk": 0.3,
     "hold": 0.3,
     "let_go": 0.4,
+    "cut_line": 0.2,
+    "mend_line": 0.2,
 }
 """What befalls the archive, and how often."""
 
@@ -68,6 +86,9 @@ THEMES: dict[str, dict[str, float]] = {
         "store": 8.0,
         "delete": 6.0,
         "flush": 4.0,
+        "pause_removals": 1.5,
+        "resume_removals": 0.7,
+        "flush_removals": 0.5,
         "restart": 2.0,
         "hold": 1.0,
         "let_go": 1.0,
@@ -99,16 +120,58 @@ THEMES: dict[str, dict[str, float]] = {
         "advance": 2.0,
         "wait": 1.0,
         "empty_trash": 0.7,
+        "restore_trash": 3.0,
+        "list_trash": 0.3,
+        "set_metadata": 1.0,
+        "attach": 1.0,
         "kill": 1.0,
         "restart": 0.7,
         "rest": 1.0,
     },
-    "quiet": {"store": 4.0, "advance": 6.0, "rest": 2.0, "kill": 0.5},
+    "quiet": {
+        "store": 4.0,
+        "advance": 6.0,
+        "declare_stable": 2.0,
+        "declare_unstable": 2.0,
+        "rest": 2.0,
+        "kill": 0.5,
+    },
+    "archives": {
+        "store": 8.0,
+        "read_archive": 6.0,
+        "submit_archive": 2.0,
+        "delete": 3.0,
+        "restart": 0.5,
+        "kill": 0.5,
+        "advance": 1.0,
+        "rest": 0.5,
+    },
+    "events": {
+        "store": 8.0,
+        "delete": 3.0,
+        "set_metadata": 3.0,
+        "clear_changes": 0.5,
+        "pause_events": 0.5,
+        "resume_events": 0.5,
+        "cut_line": 1.0,
+        "mend_line": 1.0,
+        "kill": 2.0,
+        "cut_power": 1.0,
+        "restart": 1.0,
+        "advance": 2.0,
+        "rest": 0.7,
+    },
     "jobs": {
         "store": 8.0,
         "submit_deletion": 3.0,
         "submit_reconstruction": 3.0,
         "bulk_delete": 3.0,
+        "submit_archive": 2.0,
+        "submit_paused": 2.0,
+        "pause_job": 1.0,
+        "resume_job": 0.7,
+        "cancel_job": 1.0,
+        "resubmit_job": 1.0,
         "kill": 1.5,
         "cut_power": 1.0,
         "restart": 0.5,
@@ -125,7 +188,9 @@ THEMATIC = 0.3
 
 AT_A_LEVEL = {
     *("delete", "delete_several", "bulk_delete", "submit_deletion", "submit_reconstruction"),
-    *("reconstruct", "compress", "uncompress"),
+    "submit_paused",
+    *("reconstruct", "compress", "uncompress", "restore_trash"),
+    *("declare_stable", "declare_unstable", "read_archive", "submit_archive"),
     *("delete_metadata", "detach", "read_attachment", "remove_label"),
 }
 """What is asked of a resource of some level."""
@@ -159,6 +224,8 @@ class Plan:
     index_faults: float
     setup: Setup
     steps: tuple[Step, ...] = field(default=())
+    listens: bool = False
+    """Whether somebody outside is told of events."""
 
     def to_json(self) -> str:
         """The plan as text."""
@@ -192,6 +259,7 @@ def make_plan(seed: int, *, length: int = 40, theme: str = "") -> Plan:
     setup = make_setup(setup_number + kept)
     if theme == "trash":
         setup = replace(setup, retention=setup.retention or 600.0)
+        numbers = few[: chance.choice((1, 2))]
     if theme == "contest":
         numbers, setup = few[:1], replace(setup, overwriting="Always")
     steps = []
@@ -214,11 +282,12 @@ def make_plan(seed: int, *, length: int = 40, theme: str = "") -> Plan:
         index_faults=0.0 if troubled > 0.3 else chance.choice((0.02, 0.1)),
         setup=setup,
         steps=tuple(steps),
+        listens=theme == "events" or chance.random() < 0.3,
     )
 
 
 KEPT = 1 << 16
-"""Configurations from this number on have a housekeeper, and neither limits nor a trash."""
+"""Configurations from this number on have a housekeeper most of the time, and no limits."""
 
 
 def make_setup(number: int) -> Setup:
@@ -234,11 +303,12 @@ def make_setup(number: int) -> Setup:
         housekeeper=chance.random() < 0.4,
         more_tags=chance.random() < 0.4,
         retention=chance.choice((0.0, 0.0, 0.0, 600.0, 86_400.0)),
+        concurrent=chance.choice((1, 1, 4)),
     )
     if number < KEPT:
         return setup
     compression = chance.random() < 0.5
-    return replace(setup, compression=compression, housekeeper=True, patients=0, retention=0.0)
+    return replace(setup, compression=compression, housekeeper=chance.random() < 0.7, patients=0)
 
 
 def _values(kind: str, chance: Random, numbers: list[int], at: tuple[int, int]) -> tuple[int, ...]:
@@ -252,6 +322,8 @@ def _values(kind: str, chance: Random, numbers: list[int], at: tuple[int, int]) 
             return (number,)
         case "set_metadata" | "attach" | "add_label":
             return (level, number, chance.randrange(1, 100))
+        case "pause_job" | "resume_job" | "cancel_job" | "resubmit_job":
+            return (chance.randrange(10),)
         case "keep":
             return (number, chance.randrange(5))
         case "advance":

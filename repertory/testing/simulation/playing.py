@@ -24,7 +24,7 @@ from repertory.testing.simulation.clients import Clients
 from repertory.testing.simulation.model import ABSENT, Model
 from repertory.testing.simulation.plans import CIRCUMSTANCES, Plan, Step, make_setup
 from repertory.testing.simulation.scheduler import Deadlock, Livelock, OutOfSteps
-from repertory.testing.simulation.tidiness import check_order, check_trash, resume
+from repertory.testing.simulation.tidiness import check_events, check_order, check_trash, resume
 from repertory.testing.simulation.world import Parts, World
 
 AT_ONCE = 6
@@ -61,12 +61,16 @@ class Player:
     def __init__(self, plan: Plan, folder: Path, parts: Parts) -> None:
         self.plan = plan
         self.world = World(folder, plan.seed, parts, haste=plan.haste)
+        if plan.listens:
+            self.world.listen()
         self.model = Model(all_names())
         self.clients = Clients(self.world, self.model)
         self._setup = plan.setup
         self._under_way = 0
         forming = {"compress", "uncompress", "reconstruct", "submit_reconstruction"}
-        self._is_formal = not forming & {step.kind for step in plan.steps}
+        kinds = {step.kind for step in plan.steps}
+        self.clients.may_forget_changes = "clear_changes" in kinds
+        self._is_formal = not forming & kinds
 
     def play(self) -> None:
         """Play it to the end.
@@ -101,6 +105,7 @@ class Player:
         world.disk.fault_rate = world.disk.slow_rate = world.faults.rate = 0.0
         self._free_disk()
         self._let_go()
+        self._mend_line()
 
     def _request(self, step: Step) -> None:
         scheduler = self.world.scheduler
@@ -134,6 +139,7 @@ class Player:
     def _die(self, *, power_cut: bool) -> None:
         self.world.die(power_cut=power_cut)
         self.model.end_all(self.world.scheduler.steps)
+        self.clients.note_death()
         self._under_way = 0
 
     def _restart(self, setup: int, kill: int) -> None:
@@ -181,6 +187,14 @@ class Player:
         self.world.hold.held = False
         self.world.books.held = None
 
+    def _cut_line(self) -> None:
+        if self.world.listener is not None:
+            self.world.listener.is_cut = True
+
+    def _mend_line(self) -> None:
+        if self.world.listener is not None:
+            self.world.listener.is_cut = False
+
     # Rest
 
     def _rest(self) -> None:
@@ -189,8 +203,9 @@ class Player:
         scheduler = self.world.scheduler
         scheduler.run_until(lambda: self._under_way == 0, waiting_for="An answer")
         scheduler.rest()
-        resumed = scheduler.spawn("keeper", lambda: resume(self.world))
+        resumed = scheduler.spawn("keeper", self._resume)
         scheduler.run_until(lambda: resumed.is_finished, waiting_for="The housekeeper's answer")
+        scheduler.rest()
         scheduler.advance(LONG)
         scheduler.rest()
         self.world.disk.settle()
@@ -199,11 +214,16 @@ class Player:
         scheduler.run_until(lambda: done.is_finished, waiting_for="The inspector's answer")
         self.world.disk.is_watched = True
 
+    def _resume(self) -> None:
+        resume(self.world)
+        self.clients.end_pauses()
+
     def _inspect(self) -> None:
         board, books = self.world.board, self.world.books
         jobs = board.ask(ListJobs())
         if left := [job for job in jobs if not job.state.is_final]:
             raise Violation("jobs end", f"{left}")
+        self.clients.look_into_archives(jobs)
         self.clients.note_jobs(jobs)
         board.ask(RemoveReleased())
         if books.released:
@@ -217,6 +237,7 @@ class Player:
         counters = (*board.ask(RecountTallies(after=0, limit=1000)).counters,)
         if wrong := (*counters, *board.ask(RecountTotals())):
             raise Violation("counters are right", f"{wrong}")
+        check_events(self.world)
         if unstable := board.ask(ListUnstable()):
             raise Violation("stable at last", f"{unstable} after {LONG} quiet seconds")
         reader = self.world.reader()

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
+from repertory.actors.messages.following import ListDeadLetters
 from repertory.actors.messages.housekeeping import DescribeHousekeeping, ResumeHousekeeping
 from repertory.actors.messages.resources import DeleteResource
 from repertory.actors.messages.trash import ListTrash, RestoreTrash
@@ -23,11 +24,8 @@ def resume(world: World) -> None:
 
 
 def check_order(world: World, *, forms: bool) -> None:
-    """All is in line with the configuration, but for the studies that are told to have failed.
-
-    What was stored while there was no housekeeper may be of a configuration that none has seen.
-    """
-    if not world.is_kept:
+    """All is in line with the configuration, but for the studies that are told to have failed."""
+    if not world.setup.housekeeper:
         return
     status = world.board.ask(DescribeHousekeeping())
     if status.condition != "Idle" and not status.backlog.failed:
@@ -76,3 +74,16 @@ def check_trash(world: World, read_all: Callable[[], dict[Any, object]]) -> None
         after = read_all()
         if wrong := {name for name in before if before[name] != after[name]}:
             raise Violation("restored as it was", f"{wrong} are not what they were")
+
+
+def check_events(world: World) -> None:
+    """Whoever is told of events has heard of each, or there is a dead letter of it."""
+    listener = world.listener
+    if listener is None:
+        return
+    letters = world.board.ask(ListDeadLetters(name=listener.name, limit=100_000))
+    dead = {letter.event.number for letter in letters}
+    if unheard := sorted(world.books.due - dead):
+        raise Violation("each event comes", f"nobody has heard of {unheard}")
+    if wrong := sorted(number for number in dead if not listener.is_refused(number)):
+        raise Violation("each event comes", f"{wrong} were put aside, though nobody refused them")

@@ -11,6 +11,7 @@ import pykka
 
 from repertory.actors.base import RepertoryActor
 from repertory.actors.crew import ThreadCrew
+from repertory.actors.delivery import DeliveryActor
 from repertory.actors.messages.jobs import JobSucceeded
 from repertory.actors.messages.stability import ResourceStabilized
 from repertory.actors.messages.system import ActorDied, CallIn
@@ -29,6 +30,8 @@ from repertory.testing.simulation.books import Books, Violation
 from repertory.testing.simulation.casting import Casting, SimulatedCrew
 from repertory.testing.simulation.database import IndexFaults, SimulatedEngine
 from repertory.testing.simulation.disk import SimulatedDisk
+from repertory.testing.simulation.listening import Listener
+from repertory.testing.simulation.pausing import Pauses
 from repertory.testing.simulation.scheduler import Scheduler
 
 STABLE_AGE = 60
@@ -47,6 +50,7 @@ class Setup:
     housekeeper: bool = False
     more_tags: bool = False
     retention: float = 0.0
+    concurrent: int = 1
 
     def settings(self, folder: Path) -> Settings:
         """The same as the archive reads it, for an archive in ``folder``."""
@@ -59,6 +63,7 @@ class Setup:
             overwrite_instances=self.overwriting,
             maximum_patient_count=self.patients,
             stable_age=STABLE_AGE,
+            concurrent_jobs=self.concurrent,
             delayed_deletion=DelayedDeletionSettings(
                 enable=True, throttle_delay_ms=int(self.throttle * 1000)
             ),
@@ -101,15 +106,16 @@ class World:
 
     def __init__(self, folder: Path, seed: int, parts: Parts, *, haste: float) -> None:
         self.scheduler = Scheduler(seed, haste=haste)
+        self.seed = seed
         self.random = Random(seed + 1)  # noqa: S311 - chance, not secrets
         self.books = Books(self.scheduler.defects, stable_age=STABLE_AGE)
         self.hold = Hold()
         self.disk = SimulatedDisk(self.scheduler, Random(seed + 2), folder / "removed")  # noqa: S311
         self.faults = IndexFaults(self.scheduler, Random(seed + 3))  # noqa: S311
         self.lives = 0
-        self.is_kept = True
-        """Whether there was a housekeeper in each life."""
         self.stabilized = 0
+        self.pauses = Pauses(lambda: self.scheduler.steps)
+        self.listener: Listener | None = None
         self.board: Switchboard
         self.setup = Setup()
         self._names = Random(seed + 4)  # noqa: S311
@@ -122,6 +128,7 @@ class World:
         self._place.mkdir()
         (self._place / "files").mkdir()
         self.disk.mount(self._place / "files")
+        self.books.may_go = self.pauses.may_go
         self.disk.on_removal = self.books.note_removal
         self.disk.on_failed_removal = self.books.note_failed_removal
         self.faults.on_commit = self.books.note_commit
@@ -132,11 +139,15 @@ class World:
         """Whether the process runs."""
         return self._process is not None
 
+    def listen(self) -> None:
+        """Let somebody outside be told of events, in all lives of the process."""
+        self.listener = Listener(self.scheduler, self.books, Random(self.seed + 5))  # noqa: S311
+        self.books.is_refused = self.listener.is_refused
+
     def start(self, setup: Setup) -> None:
         """Start the process, and wait until it serves."""
         self.lives += 1
         self.setup = setup
-        self.is_kept = self.is_kept and setup.housekeeper
         self.scheduler.note(f"life {self.lives} begins: {setup}")
         self.books.look_at(self._place / "files")
         self._process = Process(setup.settings(self._place), self)
@@ -197,6 +208,7 @@ class World:
     def _leave(self) -> None:
         self.books.close()
         self._process = self._engine = None
+        self.pauses.note_end()
         self._casting.actors.clear()
         self.scheduler.clock.close()
 
@@ -215,7 +227,7 @@ class World:
             board.listen(ResourceStabilized, self._note_stable)
             board.listen(JobSucceeded, self._note_job)
         played = self._casting.of(self._parts.actors.get(actor, actor))
-        ref = played.start(board=board, **self._simulated(parts))
+        ref = played.start(board=board, **self._simulated(actor, parts))
         if connected:
             board.connect(ref, played)
         ref.ask(CallIn())
@@ -225,8 +237,10 @@ class World:
             self.books.check_staging()
         return played, ref
 
-    def _simulated(self, parts: dict[str, Any]) -> dict[str, Any]:
+    def _simulated(self, actor: type[RepertoryActor], parts: dict[str, Any]) -> dict[str, Any]:
         others: dict[str, Any] = {}
+        if actor is DeliveryActor:
+            others["crew"] = lambda name: SimulatedCrew(self.scheduler, 1, name=name)
         if "engine" in parts:
             others["engine"] = self._simulated_engine(parts["engine"])
         if "area" in parts:
@@ -255,9 +269,7 @@ class World:
         self.scheduler.defects.append(violation)
 
     def _note_job(self, event: JobSucceeded) -> None:
-        # A job that somebody paused or cancelled is over though the index could not note it.
-        if not self.faults.faults:
-            self.books.note_job_over(event.id)
+        self.books.note_job_over(event.id)
 
     def _note_stable(self, event: ResourceStabilized) -> None:
         self.stabilized += 1
@@ -268,7 +280,8 @@ class Process(Repertory):
     """The archive as the service puts it together, played by strands."""
 
     def __init__(self, settings: Settings, world: World) -> None:
-        super().__init__(settings, clock=world.scheduler.clock)
+        targets = () if world.listener is None else (world.listener,)
+        super().__init__(settings, clock=world.scheduler.clock, targets=targets)
         self._world = world
 
     def _put_on(

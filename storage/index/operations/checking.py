@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 
 from repertory.integrity import Damage, DamageMark, IndexedFile
 from repertory.model import Level, ResourceId
-from repertory.storage.index.database import Database, Row
+from repertory.storage.index.database import Database, Question
 from repertory.storage.index.operations.group import Group
 from repertory.storage.index.packing import LARGEST, pack_id, pack_uuid, unpack_id
 
@@ -37,13 +37,18 @@ MARK = (
     " SELECT resource, content_type, ? FROM attachments"
     " WHERE resource = ? AND content_type = ? AND uuid = ?"
     " ON CONFLICT (resource, content_type) DO UPDATE SET damage = excluded.damage"
-    " WHERE damage <> excluded.damage"
+    " WHERE damaged.damage <> excluded.damage"
 )
 CLEAR = (
     "DELETE FROM damaged WHERE resource = ? AND content_type = ? AND EXISTS (SELECT 1"
     " FROM attachments WHERE attachments.resource = damaged.resource"
     " AND attachments.content_type = damaged.content_type AND attachments.uuid = ?)"
 )
+
+
+OF_RESOURCES = "SELECT resource, content_type, damage FROM damaged WHERE "
+OF_FILE = f"{OF_RESOURCES}resource = ? AND content_type = ?"
+ANY_DAMAGED = "SELECT 1 FROM damaged WHERE resource >= 0 LIMIT 1"
 
 
 def count_files(db: Database) -> int:
@@ -84,24 +89,15 @@ def list_damaged(db: Database) -> tuple[DamageMark, ...]:
 
 def damage_of(db: Database, resource: int, content_type: int) -> str:
     """What a file is marked with; "" where it is not."""
-    row = db.one(
-        "SELECT damage FROM damaged WHERE resource = ? AND content_type = ?",
-        (resource, int(content_type)),
-    )
-    return row[0] if row else ""
+    row = db.one(OF_FILE, (resource, int(content_type)))
+    return row[2] if row else ""
 
 
-def damages_of(db: Database, numbers: Sequence[int]) -> dict[tuple[int, int], str]:
-    """Which files of these resources are marked, by resource and content type, and with what."""
-    # Mostly nothing at all is marked: then the long list is not even handed over.
-    if db.one("SELECT 1 FROM damaged WHERE resource >= 0 LIMIT 1") is None:
-        return {}
+def damages_of(db: Database, numbers: Sequence[int]) -> Question:
+    """Asks which files of these resources are marked: resource, content type, and with what."""
     condition, value = db.among("resource", numbers)
-    rows: list[Row] = db.all(
-        f"SELECT resource, content_type, damage FROM damaged WHERE {condition}",  # noqa: S608
-        (value,),
-    )
-    return {(resource, content_type): damage for resource, content_type, damage in rows}
+    # Mostly nothing at all is marked.
+    return Question(OF_RESOURCES + condition, (value,), only_if=ANY_DAMAGED)
 
 
 def mark_files(

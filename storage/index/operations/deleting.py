@@ -113,7 +113,7 @@ def _delete_tree(  # noqa: PLR0917 - what ``delete_resource`` has found out
     else:
         keep(db, named, numbers, ancestors, counts, sizes[0], now, keeping)
     following.keep_changes(db, group, *db.among("changes.resource", numbers))
-    for table in ("attachments", "labels", "changes", "tallies", "set_aside"):
+    for table in ("attachments", "labels", "changes", "tallies", "set_aside", "accesses"):
         db.execute(f"DELETE FROM {table} WHERE {of_doomed}", (value,))  # noqa: S608
     log_deletions(db, group, numbers, now)
     of_doomed, value = db.among("id", numbers)

@@ -13,8 +13,8 @@ from repertory.model import (
     ResourceDescription,
     ResourceId,
 )
-from repertory.storage.index.database import Database, Row
-from repertory.storage.index.operations.checking import damage_of, damages_of
+from repertory.storage.index.database import Database, Question, Row
+from repertory.storage.index.operations.checking import ANY_DAMAGED, OF_FILE, damages_of
 from repertory.storage.index.operations.finding.matching import of_metadata
 from repertory.storage.index.operations.listing import find
 from repertory.storage.index.operations.parents import expected_number
@@ -49,9 +49,11 @@ CHILDREN = "SELECT parent, public_id, index_in_series FROM resources WHERE {} OR
 LABELS = "SELECT resource, label FROM labels WHERE {} ORDER BY resource, label"
 PATIENT_SEQUENCES = of_metadata("parents", Metadata.MAIN_DICOM_SEQUENCES)
 ANY_OTHERS = "SELECT 1 FROM attachments WHERE content_type <> 1 AND resource >= 0 LIMIT 1"
+_FILE = ", ".join(f"files.{column.strip()}" for column in ATTACHMENT_COLUMNS.split(","))
 OTHERS = (
-    f"SELECT resource, {ATTACHMENT_COLUMNS} FROM attachments"  # noqa: S608 - a constant
-    " WHERE content_type <> 1 AND "
+    f"SELECT files.resource, {_FILE}, damaged.damage FROM attachments AS files"  # noqa: S608
+    " LEFT JOIN damaged ON damaged.resource = files.resource"
+    " AND damaged.content_type = files.content_type WHERE files.content_type <> 1 AND "
 )
 ATTACHMENT = (
     f"SELECT {ATTACHMENT_COLUMNS} FROM attachments"  # noqa: S608 - a constant
@@ -73,14 +75,28 @@ def describe(
     ``names`` are those of main tags that are not Orthanc's own.
     """
     labels: dict[int, list[str]] = defaultdict(list)
-    condition, value = db.among("resource", numbers)
-    for number, label in db.all(LABELS.format(condition), (value,)):
-        labels[number].append(label)
-    files = _other_attachments(db, numbers)
-    condition, value = db.among("resources.id", numbers)
+    of_these, value = db.among("resource", numbers)
+    of_those, _ = db.among("files.resource", numbers)
+    are_these, _ = db.among("resources.id", numbers)
+    questions = [
+        Question(LABELS.format(of_these), (value,)),
+        # Mostly there are none.
+        Question(OTHERS + of_those, (value,), only_if=ANY_OTHERS),
+    ]
     if level is Level.INSTANCE:
-        rows = db.all(INSTANCES + condition, (value,))
-        damages = damages_of(db, numbers)
+        questions.append(Question(INSTANCES + are_these, (value,)))
+        questions.append(damages_of(db, numbers))
+    else:
+        nested = PATIENT_SEQUENCES if level is Level.STUDY else "NULL"
+        questions.append(Question(PARENTS.format(nested) + are_these, (value,)))
+        below_these, _ = db.among("parent", numbers)
+        questions.append(Question(CHILDREN.format(below_these), (value,)))
+    labelled, others, rows, more = db.gather(questions)
+    for number, label in labelled:
+        labels[number].append(label)
+    files = _other_attachments(others)
+    if level is Level.INSTANCE:
+        damages = {(resource, content_type): damage for resource, content_type, damage in more}
         described = {
             row[0]: _instance(
                 row,
@@ -92,11 +108,8 @@ def describe(
             for row in rows
         }
     else:
-        nested = PATIENT_SEQUENCES if level is Level.STUDY else "NULL"
-        rows = db.all(PARENTS.format(nested) + condition, (value,))
         children: dict[int, list[Row]] = defaultdict(list)
-        condition, value = db.among("parent", numbers)
-        for child in db.all(CHILDREN.format(condition), (value,)):
+        for child in more:
             children[child[0]].append(child)
         described = {
             row[0]: _parent(
@@ -112,17 +125,11 @@ def describe(
     return tuple(described[number] for number in numbers)
 
 
-def _other_attachments(db: Database, numbers: Sequence[int]) -> dict[int, list[Attachment]]:
+def _other_attachments(rows: Iterable[Row]) -> dict[int, list[Attachment]]:
     """The attachments of each resource but the DICOM file, in ascending order of their types."""
     found: dict[int, list[Attachment]] = defaultdict(list)
-    # Mostly there are none: then the long list is not even handed over.
-    if db.one(ANY_OTHERS) is None:
-        return found
-    damages = damages_of(db, numbers)
-    condition, value = db.among("resource", numbers)
-    for resource, *columns in db.all(OTHERS + condition, (value,)):
-        damage = damages.get((resource, columns[0]), "")
-        found[resource].append(unpack_attachment(tuple(columns), damage))
+    for resource, *columns, damage in rows:
+        found[resource].append(unpack_attachment(tuple(columns), damage or ""))
     for attachments in found.values():
         # Sorted here, where it is of a handful: the database would sort them all.
         attachments.sort(key=attrgetter("content_type"))
@@ -223,9 +230,15 @@ def describe_attachment(
 ) -> tuple[Attachment, dict[int, str]]:
     """An attachment and its resource's metadata; ``UnknownItem`` where there is none."""
     number = find(db, level, id_)[0]
-    row = db.one(ATTACHMENT, (number, int(content_type)))
-    if row is None:
+    files, kept, damages = db.gather(
+        [
+            Question(ATTACHMENT, (number, int(content_type))),
+            Question(METADATA, (number,)),
+            Question(OF_FILE, (number, int(content_type)), only_if=ANY_DAMAGED),
+        ]
+    )
+    if not files:
         raise UnknownItem
-    packed, last_update = db.one(METADATA, (number,)) or ("{}", None)
+    packed, last_update = kept[0] if kept else ("{}", None)
     metadata = _with_last_update(unpack_metadata(packed), last_update)
-    return unpack_attachment(row, damage_of(db, number, content_type)), metadata
+    return unpack_attachment(files[0], damages[0][2] if damages else ""), metadata

@@ -236,8 +236,9 @@ class Group:
     def release_row(self, uuid: bytes, content_type: int, size: int, location: int) -> None:
         """The same, of a file of which no more than this is known."""
         self.writing = True
-        self._db.execute(INSERT_RELEASED, (uuid, content_type, size, self.now, location))
-        self._db.execute(COUNT_RELEASED, (1, size))
+        released = (uuid, content_type, size, self.now, location)
+        self._db.execute_many(INSERT_RELEASED, [released])
+        self._db.execute_many(COUNT_RELEASED, [(1, size)])
 
     def news_of(self, lineage: Lineage) -> News:
         """What came into a series during this group, to be added to."""
@@ -271,8 +272,8 @@ class Group:
             self._write_tallies(news)
             self._write_totals(news)
         if self._places:
-            for location, (files, size) in self._places.items():
-                self._db.execute(COUNT_FILES, (files, size, location))
+            rows = [(files, size, place) for place, (files, size) in self._places.items()]
+            self._db.execute_many(COUNT_FILES, rows)
             self._places = {}
 
     def flush_files(self) -> None:
@@ -303,19 +304,17 @@ class Group:
             self._db.execute_many(UPDATE_TALLY, old)
 
     def _write_totals(self, all_news: list[News]) -> None:
-        self._db.execute(
-            UPDATE_TOTALS,
-            (
-                sum(news.new_patient for news in all_news),
-                sum(news.new_study for news in all_news),
-                sum(news.new_series for news in all_news),
-                sum(news.instances for news in all_news),
-                sum(news.disk_size for news in all_news),
-                sum(news.uncompressed_size for news in all_news),
-                self.last_parent,
-                self.last_instance,
-                self.last_change,
-                self.last_shown,
-            ),
+        totals = (
+            sum(news.new_patient for news in all_news),
+            sum(news.new_study for news in all_news),
+            sum(news.new_series for news in all_news),
+            sum(news.instances for news in all_news),
+            sum(news.disk_size for news in all_news),
+            sum(news.uncompressed_size for news in all_news),
+            self.last_parent,
+            self.last_instance,
+            self.last_change,
+            self.last_shown,
         )
+        self._db.execute_many(UPDATE_TOTALS, [totals])
         self._flushed_change = self.last_change

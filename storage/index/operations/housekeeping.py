@@ -19,6 +19,7 @@ from repertory.housekeeping import (
 )
 from repertory.model import Compression, Level, Metadata, ResourceId, ResourceIds
 from repertory.storage.index.database import Database, Row
+from repertory.storage.index.operations.other_files import list_other_files
 from repertory.storage.index.packing import (
     ATTACHMENT_COLUMNS,
     LARGEST,
@@ -69,6 +70,8 @@ FIRST = (
     " JOIN resources ON resources.id = set_aside.resource"
     " WHERE property = ? AND attempts = 0 ORDER BY due, resource"
 )
+STORED_UNDER = "stored_under"
+"""The property with the configurations under which something was stored, and their numbers."""
 PROPERTY = "SELECT value FROM properties WHERE name = ?"
 _SIGNATURE = str(int(Metadata.MAIN_DICOM_TAGS_SIGNATURE))
 
@@ -88,7 +91,14 @@ def describe_kept_state(db: Database, number: int, identifier: str) -> KeptState
         is_paused=(db.one(PROPERTY, (f"{name}/paused",)) or ("",))[0] == "true",
         is_adopted=db.one(PROPERTY, (ADOPTED,)) is not None,
         last_study=newest[0] or 0,
+        stored_under=list_stored_under(db),
     )
+
+
+def list_stored_under(db: Database) -> tuple[tuple[int, str], ...]:
+    """The configurations under which something was stored, the latest last."""
+    row = db.one(PROPERTY, (STORED_UNDER,))
+    return tuple((number, text) for number, text in orjson.loads(row[0])) if row else ()
 
 
 def describe_unfinished(
@@ -159,8 +169,10 @@ def _aside(
 ) -> Portion:
     if form is None:
         chores = replace(wanted.aside, form=None, transcode="")
-    else:
+    elif wanted.aside.form is None:
         chores = replace(wanted.aside, form=Compression(form))
+    else:
+        chores = wanted.aside  # the form of new files may be another one by now
     study = db.one(FIND_STUDY, (at.study,))
     if study is None:  # deleted since; to record it takes it off the list
         return Portion(Position(at.study), number=at.study, begins=True, ends=True, aside=True)
@@ -185,7 +197,7 @@ def _of_pass(db: Database, signatures: Signatures, wanted: PortionWanted) -> Por
         if study is None:
             return Portion(position=Position(position.study), passed=passed, is_last=True)
         portion = looking.into(study, Position(study[0]), begins=True)
-        if portion.tasks or not portion.ends:
+        if portion.tasks or portion.others or not portion.ends:
             return replace(portion, passed=passed + portion.ends)
         position = portion.position
         passed += 1
@@ -281,7 +293,9 @@ class _Looking:
                 tasks.append(task)
                 size += task.size
             position = Position(number, row[0], row[3])
+        others = begins and self._chores.anew
         return Portion(
+            others=list_other_files(self._db, number) if others else (),
             position=Position(number) if ends else position,
             study=unpack_id(digest),
             number=number,

@@ -2,6 +2,8 @@
 
 from collections.abc import Mapping
 
+import orjson
+
 from repertory.errors import Refused, UnknownResource
 from repertory.housekeeping import (
     ChoresReceipt,
@@ -14,8 +16,13 @@ from repertory.housekeeping import (
 from repertory.model import Compression, Level, ResourceId
 from repertory.storage.index.database import Database
 from repertory.storage.index.operations.group import Group
-from repertory.storage.index.operations.housekeeping import LONGEST_DELAY
+from repertory.storage.index.operations.housekeeping import (
+    LONGEST_DELAY,
+    STORED_UNDER,
+    list_stored_under,
+)
 from repertory.storage.index.operations.listing import FIND, find
+from repertory.storage.index.operations.other_files import replace_other
 from repertory.storage.index.operations.recompressing import find_file, put_file, resize
 from repertory.storage.index.operations.reconstructing import OBSOLETE, record_reconstruction
 from repertory.storage.index.packing import pack_id
@@ -32,8 +39,10 @@ KEEP = (
 FAIL = (
     "INSERT INTO set_aside (resource, property, attempts, due, form, instance, reason, is_open)"
     " VALUES (?, ?, 1, ?, ?, ?, ?, 1) ON CONFLICT (resource, property) DO UPDATE SET"
-    " attempts = attempts + 1, due = excluded.due, form = COALESCE(excluded.form, form),"
-    " instance = excluded.instance, reason = excluded.reason, is_open = 1 WHERE is_open = 0"
+    " attempts = set_aside.attempts + 1, due = excluded.due,"
+    " form = COALESCE(excluded.form, set_aside.form),"
+    " instance = excluded.instance, reason = excluded.reason, is_open = 1"
+    " WHERE set_aside.is_open = 0"
 )
 PUT_FIRST = (
     "INSERT INTO set_aside (resource, property, attempts, due, form, instance, reason, is_open)"
@@ -43,7 +52,10 @@ PUT_FIRST = (
 ATTEMPTS = "SELECT attempts FROM set_aside WHERE resource = ? AND property = ?"
 IS_THERE = "SELECT 1 FROM resources WHERE id = ? AND level = 2"
 CLOSE = "UPDATE set_aside SET is_open = 0 WHERE resource = ? AND property = ?"
-SUCCEED = "DELETE FROM set_aside WHERE resource = ? AND property = ? AND is_open = 0"
+SUCCEED = (
+    "DELETE FROM set_aside WHERE resource = ? AND property = ? AND is_open = 0"
+    " AND (form IS NULL OR ? = 1)"
+)
 
 
 def record_state(
@@ -55,6 +67,22 @@ def record_state(
         db.execute(KEEP, (name, state))
     if paused is not None:
         db.execute(KEEP, (f"{name}/paused", "true" if paused else "false"))
+
+
+def note_stored_under(db: Database, group: Group, configuration: str, *, restored: bool) -> None:
+    """Note that something is stored under a configuration.
+
+    What is ``restored`` may have been stored under any of those that are known.
+    """
+    known = list_stored_under(db)
+    if not restored and known and known[-1][1] == configuration:
+        return
+    newest = known[-1][0] if known else 0
+    texts = [text for _, text in known if text != configuration] if restored else []
+    entries = [entry for entry in known if entry[1] != configuration and not restored]
+    entries += enumerate([*texts, configuration], newest + 1)
+    group.writing = True
+    db.execute(KEEP, (STORED_UNDER, orjson.dumps(entries).decode()))
 
 
 def put_first(  # noqa: PLR0917 - the database, the group, then what is to be done
@@ -118,6 +146,9 @@ def _record_portion(  # noqa: PLR0917 - the database, the group, then what is to
             continue
         if task.attachment is not None:
             group.release(task.attachment)
+    for copy in portion.others:
+        group.writing = True
+        replace_other(db, group, copy)
     _note(db, name, portion.portion, failures, now)
     return ChoresReceipt(done, gone, tuple(failures))
 
@@ -161,5 +192,6 @@ def _note(
         values = (now + delay, portion.form, pack_id(first.id), first.reason)
         db.execute(FAIL, (*study, *values))
     if portion.ends:
-        db.execute(SUCCEED, study)
+        # A pass over tags alone is no success of what was to be stored anew.
+        db.execute(SUCCEED, (*study, int(portion.aside or portion.form is not None)))
         db.execute(CLOSE, study)

@@ -2,29 +2,45 @@
 
 from repertory.errors import BadParameter, UnknownResource
 from repertory.model import Level, ResourceId, ResourceRef
-from repertory.storage.index.database import Database, Row
+from repertory.storage.index.database import Database, Question, Row
 from repertory.storage.index.normalization import normalized
 from repertory.storage.index.packing import LARGEST, pack_id, unpack_id
 
 FIND = "SELECT id, parent, public_id FROM resources WHERE public_id = ? AND level = ?"
-FIND_BY_NUMBER = "SELECT id, parent, public_id FROM resources WHERE id = ?"
+FIND_GRANDPARENT = (
+    "SELECT one.parent FROM resources AS low JOIN resources AS one ON one.id = low.parent"
+    " WHERE low.public_id = ? AND low.level = ?"
+)
+FIND_GREAT_GRANDPARENT = (
+    "SELECT two.parent FROM resources AS low JOIN resources AS one ON one.id = low.parent"
+    " JOIN resources AS two ON two.id = one.parent WHERE low.public_id = ? AND low.level = ?"
+)
+FIND_ABOVE = (
+    "SELECT id FROM resources WHERE public_id = ? AND level = ?",
+    "SELECT parent FROM resources WHERE public_id = ? AND level = ?",
+    FIND_GRANDPARENT,
+    FIND_GREAT_GRANDPARENT,
+)
+"""By the number of levels between."""
+
 LIST = "SELECT id, public_id FROM resources WHERE level = ? ORDER BY id LIMIT ? OFFSET ?"
 
 LIST_AFTER = "SELECT id, public_id FROM resources WHERE level = ? AND id > ? ORDER BY id LIMIT 1"
 
-# By the number of levels between.
+_TOP = "(SELECT id FROM resources WHERE public_id = ? AND level = ?)"
+LIST_CHILDREN = f"SELECT id, public_id FROM resources WHERE parent = {_TOP} ORDER BY id"  # noqa: S608
 LIST_GRANDCHILDREN = (
-    "SELECT low.id, low.public_id FROM resources AS top"
-    " JOIN resources AS low ON low.parent = top.id WHERE top.parent = ? ORDER BY low.id"
+    "SELECT low.id, low.public_id FROM resources AS top"  # noqa: S608
+    f" JOIN resources AS low ON low.parent = top.id WHERE top.parent = {_TOP} ORDER BY low.id"
 )
 LIST_GREAT_GRANDCHILDREN = (
-    "SELECT low.id, low.public_id FROM resources AS top"
+    "SELECT low.id, low.public_id FROM resources AS top"  # noqa: S608
     " JOIN resources AS middle ON middle.parent = top.id"
-    " JOIN resources AS low ON low.parent = middle.id WHERE top.parent = ? ORDER BY low.id"
+    f" JOIN resources AS low ON low.parent = middle.id WHERE top.parent = {_TOP} ORDER BY low.id"
 )
 LIST_BELOW = (
-    "SELECT id, public_id FROM resources WHERE id = ?",
-    "SELECT id, public_id FROM resources WHERE parent = ? ORDER BY id",
+    "SELECT id, public_id FROM resources WHERE public_id = ? AND level = ?",
+    LIST_CHILDREN,
     LIST_GRANDCHILDREN,
     LIST_GREAT_GRANDCHILDREN,
 )
@@ -64,16 +80,22 @@ def list_below(db: Database, level: Level, id_: ResourceId, at: Level) -> list[R
     """Number and digest of the descendants at level ``at``, in order of arrival."""
     if at < level:
         raise BadParameter(f"A {level.word} has no {at.plural} below it.")
-    return db.all(LIST_BELOW[at - level], (find(db, level, id_)[0],))
+    digest = pack_id(id_)
+    key = (digest, int(level))
+    found, rows = db.gather([Question(FIND, key), Question(LIST_BELOW[at - level], key)])
+    if digest is None or not found:
+        raise UnknownResource
+    return rows
 
 
 def find_above(db: Database, level: Level, id_: ResourceId, at: Level) -> int:
     """The number of the ancestor at level ``at``."""
     if at > level:
         raise BadParameter(f"A {level.word} has no {at.word} above it.")
-    row = find(db, level, id_)
-    for _ in range(level - at):
-        row = db.one(FIND_BY_NUMBER, (row[1],)) or row
+    digest = pack_id(id_)
+    row = digest and db.one(FIND_ABOVE[level - at], (digest, int(level)))
+    if not row:
+        raise UnknownResource
     return int(row[0])
 
 

@@ -75,13 +75,16 @@ class NewParents:
         patient = self.known_patient
         if patient is None:
             patient = number = number + 1
-            db.execute(INSERT_PATIENT, (patient, self.patient[0], None, *self.patient[1:]))
+            row = (patient, self.patient[0], None, *self.patient[1:])
+            db.execute_many(INSERT_PATIENT, [row])
         study = self.known_study
         if study is None:
             study = number = number + 1
-            db.execute(INSERT_STUDY, (study, self.study[0], patient, *self.study[1:]))
+            row = (study, self.study[0], patient, *self.study[1:])
+            db.execute_many(INSERT_STUDY, [row])
         number += 1
-        db.execute(INSERT_SERIES, (number, self.series[0], study, *self.series[1:]))
+        row = (number, self.series[0], study, *self.series[1:])
+        db.execute_many(INSERT_SERIES, [row])
         return Lineage(patient, study, number, self.expected, fresh=True), number
 
 

@@ -1,5 +1,6 @@
 """In which storage files lie, and giving them the place of a copy in another one."""
 
+import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
@@ -8,6 +9,7 @@ from repertory.model import Attachment, Level, ResourceId, ResourceRef
 from repertory.places import Copy, Cursor, FilesPage, OwnedFile, Place
 from repertory.storage.index.database import Database, Row
 from repertory.storage.index.operations.group import Group
+from repertory.storage.index.operations.placing_trash import record_move_in_trash
 from repertory.storage.index.operations.recompressing import find_file, put_file
 from repertory.storage.index.packing import (
     ATTACHMENT_COLUMNS,
@@ -40,21 +42,27 @@ COUNT_BELOW = (
     " UNION ALL SELECT resources.id FROM below JOIN resources ON resources.parent = below.id"
     ") SELECT COUNT(*), COALESCE(SUM(compressed_size), 0) FROM below"
     " JOIN attachments ON attachments.resource = below.id AND location <> ?"
+    " AND (? < 0 OR location = ?)"
 )
 OWN_FILES = (
     f"SELECT resource, {ATTACHMENT_COLUMNS} FROM attachments"  # noqa: S608 - a constant
-    " WHERE resource = ? AND content_type > ? AND location <> ? ORDER BY content_type LIMIT ?"
+    " WHERE resource = ? AND content_type > ? AND location <> ? AND (? < 0 OR location = ?)"
+    " ORDER BY content_type LIMIT ?"
 )
 FILES_OF_INSTANCES = (
     f"SELECT resources.public_id, resource, {ATTACHMENT_COLUMNS} FROM resources"  # noqa: S608
     " JOIN attachments ON attachments.resource = resources.id"
     " WHERE parent = ? AND (resources.id, content_type) > (?, ?) AND location <> ?"
+    " AND (? < 0 OR location = ?)"
     " ORDER BY resources.id, content_type LIMIT ?"
 )
 RESERVE = "INSERT INTO copies (uuid, content_type, size, location) VALUES (?, ?, ?, ?)"
 FORGET_COPY = "DELETE FROM copies WHERE uuid = ?"
 FIND_COPY = "SELECT uuid, content_type, size, location FROM copies WHERE uuid = ?"
 LIST_COPIES = "SELECT uuid, content_type, size, location FROM copies"
+MOST_PLACES = 1 << 30
+"""A number that no storage has."""
+
 CORRECT = "UPDATE attachments SET location = ? WHERE resource = ? AND content_type = ? AND uuid = ?"
 
 
@@ -92,12 +100,23 @@ def find_levels(db: Database, ids: Sequence[ResourceId]) -> tuple[ResourceRef | 
     )
 
 
-def list_movable(
-    db: Database, ids: Sequence[ResourceId], after: Cursor, target: str, limit: int
+def list_movable(  # noqa: PLR0917 - the database, then what the message has
+    db: Database,
+    ids: Sequence[ResourceId],
+    after: Cursor,
+    target: str,
+    limit: int,
+    source: str = "",
+    *,
+    most: int = 0,
 ) -> FilesPage:
-    """Files of resources, and of all below these, that lie elsewhere than in ``target``."""
-    row = db.one(FIND_PLACE, (target,))
-    location = -1 if row is None else row[0]
+    """Files of resources, and of all below these, that lie elsewhere than in ``target``.
+
+    With a ``source``, only those that lie there. They end with the ``limit``th, or with the one
+    that makes ``most`` bytes of them; 0: however many.
+    """
+    where = _where(db, target, source)
+    room = most or sys.maxsize
     files: list[OwnedFile] = []
     cursor = after
     unknown = 0
@@ -106,7 +125,7 @@ def list_movable(
         if found is None:
             unknown += 1
         else:
-            for file, number in _below(db, found, cursor, location, limit - len(files)):
+            for file, number in _below(db, found, cursor, where, limit - len(files)):
                 files.append(file)
                 cursor = replace(
                     cursor,
@@ -114,23 +133,38 @@ def list_movable(
                     resource=number[1],
                     content_type=file.attachment.content_type,
                 )
-            if len(files) >= limit:
+                room -= file.attachment.compressed_size
+                if room <= 0:
+                    break
+            if len(files) >= limit or room <= 0:
                 break
         cursor = Cursor(cursor.passed + 1)
     return FilesPage(files, cursor, unknown)
 
 
-def count_movable(db: Database, ids: Sequence[ResourceId], target: str) -> tuple[int, int]:
+def count_movable(
+    db: Database, ids: Sequence[ResourceId], target: str, source: str = ""
+) -> tuple[int, int]:
     """How many files of resources, and of all below these, lie elsewhere; and their bytes."""
-    row = db.one(FIND_PLACE, (target,))
-    location = -1 if row is None else row[0]
+    where = _where(db, target, source)
     files = size = 0
     for id_ in ids:
         found = _find(db, id_)
         if found is not None:
-            more = db.one(COUNT_BELOW, (found[0], location)) or (0, 0)
+            more = db.one(COUNT_BELOW, (found[0], *where)) or (0, 0)
             files, size = files + more[0], size + more[1]
     return files, size
+
+
+def _where(db: Database, target: str, source: str) -> tuple[int, int, int]:
+    """Values for: not in ``target``, and in ``source`` where one is named."""
+    row = db.one(FIND_PLACE, (target,))
+    location = -1 if row is None else int(row[0])
+    if not source:
+        return location, -1, -1
+    row = db.one(FIND_PLACE, (source,))
+    number = MOST_PLACES if row is None else int(row[0])  # nothing lies where nobody knows of
+    return location, number, number
 
 
 def _find(db: Database, id_: ResourceId) -> Row | None:
@@ -139,19 +173,19 @@ def _find(db: Database, id_: ResourceId) -> Row | None:
 
 
 def _below(
-    db: Database, top: Row, after: Cursor, location: int, room: int
+    db: Database, top: Row, after: Cursor, where: tuple[int, int, int], room: int
 ) -> Iterator[tuple[OwnedFile, tuple[int, int]]]:
     """The files of a resource and of all below it; each with its parent's row, and its own."""
     for number, level, digest in db.all(FAMILY, (top[0], after.parent)):
         goes_on = number == after.parent
         if not goes_on or after.resource == number:
             since = after.content_type if goes_on else -1
-            for row in db.all(OWN_FILES, (number, since, location, room)):
+            for row in db.all(OWN_FILES, (number, since, *where, room)):
                 room -= 1
                 yield _owned(level, digest, row[1:]), (number, number)
         if level == Level.SERIES and room > 0:
             last = (after.resource, after.content_type) if goes_on else (0, 0)
-            for row in db.all(FILES_OF_INSTANCES, (number, *last, location, room)):
+            for row in db.all(FILES_OF_INSTANCES, (number, *last, *where, room)):
                 room -= 1
                 yield _owned(Level.INSTANCE, row[0], row[2:]), (number, row[1])
         if room <= 0:
@@ -185,6 +219,8 @@ def _record_move(db: Database, group: Group, copy: Copy) -> bool:
     if not db.execute(FORGET_COPY, (pack_uuid(new.uuid),)):
         # Released at a start after a crash: it may be gone.
         return False
+    if file.trash:
+        return record_move_in_trash(db, group, copy)
     row = db.one(
         "SELECT id FROM resources WHERE public_id = ? AND level = ?",
         (pack_id(file.id), int(file.level)),

@@ -9,7 +9,6 @@ from repertory.storage.index.operations import metadata
 from repertory.storage.index.operations.parents import pack_main_tags, searched
 from repertory.storage.index.packing import (
     LARGEST,
-    OF_PATIENT,
     pack_metadata,
     pack_tags,
     unpack_both_tags,
@@ -33,10 +32,8 @@ REFRESH_COPY = (
     "UPDATE resources SET main_tags = ?, patient_id = ?, patient_name = ?, patient_birth_date = ?"
     " WHERE id = ?"
 )
-COMPLETE_COPIES = (
-    "UPDATE resources SET main_tags = json_patch(?, main_tags) WHERE parent = ? AND level = 2"  # noqa: S608
-    f" AND json_type(main_tags, '$.{OF_PATIENT}') IS NOT NULL"
-)
+FIND_COPIES = "SELECT id, main_tags FROM resources WHERE parent = ? AND level = 2"
+SET_TAGS = "UPDATE resources SET main_tags = ? WHERE id = ?"
 
 
 def refresh(
@@ -89,8 +86,12 @@ def _complete_copies(
     signature = entry[0] if entry else None
     tags = summary.main_tags.get(Level.PATIENT, {})
     new = {tag: value for tag, value in tags.items() if lacks(signature, Level.PATIENT, tag)}
-    if new:
-        db.execute(COMPLETE_COPIES, (pack_tags({}, new), patient))
+    if not new:
+        return
+    for study, packed in db.all(FIND_COPIES, (patient,)):
+        own, of_patient = unpack_both_tags(packed)
+        if of_patient is not None:
+            db.execute(SET_TAGS, (pack_tags(own, {**new, **of_patient}), study))
 
 
 def place_of(summary: Summary) -> int | None:

@@ -193,8 +193,9 @@ class _Restoring:
             if name not in here and is_user_number(int(name))
         }
         self._db.execute(
-            "UPDATE resources SET metadata = ?, is_protected = MAX(is_protected, ?) WHERE id = ?",
-            (pack_metadata({**here, **lost}), it.columns[4], number),
+            "UPDATE resources SET metadata = ?,"
+            " is_protected = CASE WHEN is_protected > ? THEN is_protected ELSE ? END WHERE id = ?",
+            (pack_metadata({**here, **lost}), it.columns[4], it.columns[4], number),
         )
 
     def _put_back_files(self, entry: int) -> None:

@@ -23,12 +23,13 @@ LIST_OUTDATED = (
 FORGET = "DELETE FROM signatures WHERE level = ?"
 COUNT = (
     "INSERT INTO signatures (level, signature, outdated)"  # noqa: S608 - our own names
-    f" SELECT level, {signature_of('resources')} AS signature, COUNT(*) FROM resources"
-    " WHERE level = ? GROUP BY level, signature HAVING signature <> ?"
+    " SELECT found.level, found.signature, COUNT(*) FROM"
+    f" (SELECT level, {signature_of('resources')} AS signature FROM resources WHERE level = ?)"
+    " AS found WHERE found.signature <> ? GROUP BY found.level, found.signature"
 )
 ADD = (
     "INSERT INTO signatures (level, signature, outdated) VALUES (?, ?, 1)"
-    " ON CONFLICT (level, signature) DO UPDATE SET outdated = outdated + 1"
+    " ON CONFLICT (level, signature) DO UPDATE SET outdated = signatures.outdated + 1"
 )
 """Of the list that new resources get nothing is counted: NULL and 1 is NULL."""
 ENTER = "INSERT INTO signatures (level, signature, outdated) VALUES (?, ?, NULL)"

@@ -10,7 +10,7 @@ from repertory.model import (
 )
 from repertory.storage.index.database import Database, Row
 from repertory.storage.index.operations.group import Group
-from repertory.storage.index.packing import pack_id, unpack_id
+from repertory.storage.index.packing import LARGEST, pack_id, unpack_id
 
 _DUE = "tallies.unstable_at + tallies.stable_age"
 """The expression of the index ``tallies_by_due``."""
@@ -61,7 +61,7 @@ _ROUNDING = 0.001
 
 def list_unstable(db: Database, limit: int) -> tuple[Unstable, ...]:
     """All that are not stable, in the order in which they will be; at most ``limit``, 0: all."""
-    return tuple(map(_unstable, db.all(LIST_UNSTABLE, (limit or -1,))))
+    return tuple(map(_unstable, db.all(LIST_UNSTABLE, (limit or LARGEST,))))
 
 
 def describe_unstable(db: Database, level: Level, id_: ResourceId) -> Unstable | None:

@@ -71,11 +71,12 @@ SELECT c.seq, c.changeType, n.new, seconds(c.date)
 FROM orthanc.Changes AS c JOIN numbers AS n ON n.old = c.internalId
 WHERE c.changeType IN ({types}) ORDER BY c.seq
 """
-# What plugins kept, the housekeeper among them; and that the archive was filled by an Orthanc.
+# What plugins kept, the housekeeper among them; the modalities (20) and peers (21) that were
+# entered over REST; and that the archive was filled by an Orthanc.
 PROPERTIES = """
 INSERT INTO properties (name, value)
 SELECT 'property/' || property, CAST(value AS TEXT)
-FROM orthanc.GlobalProperties WHERE property >= 1024 AND value IS NOT NULL
+FROM orthanc.GlobalProperties WHERE (property IN (20, 21) OR property >= 1024) AND value IS NOT NULL
 UNION ALL SELECT 'adopted', 'Orthanc'
 """
 EXPORTS = """

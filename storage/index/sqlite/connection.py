@@ -9,7 +9,7 @@ import apsw
 import orjson
 
 from repertory.errors import ArchiveFull, IndexBusy, IndexFailed, RepertoryError
-from repertory.storage.index.database import Row
+from repertory.storage.index.database import Question, Row
 
 BUSY_TIMEOUT_MS = 5_000
 """How long to wait for a program, other than us, that looks into the file."""
@@ -94,9 +94,17 @@ class SqliteDatabase:
         except apsw.Error as error:
             raise self._translated(error) from error
 
-    def begin(self) -> None:
-        """Begin a transaction that writes; nobody else writes until it ends."""
+    def gather(self, questions: Sequence[Question]) -> list[list[Row]]:
+        """The answers to several questions."""
+        return [
+            [] if only_if and not self.all(only_if) else self.all(sql, values)
+            for sql, values, only_if in questions
+        ]
+
+    def begin(self) -> bool:
+        """Begin a transaction that writes; nobody else writes until it ends, or did before."""
         self.execute("BEGIN IMMEDIATE")
+        return False
 
     def begin_read(self) -> None:
         """Begin a transaction that sees one state until it ends."""
@@ -121,6 +129,8 @@ class SqliteDatabase:
 
     def among(self, column: str, numbers: Sequence[int]) -> tuple[str, Any]:
         """The condition that ``column`` is one of ``numbers``, and the value for its ``?``."""
+        if len(numbers) == 1:
+            return f"{column} = ?", numbers[0]
         return (
             f"{column} IN (SELECT value FROM json_each(?))",  # noqa: S608 - our own names
             orjson.dumps(numbers).decode(),

@@ -34,6 +34,7 @@ class SqliteEngine:
     """
 
     name = "SQLite"
+    is_local = True
 
     def __init__(
         self,
@@ -74,6 +75,25 @@ class SqliteEngine:
             self._lock.release()
             raise
         self._open = True
+
+    def attach(self) -> None:
+        """Read an index that another process of the same archive has opened, and keeps open.
+
+        Nothing is locked, made or migrated; there are readers alone, and ``detach`` ends it.
+
+        Raises:
+            CannotStart: it is not there, or cannot be read.
+        """
+        self._open = True
+        try:
+            self.reader().close()
+        except IndexFailed as error:
+            self._open = False
+            raise CannotStart("The index cannot be read by another process.") from error
+
+    def detach(self) -> None:
+        """Give out no more readers; what was given out is closed before."""
+        self._open = False
 
     def _refuse_half_restored(self) -> None:
         if self._path.with_name(RESTORING_NAME).exists():

@@ -11,7 +11,7 @@ from repertory.storage.index.packing import unpack_id
 APPLICATION_ID = 0x52505459
 """What marks a SQLite file as ours: "RPTY"."""
 
-VERSION = 9
+VERSION = 11
 """The version of ``schema.sql``.
 
 1: the first.
@@ -24,6 +24,8 @@ are no DICOM file.
 7: studies that housekeeping sets aside.
 8: targets of events, what is kept for them, and dead letters.
 9: in which storage each file lies.
+10: values by name.
+11: when studies were last read.
 """
 
 HOME = Path(__file__).parent

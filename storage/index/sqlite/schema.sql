@@ -1,4 +1,4 @@
--- The index, schema version 9. Sizes are in bytes; times are seconds since the epoch, UTC.
+-- The index, schema version 11. Sizes are in bytes; times are seconds since the epoch, UTC.
 -- Numbers of resources, changes and released files are never given twice.
 
 -- A row for each patient, study, series and instance; `id` grows with arrival. Instances are
@@ -434,3 +434,17 @@ CREATE TABLE copies (
     size INTEGER NOT NULL,
     location INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
+
+-- What parts of the archive keep by name, each in a store of its own: worklists, commitments.
+CREATE TABLE kept_values (
+    store TEXT NOT NULL,
+    name TEXT NOT NULL,
+    value TEXT NOT NULL,
+    PRIMARY KEY (store, name)
+) STRICT, WITHOUT ROWID;
+
+-- When a file of a study was last read, to the hour, where rules of tiering ask for it.
+CREATE TABLE accesses (
+    resource INTEGER PRIMARY KEY,
+    at INTEGER NOT NULL
+) STRICT;

@@ -132,9 +132,10 @@ def test_a_pdu_that_lies_about_its_length_costs_no_memory_and_no_thread(server):
     server.close()
 
 
+@pytest.mark.parametrize("threshold", [10_000, 1 << 20])
 @pytest.mark.parametrize("part", [0.1, 0.5, 0.99])
-def test_a_connection_that_breaks_within_an_instance_leaves_nothing(server, part):
-    stage = server.start().stage
+def test_a_connection_that_breaks_within_an_instance_leaves_nothing(server, part, threshold):
+    stage = server.start(spool_threshold=threshold).stage
     before = server.archive.files()
     sent = []
     association = server.peer(MR)
@@ -144,8 +145,10 @@ def test_a_connection_that_breaks_within_an_instance_leaves_nothing(server, part
     def until_then(data):
         sent.append(data)
         if sum(map(len, sent)) > 40_000 * part:
-            reader.socket.shutdown(socket.SHUT_RDWR)
+            connection = reader.socket
+            connection.shutdown(socket.SHUT_RDWR)
             reader.close()
+            connection.close()  # pynetdicom leaves open what was shut down before
             return
         original(data)
 
@@ -157,6 +160,7 @@ def test_a_connection_that_breaks_within_an_instance_leaves_nothing(server, part
     until(lambda: server.open_associations() == 0)
     assert stage.ask(ListResources(level=Level.INSTANCE)) == ()
     assert server.archive.files() == before
+    until(lambda: server.archive.staged() == set())
     server.close()
 
 

@@ -2,11 +2,18 @@ import threading
 
 import pytest
 from pydicom.dataset import Dataset
+from pynetdicom.dsutils import encode
 
-from repertory.actors.dicom.options import FindLimits
-from repertory.actors.messages.finding import DescribeFound
+from repertory.actors.dicom import finding
+from repertory.actors.dicom.options import ClientOptions, FindLimits
+from repertory.actors.dicom.requesting import Requestor
+from repertory.actors.dicom.upper.commands import C_CANCEL_RQ, C_FIND_RQ
+from repertory.actors.messages.finding import FindResources, ReadFoundTags
 from repertory.actors.messages.instances import StoreInstance
+from repertory.criteria import Criteria
 from repertory.errors import BadRequest, IndexBusy, IndexFailed
+from repertory.modalities import Modality
+from repertory.model import Level, ResourceId
 from repertory.testing.files import make_dicom
 
 PATIENT_ROOT = "1.2.840.10008.5.1.4.1.2.1.1"
@@ -230,8 +237,9 @@ def test_a_level_that_the_model_has_not_is_an_identifier_that_does_not_match(fil
     ("error", "status"),
     [(BadRequest(), 0xC000), (IndexFailed(), 0xC000), (IndexBusy(), 0xA700)],
 )
-def test_a_search_that_fails_says_so(filled, error, status):
-    filled.stage.understudy(DescribeFound, answer=error)
+@pytest.mark.parametrize("message", [FindResources, ReadFoundTags])
+def test_a_search_that_fails_says_so(filled, error, status, message):
+    filled.stage.understudy(message, answer=error)
 
     assert query(filled, "STUDY", PatientID="")[0] == [status]
 
@@ -256,7 +264,7 @@ def test_instances_have_a_limit_of_their_own(server, filled, open_to_all):
 def test_who_waits_long_for_an_answer_is_not_taken_for_silent(server, open_to_all):
     server.start(access=open_to_all, timeout=0.4)
     server.stage.understudy(
-        DescribeFound, answer=lambda _: () if not threading.Event().wait(0.8) else None
+        FindResources, answer=lambda _: () if not threading.Event().wait(0.8) else None
     )
     association = server.peer(STUDY_ROOT)
     asked = Dataset()
@@ -271,3 +279,60 @@ def test_strangers_may_not_search(server):
     server.start()
 
     assert query(server, "STUDY", PatientID="")[0] == [0x0124]
+
+
+def test_what_is_deleted_while_it_is_answered_is_left_out(filled, monkeypatch):
+    monkeypatch.setattr(finding, "FIRST_PAGE", 1)
+    monkeypatch.setattr(finding, "PAGE", 1)
+    stage = filled.stage
+    studies = stage.ask(FindResources(criteria=Criteria(level=Level.STUDY)))
+    stage.understudy(FindResources, answer=(studies[0], ResourceId("gone"), studies[2]))
+
+    statuses, answers = query(filled, "STUDY", StudyInstanceUID="")
+
+    assert statuses == [0xFF00, 0xFF00, 0x0000]
+    assert values(answers, "StudyInstanceUID") == ["1.1", "1.3"]
+
+
+def test_a_search_that_fails_on_its_way_says_so(filled, monkeypatch):
+    monkeypatch.setattr(finding, "FIRST_PAGE", 1)
+    pages = [({"0020,000d": "1.1"},), IndexBusy()]
+    filled.stage.understudy(ReadFoundTags, answer=lambda _: next_of(pages))
+
+    statuses, answers = query(filled, "STUDY", StudyInstanceUID="")
+
+    assert statuses == [0xFF00, 0xA700]
+    assert values(answers, "StudyInstanceUID") == ["1.1"]
+
+
+def next_of(pages):
+    page = pages.pop(0)
+    if isinstance(page, Exception):
+        raise page
+    return page
+
+
+def test_a_search_that_is_cancelled_ends(filled):
+    modality = Modality(aet="ORTHANC", host="127.0.0.1", port=filled.port)
+    requestor = Requestor(ClientOptions(aet="PEER", timeout=10))
+    asked = Dataset()
+    asked.QueryRetrieveLevel = "STUDY"
+    asked.StudyInstanceUID = ""
+    with requestor.associate(modality, [(STUDY_ROOT, [EXPLICIT])]) as association:
+        (context,) = association.contexts.values()
+        request = {
+            "CommandField": C_FIND_RQ,
+            "MessageID": 5,
+            "AffectedSOPClassUID": STUDY_ROOT,
+            "Priority": 0,
+        }
+        association.send(context, request, encode(asked, False, True), more=True)
+        cancel = {"CommandField": C_CANCEL_RQ, "MessageIDBeingRespondedTo": 5}
+        association.send(context, cancel)
+
+        answers = [association.receive()]
+        while answers[-1].command["Status"] == 0xFF00:
+            answers.append(association.receive())
+
+    assert answers[-1].command["Status"] == 0xFE00
+    assert answers[-1].command["MessageIDBeingRespondedTo"] == 5

@@ -5,7 +5,7 @@ from pynetdicom.dimse_primitives import C_STORE
 
 from repertory.actors.dicom.options import AccessRules, StorageRules
 from repertory.actors.messages.attachments import ReadAttachment
-from repertory.actors.messages.instances import StoreInstance
+from repertory.actors.messages.instances import AppendToUpload, BeginUpload, StoreInstance
 from repertory.actors.messages.metadata import ListMetadata
 from repertory.actors.messages.resources import ListResources
 from repertory.errors import (
@@ -21,6 +21,7 @@ from repertory.modalities import Modality, Service
 from repertory.model import Level
 from repertory.storage.dicom.wire import data_set_of
 from repertory.testing.files import make_dicom
+from repertory.testing.server import until
 
 MR = "1.2.840.10008.5.1.4.1.1.4"
 CT = "1.2.840.10008.5.1.4.1.1.2"
@@ -54,10 +55,10 @@ def test_an_echo_is_answered(server):
 def test_what_is_sent_is_stored_byte_for_byte(server, syntax, monkeypatch):
     stage = server.start().stage
     stored = []
-    original = stage.board.ask
+    original = stage.board.ask_here
     monkeypatch.setattr(
         stage.board,
-        "ask",
+        "ask_here",
         lambda question, **more: stored.append(question) or original(question, **more),
     )
     content = make_dicom(seed=1, transfer_syntax=syntax)
@@ -71,6 +72,42 @@ def test_what_is_sent_is_stored_byte_for_byte(server, syntax, monkeypatch):
     assert file.file_meta.SourceApplicationEntityTitle == "PEER"
     if syntax != DEFLATED:  # the peer's compressor is another one
         assert data_set_of(command.content) == data_set_of(content)
+    assert len(instances(stage)) == 1
+
+
+def test_a_large_file_goes_to_the_disk_while_it_comes(server):
+    stage = server.start(spool_threshold=100_000).stage
+    content = make_dicom(seed=1, size=3_000_000)
+
+    assert send(server.peer(MR), content) == 0x0000
+
+    (instance,) = instances(stage)
+    found = stage.ask(ReadAttachment(level=Level.INSTANCE, id=instance, content_type=1))
+    assert data_set_of(bytes(found.content)) == data_set_of(content)
+    assert server.archive.staged() == set()
+
+
+def test_a_large_file_that_is_refused_leaves_nothing(server):
+    reader = Modality(aet="READER", host="127.0.0.1", port=104, denied=frozenset({Service.STORE}))
+    rules = AccessRules(modalities={"reader": reader})
+    stage = server.start(spool_threshold=100_000, access=rules).stage
+
+    assert send(server.peer(MR, title="READER"), make_dicom(size=3_000_000)) == 0x0124
+
+    until(lambda: server.archive.staged() == set())
+    assert instances(stage) == ()
+
+
+@pytest.mark.parametrize("message", [BeginUpload, AppendToUpload])
+def test_a_large_file_for_which_there_is_no_room_is_refused_as_a_whole(server, message):
+    stage = server.start(spool_threshold=100_000).stage
+    stage.understudy(message, answer=ArchiveFull())
+    association = server.peer(MR)
+
+    assert send(association, make_dicom(size=3_000_000)) == 0xA700
+
+    until(lambda: server.archive.staged() == set())
+    assert send(association, make_dicom(size=10_000)) == 0x0000
     assert len(instances(stage)) == 1
 
 

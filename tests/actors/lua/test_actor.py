@@ -7,7 +7,8 @@ from repertory.actors.crew import InlineCrew
 from repertory.actors.lua.actor import MOST_WAITING, PAGE, LuaActor, LuaOptions
 from repertory.actors.lua.machine import Limits
 from repertory.actors.lua.runs import MOST
-from repertory.actors.messages.changes import ChangesLogged, DescribeLastChange, ListChanges
+from repertory.actors.messages.changes import ChangesLogged
+from repertory.actors.messages.following import HoldLog, LetGoOfLog, ListEvents
 from repertory.actors.messages.jobs import JobFailed, JobSubmitted, JobSucceeded
 from repertory.actors.messages.rest_api import CallRestApi, RestAnswer
 from repertory.actors.messages.scripting import (
@@ -19,20 +20,23 @@ from repertory.actors.messages.scripting import (
 )
 from repertory.actors.reply import Reply
 from repertory.errors import IndexFailed, NotPredicate, ScriptFailed, ShuttingDown
+from repertory.events import ArchiveEvent, EventPage
 from repertory.jobs import JobId
-from repertory.model import Change, ChangePage, ChangeType, Level, Origin, OriginKind, ResourceId
+from repertory.model import ChangeType, Level, Origin, OriginKind, ResourceId
 from repertory.testing import Stage
 
 
-def page(*changes, done=True, last=None):
-    newest = changes[-1].seq if changes else 0
-    first = changes[0].seq if changes else None
-    return ChangePage(changes=changes, done=done, last=last or newest, first=first)
+def page(*events, done=True, last=0):
+    return EventPage(events, done=done, last=events[-1].number if events else last)
 
 
-def change(seq, kind=ChangeType.NEW_INSTANCE, level=Level.INSTANCE):
-    return Change(
-        seq=seq, type=kind, level=level, id=ResourceId(f"id{seq}"), date="20260101T000000"
+def change(number, kind=ChangeType.NEW_INSTANCE, level=Level.INSTANCE):
+    return ArchiveEvent(
+        number=number,
+        type=kind,
+        level=level,
+        id=ResourceId(f"id{number}"),
+        date="20260101T000000",
     )
 
 
@@ -43,8 +47,9 @@ def answer(value, status=200):
 @pytest.fixture
 def stage():
     with Stage() as stage:
-        stage.understudy(DescribeLastChange, answer=page(last=100))
-        stage.understudy(ListChanges, answer=page(last=100))
+        stage.understudy(HoldLog, answer=lambda asked: asked.position or 100)
+        stage.understudy(LetGoOfLog, answer=None)
+        stage.understudy(ListEvents, answer=page(last=100))
         stage.understudy(CallRestApi, answer=answer({}))
         stage.listen(FiltersChanged)
         yield stage
@@ -54,12 +59,12 @@ def stage():
 def play(stage, tmp_path):
     """Put the actor on with a script."""
 
-    def start(text, **options):
+    def start(text, *, read_only=False, **options):
         script = tmp_path / "script.lua"
         script.write_text(text)
         limits = Limits(seconds=5.0, memory=32 << 20)
         options = LuaOptions(scripts=(script,), limits=limits, **options)
-        return stage.put_on(LuaActor, options=options, crew=InlineCrew())
+        return stage.put_on(LuaActor, options=options, crew=InlineCrew(), read_only=read_only)
 
     return start
 
@@ -84,25 +89,39 @@ def test_what_happened_is_read_from_where_it_was_at_the_start(stage, play):
     play("")
     stage.board.publish(ChangesLogged())
 
-    assert [asked.since for asked in stage.heard(ListChanges)] == [100]
-    assert all(asked.deletions for asked in stage.heard(ListChanges))
+    assert [asked.since for asked in stage.heard(ListEvents)] == [100]
 
 
 def test_changes_that_nobody_listens_to_are_passed_over(stage, play):
-    stage.understudy(ListChanges, answer=page(change(101), change(102)))
+    stage.understudy(ListEvents, answer=page(change(101), change(102)))
     play("function OnStableStudy() end")
     stage.board.publish(ChangesLogged())
     stage.settle()
     stage.board.publish(ChangesLogged())
 
-    assert [asked.since for asked in stage.heard(ListChanges)] == [100, 102]
+    assert [asked.since for asked in stage.heard(ListEvents)] == [100, 102]
     assert stage.heard(CallRestApi) == []
+
+
+def test_the_log_is_held_from_the_start_to_what_was_read(stage, play):
+    stage.understudy(ListEvents, answer=page(change(101), change(102)))
+    play("")
+    stage.board.publish(ChangesLogged())
+    stage.settle()
+
+    assert [asked.position for asked in stage.heard(HoldLog)] == [None, 102]
+
+
+def test_in_a_read_only_archive_no_log_is_held(stage, play):
+    play("", read_only=True)
+
+    assert stage.heard(HoldLog) == []
 
 
 def test_callbacks_that_wait_are_bounded_and_the_rest_stays_in_the_log(stage, play):
     stage.understudy(CallRestApi, answer=lambda _: Reply())  # the first one never ends
     stage.understudy(
-        ListChanges,
+        ListEvents,
         answer=lambda asked: page(
             *(change(asked.since + n) for n in range(1, PAGE + 1)), done=False
         ),
@@ -110,15 +129,15 @@ def test_callbacks_that_wait_are_bounded_and_the_rest_stays_in_the_log(stage, pl
     play("function OnStoredInstance() end")
     stage.board.publish(ChangesLogged())
 
-    assert len(stage.heard(ListChanges)) == MOST_WAITING // PAGE + 1
+    assert len(stage.heard(ListEvents)) == MOST_WAITING // PAGE + 1
 
 
 def test_a_log_that_cannot_be_read_is_read_again_at_the_next_change(stage, play):
-    stage.understudy(ListChanges, answer=IndexFailed())
+    stage.understudy(ListEvents, answer=IndexFailed())
     play("seen = {} function OnDeletedStudy(id) seen[1] = id end")
     stage.board.publish(ChangesLogged())
     stage.settle()
-    stage.understudy(ListChanges, answer=page(change(101, ChangeType.DELETED, Level.STUDY)))
+    stage.understudy(ListEvents, answer=page(change(101, ChangeType.DELETED, Level.STUDY)))
     stage.board.publish(ChangesLogged())
     stage.settle()
 
@@ -126,7 +145,7 @@ def test_a_log_that_cannot_be_read_is_read_again_at_the_next_change(stage, play)
 
 
 def test_what_is_gone_is_not_told(stage, play):
-    stage.understudy(ListChanges, answer=page(change(101)))
+    stage.understudy(ListEvents, answer=page(change(101)))
     stage.understudy(CallRestApi, answer=answer({}, status=404))
     play("told = 0 function OnStoredInstance() told = told + 1 end")
     with capture_logs() as logs:
@@ -140,7 +159,7 @@ def test_what_is_gone_is_not_told(stage, play):
 def test_the_next_callback_waits_for_the_one_before(stage, play):
     waiting = Reply()
     stage.understudy(
-        ListChanges,
+        ListEvents,
         answer=page(*(change(n, ChangeType.DELETED, Level.STUDY) for n in (101, 102))),
     )
     stage.understudy(CallRestApi, answer=lambda _: waiting)
@@ -196,7 +215,7 @@ def test_an_instance_without_a_filter_comes_in(stage, play):
 
 def test_a_filter_decides_while_another_callback_waits(stage, play):
     stage.understudy(CallRestApi, answer=lambda _: Reply())
-    stage.understudy(ListChanges, answer=page(change(101, ChangeType.DELETED, Level.STUDY)))
+    stage.understudy(ListEvents, answer=page(change(101, ChangeType.DELETED, Level.STUDY)))
     play(
         """
         function OnDeletedStudy(id) RestApiGet("/x") end

@@ -171,3 +171,12 @@ def test_what_is_set_aside_is_in_the_area_no_more(area):
     assert list(area.names()) == [other]
     with pytest.raises(FileLost):
         area.read(file, 1)
+
+
+def test_a_probe_leaves_nothing(area):
+    area.create(file := name(), 1, b"hello")
+
+    area.probe()
+
+    assert list(area.names()) == [file]
+    assert area.leftovers() == ()

@@ -7,6 +7,7 @@ import pytest
 
 from repertory.errors import ArchiveFull, CannotStart, StorageFailed
 from repertory.storage.areas import FilesystemArea
+from repertory.storage.areas.filesystem import staged_file
 
 FILE = "0123abcd-0000-4000-8000-000000000000"
 
@@ -147,3 +148,55 @@ def test_files_come_and_go_in_one_folder_at_once(tmp_path, synchronize):
         list(pool.map(come_and_go, range(8)))
 
     assert list(area.names()) == []
+
+
+def test_a_branch_settles_what_is_its_own_alone(tmp_path):
+    main, branch, other = (
+        FilesystemArea(tmp_path, branch=name) for name in ("", "front-end-0", "front-end-1")
+    )
+    for area in (main, branch, other):
+        area.open()
+    for area, name in ((main, "a"), (branch, "b"), (other, "c")):
+        area.staging_path(name).write_bytes(b"half")
+
+    assert main.leftovers() == ("a",)
+    assert branch.leftovers() == ("b",)
+    branch.discard("b")
+    assert other.leftovers() == ("c",)
+
+
+def test_whoever_opens_the_area_settles_what_all_branches_left(tmp_path):
+    branch = FilesystemArea(tmp_path, branch="front-end-0")
+    branch.open()
+    name = "12345678-0000-4000-8000-000000000000"
+    branch.staging_path(name).write_bytes(b"whole")
+
+    main = FilesystemArea(tmp_path)
+    main.open()
+
+    assert main.leftovers() == (name,)
+    main.finish(name)
+    assert main.read(name, 1) == b"whole"
+    assert not (tmp_path / ".staging" / "front-end-0").exists()
+
+
+def test_a_branch_writes_files_that_all_read(tmp_path):
+    main, branch = FilesystemArea(tmp_path), FilesystemArea(tmp_path, branch="front-end-0")
+    main.open()
+    branch.open()
+    name = "12345678-0000-4000-8000-000000000000"
+
+    branch.create(name, 1, b"content")
+
+    assert main.read(name, 1) == b"content"
+    assert (main.leftovers(), branch.leftovers()) == ((), ())
+
+
+def test_a_file_in_the_making_is_found_wherever_it_lies(tmp_path):
+    branch = FilesystemArea(tmp_path, branch="front-end-0")
+    branch.open()
+    branch.staging_path("mine").write_bytes(b"x")
+
+    assert staged_file(str(tmp_path), "mine") == str(branch.staging_path("mine"))
+    assert staged_file(str(tmp_path), "other") == str(tmp_path / ".staging" / "other")
+    assert staged_file(str(tmp_path / "nowhere"), "x") == str(tmp_path / "nowhere/.staging/x")

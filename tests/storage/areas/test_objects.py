@@ -1,3 +1,4 @@
+import hashlib
 import re
 import uuid
 
@@ -14,6 +15,8 @@ from repertory.errors import (
     StorageUnavailable,
 )
 from repertory.storage.areas.azure_account import AzureAccount
+from repertory.storage.areas.buckets import google_bucket
+from repertory.storage.areas.objects import ObjectArea
 from repertory.testing.fault_proxy import Fault, FaultProxy
 
 FILE = "abcd0000-0000-4000-8000-000000000000"
@@ -45,6 +48,36 @@ def s3(make_s3):
     area.open()
     yield area
     area.close()
+
+
+def test_a_store_tells_the_sum_of_what_it_received(s3):
+    content = b"what is sent" * 1000
+
+    told = s3.create(str(uuid.uuid4()), 1, content)
+
+    assert told == hashlib.md5(content).hexdigest()
+
+
+def test_a_file_in_parts_has_no_sum_of_its_own(make_s3):
+    area = make_s3(transfer_buffer_size=5)
+    area.open()
+    content = bytes(6 << 20)
+
+    told = area.create(str(uuid.uuid4()), 1, content)
+    area.close()
+
+    assert told != hashlib.md5(content).hexdigest()
+
+
+@pytest.mark.parametrize("fault", [{"status": 500}, {"status": 403}, {"cut_before": True}])
+def test_a_probe_says_when_the_store_cannot_be_written(s3, proxy, fault):
+    s3.probe()
+    proxy.choose = always(**fault)
+
+    with pytest.raises(StorageFailed) as refusal:
+        s3.probe()
+
+    assert "secret" not in str(refusal.value)
 
 
 def always(**fault):
@@ -406,3 +439,17 @@ def test_a_start_that_leaves_all_as_it_is_only_lists(s3_emulator, proxy, bucket_
     assert [method for method, _ in proxy.seen] == ["GET"]
     assert area.leftovers() == ()
     assert not (tmp_path / "files").exists()
+
+
+@pytest.mark.parametrize(
+    "account", ["", "{", "[]", "{}", '{"client_email": "x", "private_key": "no key"}']
+)
+def test_an_account_of_google_that_is_none_is_refused_by_the_name_of_its_option(tmp_path, account):
+    file = tmp_path / "account.json"
+    file.write_text(account)
+    area = ObjectArea(google_bucket("b", service_account_file=str(file)), staging=tmp_path)
+
+    with pytest.raises(CannotStart, match="ServiceAccountFile in GoogleCloudStorage") as refusal:
+        area.open()
+
+    assert "no key" not in str(refusal.value)

@@ -60,7 +60,7 @@ def test_private_elements_are_known_by_their_creator():
 @given(st.integers(0, 0xFFFFFFFF))
 @example(0xFFFEE000)
 def test_every_number_has_an_entry(number):
-    tag, name, vr, _ = ENTRIES[number]
+    tag, name, vr, *_ = ENTRIES[number]
 
     assert parse_tag(tag) == number
     assert name

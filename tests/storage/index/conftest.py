@@ -1,9 +1,10 @@
 """An index of every engine, and made-up instances to put into it."""
 
 import hashlib
+import os
 import tempfile
 import uuid
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -20,6 +21,7 @@ from repertory.model import (
     Summary,
 )
 from repertory.storage.index import ENGINES
+from repertory.testing import databases
 
 NOON = 1_800_000_000.0
 SIGNATURES = {
@@ -122,22 +124,43 @@ def made_up():
     )
 
 
-@pytest.fixture(params=sorted(ENGINES))
-def engine(request, tmp_path):
-    engine = ENGINES[request.param](tmp_path / "index", synchronous="NORMAL", signatures=SIGNATURES)
+ALL = [*sorted(ENGINES.keys() - {"Odbc"}), "Odbc to PostgreSQL", "Odbc to MariaDB"]
+QUICK = ["PostgreSQL", "SQLite"]
+"""Played each time: the whole suite is to stay below five minutes."""
+
+PLACES = ALL if os.environ.get("REPERTORY_TEST_DATABASES") == "all" else QUICK
+
+
+@pytest.fixture(scope="session", params=PLACES)
+def make_engine(request):
+    """``make_engine(folder, **options)``: the same index for the same folder."""
+
+    def make_engine(folder, **options):
+        try:
+            return databases.make_engine(request.param, folder, **options)
+        except databases.DatabaseMissing as reason:
+            pytest.skip(str(reason))
+
+    yield make_engine
+    databases.drop_indexes()
+
+
+@pytest.fixture
+def engine(make_engine, tmp_path):
+    engine = make_engine(tmp_path / "index", signatures=SIGNATURES)
     engine.open()
     yield engine
     engine.close()
 
 
-@pytest.fixture(scope="session", params=sorted(ENGINES))
-def fresh_index(request):
+@pytest.fixture(scope="session")
+def fresh_index(make_engine):
     """Makes an empty index for each example of a property."""
 
     @contextmanager
     def fresh_index():
         with tempfile.TemporaryDirectory() as folder:
-            engine = ENGINES[request.param](Path(folder), synchronous="NORMAL")
+            engine = make_engine(Path(folder))
             engine.open()
             writer, reader = engine.writer(), engine.reader()
             try:
@@ -197,3 +220,32 @@ def delete(group):
             return writer.delete_resource(level, id_, now)
 
     return delete
+
+
+@pytest.fixture
+def opened(connect):
+    """An engine of a server, by its ``connect``, that is open, with its writer and a reader."""
+    with ExitStack() as stack:
+
+        def opened(**options):
+            engine = connect(**options)
+            engine.open()
+            writer, reader = engine.writer(), engine.reader()
+            stack.callback(writer.close)
+            stack.callback(reader.close)
+            return writer, reader
+
+        yield opened
+
+
+@pytest.fixture
+def keep(made_up):
+    """Record an instance in a group of its own."""
+
+    def keep(writer, *uids, **details):
+        writer.begin()
+        receipt = writer.record_instance(**made_up.an_instance(*uids, **details))
+        writer.commit()
+        return receipt
+
+    return keep

@@ -14,7 +14,6 @@ from hypothesis import strategies as st
 
 from repertory.errors import BadParameter, UnknownResource
 from repertory.model import ChangeType, Level, StoreStatus, Totals
-from repertory.storage.index import ENGINES
 from repertory.storage.index.policy import StableAges, StorePolicy
 
 AGES = {"1": 60.0, "2": 20.0}
@@ -299,12 +298,11 @@ class Rig:
         assert sizes == (sum(file[1] for file in files),) * 2
 
 
-@pytest.mark.parametrize("name", sorted(ENGINES))
 @given(groups)
 @settings(max_examples=60, deadline=None)
-def test_kept_statistics_are_what_a_model_counts(name, made_up, groups):
+def test_kept_statistics_are_what_a_model_counts(make_engine, made_up, groups):
     with tempfile.TemporaryDirectory() as folder:
-        rig = Rig(ENGINES[name](Path(folder), synchronous="NORMAL"), made_up)
+        rig = Rig(make_engine(Path(folder)), made_up)
         model = Model()
         try:
             for group, end in groups:

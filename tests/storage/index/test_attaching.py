@@ -13,7 +13,6 @@ from repertory.errors import BadParameter, RevisionConflict, UnknownItem, Unknow
 from repertory.integrity import Damage
 from repertory.items import UNWRITTEN, Revision, written
 from repertory.model import ChangeType, Level, Totals
-from repertory.storage.index import ENGINES
 
 NOBODY = "11111111-11111111-11111111-11111111-11111111"
 LEVELS = list(Level)
@@ -273,12 +272,11 @@ class Model:
         assert len(reader.list_changes(4, None, 10_000, ()).changes) == self.logged
 
 
-@pytest.mark.parametrize("name", sorted(ENGINES))
 @given(groups)
 @settings(max_examples=60, deadline=None)
-def test_revisions_and_sizes_are_those_of_a_model(name, made_up, groups):
+def test_revisions_and_sizes_are_those_of_a_model(make_engine, made_up, groups):
     with tempfile.TemporaryDirectory() as folder:
-        engine = ENGINES[name](Path(folder), synchronous="NORMAL")
+        engine = make_engine(Path(folder))
         engine.open()
         writer, reader = engine.writer(), engine.reader()
         writer.begin()

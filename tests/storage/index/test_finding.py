@@ -1,5 +1,7 @@
 """Searches of the index, rule by rule."""
 
+import json
+
 import pytest
 
 from repertory.criteria import Criteria, LabelsConstraint, Order, OrderKind
@@ -110,7 +112,10 @@ def test_a_study_from_before_it_kept_its_own_has_its_patients_tags(
     store, writer, find, wanted, reader
 ):
     store("P", "1", "1.1", "1", tags={PATIENT: {"0010,0040": "F"}})
-    writer._db.execute("UPDATE resources SET main_tags = json_remove(main_tags, '$.patient')")
+    for number, packed in writer._db.all("SELECT id, main_tags FROM resources"):
+        tags = {tag: it for tag, it in json.loads(packed).items() if tag != "patient"}
+        row = (json.dumps(tags), number)
+        writer._db.execute("UPDATE resources SET main_tags = ? WHERE id = ?", row)
 
     (study,) = reader.describe_resources(STUDY, 0, 0)
     assert study.patient_tags["0010,0040"] == "F"
@@ -418,3 +423,25 @@ def test_what_a_database_cannot_take_is_refused(archive, find):
         find(STUDY, PatientID="\\".join(map(str, range(40_000))))
     with pytest.raises(BadParameter, match="longer than"):
         find(STUDY, PatientName="a*" * 2_000)
+
+
+def test_only_certain_ones_are_found_where_some_are_named(find, archive):
+    ids = tuple(find(STUDY))
+    some = (ids[2], NOBODY, ResourceId("nonsense"), ids[0])
+
+    assert find(STUDY, among=some) == [ids[0], ids[2]]
+    assert find(STUDY, among=some, limit=1) == [ids[0]]
+    assert find(STUDY, among=some, PatientID="A") == find(STUDY, among=ids[:1])
+    assert find(SERIES, among=ids) == []
+    assert find(STUDY, among=(NOBODY,)) == []
+
+
+def test_tags_alone_are_those_that_descriptions_come_with(reader, archive):
+    names = ("PatientID", "StudyDate", "ModalitiesInStudy")
+    for form in TagForm:
+        search, tags = RESOLVER.search(Criteria(level=STUDY)), RESOLVER.wanted(STUDY, names, form)
+
+        described = reader.describe_found(search, tags)
+
+        assert reader.request_found(search, tags) == tuple(it for _, it in described)
+        assert len(described) == len(reader.find_resources(search)) > 2

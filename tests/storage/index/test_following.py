@@ -4,7 +4,6 @@ from hypothesis import strategies as st
 
 from repertory.events import InstanceStored, NewStudy, ResourceDeleted
 from repertory.model import ChangeType, Level
-from repertory.storage.index import ENGINES
 from repertory.storage.index.policy import Overwriting, StorePolicy
 
 
@@ -263,45 +262,46 @@ STEPS = st.lists(
 
 @settings(max_examples=60, deadline=None)
 @given(STEPS)
-def test_a_reader_is_told_of_every_number_once_and_in_order(tmp_path_factory, made_up, steps):
-    for make in ENGINES.values():
-        folder = tmp_path_factory.mktemp("index")
-        engine = make(folder, synchronous="OFF", signatures=made_up.SIGNATURES)
-        engine.open()
-        writer, reader = engine.writer(), engine.reader()
-        told, position = [], 0
+def test_a_reader_is_told_of_every_number_once_and_in_order(
+    make_engine, tmp_path_factory, made_up, steps
+):
+    folder = tmp_path_factory.mktemp("index")
+    engine = make_engine(folder, signatures=made_up.SIGNATURES)
+    engine.open()
+    writer, reader = engine.writer(), engine.reader()
+    told, position = [], 0
 
-        def change(work, writer=writer):
-            writer.begin()
-            try:
-                work(writer)
-            finally:
-                writer.commit()
+    def change(work, writer=writer):
+        writer.begin()
+        try:
+            work(writer)
+        finally:
+            writer.commit()
 
-        change(lambda writer: writer.hold("reader", 0))
-        for word, *values in [*steps, ("read", 10_000)]:
-            match word:
-                case "store":
-                    uids = ("P", f"{values[0]}", f"{values[0]}", f"{values[0]}.{values[1]}")
-                    change(lambda w, u=uids: w.record_instance(**made_up.an_instance(*u)))
-                case "delete":
-                    id_ = made_up.ids_of("P", f"{values[0]}").study
-                    if id_ in reader.list_resources(Level.STUDY, 0, 0):
-                        change(lambda w, i=id_: w.delete_resource(Level.STUDY, i, made_up.NOON))
-                case "clear":
-                    change(lambda w: w.clear_changes())
-                case "hold other":
-                    change(lambda w: w.hold("other", None))
-                case "let other go":
-                    change(lambda w: w.let_go("other"))
-                case _:
-                    page = reader.list_events(position, values[0], ())
-                    told += [event.number for event in page.events]
-                    position = page.last
-                    change(lambda w, p=position: w.hold("reader", p))
-        last = writer.last_change
-        reader.close()
-        writer.close()
-        engine.close()
+    change(lambda writer: writer.hold("reader", 0))
+    for word, *values in [*steps, ("read", 10_000)]:
+        match word:
+            case "store":
+                uids = ("P", f"{values[0]}", f"{values[0]}", f"{values[0]}.{values[1]}")
+                change(lambda w, u=uids: w.record_instance(**made_up.an_instance(*u)))
+            case "delete":
+                id_ = made_up.ids_of("P", f"{values[0]}").study
+                if id_ in reader.list_resources(Level.STUDY, 0, 0):
+                    change(lambda w, i=id_: w.delete_resource(Level.STUDY, i, made_up.NOON))
+            case "clear":
+                change(lambda w: w.clear_changes())
+            case "hold other":
+                change(lambda w: w.hold("other", None))
+            case "let other go":
+                change(lambda w: w.let_go("other"))
+            case _:
+                page = reader.list_events(position, values[0], ())
+                told += [event.number for event in page.events]
+                position = page.last
+                change(lambda w, p=position: w.hold("reader", p))
+    last = writer.last_change
+    reader.close()
+    writer.close()
+    engine.close()
 
-        assert told == [*range(1, last + 1)]
+    assert told == [*range(1, last + 1)]

@@ -1,5 +1,6 @@
 """What there is to do, and what was done, on every engine."""
 
+import json
 from dataclasses import replace
 
 import pytest
@@ -18,7 +19,6 @@ from repertory.housekeeping import (
     Position,
 )
 from repertory.model import Compression, Level, Metadata
-from repertory.storage.index import ENGINES
 
 EVERYTHING = Chores(levels=frozenset(Level), obsolete=True, everything=True)
 NEEDED = Chores(levels=frozenset(Level), obsolete=True)
@@ -108,11 +108,10 @@ def test_of_a_study_that_is_in_order_there_is_nothing_to_do(store, find):
 def test_a_signature_that_is_another_one_is_found_at_each_level(store, find, writer, level):
     store()
     store("P", "1.1", "1.1.1", "1.1.1.2")
-    writer._db.execute(
-        "UPDATE resources SET metadata = json_set(metadata, '$.\"15\"', json_array('x', 0))"
-        " WHERE level = ?",
-        (int(level),),
-    )
+    of_level = "SELECT id, metadata FROM resources WHERE level = ?"
+    for number, packed in writer._db.all(of_level, (int(level),)):
+        row = (json.dumps(json.loads(packed) | {"15": ["x", 0]}), number)
+        writer._db.execute("UPDATE resources SET metadata = ? WHERE id = ?", row)
     portion = find(NEEDED)
 
     assert [task.levels for task in portion.tasks] == [frozenset({level})] * 2
@@ -387,50 +386,65 @@ def test_an_estimate_adds_up_what_is_done_with_each_file_once(store, reader):
     studies=st.integers(1, 3),
 )
 def test_whatever_the_portions_each_instance_comes_once_study_by_study(
-    tmp_path_factory, made_up, shape, tasks, studies
+    make_engine, tmp_path_factory, made_up, shape, tasks, studies
 ):
-    for name in sorted(ENGINES):
-        engine = ENGINES[name](
-            tmp_path_factory.mktemp("index"), synchronous="NORMAL", signatures=made_up.SIGNATURES
-        )
-        engine.open()
-        writer, reader = engine.writer(), engine.reader()
-        writer.begin()
-        stored = []
-        for n, study in enumerate(shape):
-            for m, count in enumerate(study):
-                for i in range(count):
-                    uids = (f"P{n % 2}", f"{n}.1", f"{n}.1.{m}", f"{n}.1.{m}.{i}")
-                    writer.record_instance(**made_up.an_instance(*uids))
-                    stored.append((made_up.ids_of(*uids).study, made_up.ids_of(*uids).instance))
-        writer.commit()
-        position, seen, ended = BEGINNING, [], 0
-        while True:
-            portions = reader.find_portions(
-                PortionWanted(
-                    NAME,
-                    0.0,
-                    EVERYTHING,
-                    EVERYTHING,
-                    position,
-                    BEGINNING,
-                    LAST,
-                    tasks,
-                    1 << 30,
-                    studies,
-                )
+    engine = make_engine(tmp_path_factory.mktemp("index"), signatures=made_up.SIGNATURES)
+    engine.open()
+    writer, reader = engine.writer(), engine.reader()
+    writer.begin()
+    stored = []
+    for n, study in enumerate(shape):
+        for m, count in enumerate(study):
+            for i in range(count):
+                uids = (f"P{n % 2}", f"{n}.1", f"{n}.1.{m}", f"{n}.1.{m}.{i}")
+                writer.record_instance(**made_up.an_instance(*uids))
+                stored.append((made_up.ids_of(*uids).study, made_up.ids_of(*uids).instance))
+    writer.commit()
+    position, seen, ended = BEGINNING, [], 0
+    while True:
+        portions = reader.find_portions(
+            PortionWanted(
+                NAME,
+                0.0,
+                EVERYTHING,
+                EVERYTHING,
+                position,
+                BEGINNING,
+                LAST,
+                tasks,
+                1 << 30,
+                studies,
             )
-            if portions[0].study is None:
-                break
-            assert len(portions) <= studies
-            assert sum(len(portion.tasks) for portion in portions) <= tasks
-            for portion in portions:
-                seen += [(portion.study, task.ids.instance) for task in portion.tasks]
-                ended += portion.passed
-            position = portions[-1].position
-        reader.close()
-        writer.close()
-        engine.close()
+        )
+        if portions[0].study is None:
+            break
+        assert len(portions) <= studies
+        assert sum(len(portion.tasks) for portion in portions) <= tasks
+        for portion in portions:
+            seen += [(portion.study, task.ids.instance) for task in portion.tasks]
+            ended += portion.passed
+        position = portions[-1].position
+    reader.close()
+    writer.close()
+    engine.close()
 
-        assert seen == stored
-        assert ended == len(shape)
+    assert seen == stored
+    assert ended == len(shape)
+
+
+def test_the_configurations_under_which_something_was_stored_are_kept_in_order(group, reader):
+    for name in ("A", "A", "B", "A"):
+        with group() as writer:
+            writer.note_stored_under(name)
+
+    assert reader.describe_kept_state(1025).stored_under == ((2, "B"), (3, "A"))
+
+
+def test_what_is_restored_may_have_been_stored_under_any_of_them(group, reader):
+    for name in ("A", "B"):
+        with group() as writer:
+            writer.note_stored_under(name)
+    with group() as writer:
+        writer.note_stored_under("A", restored=True)
+
+    assert reader.describe_kept_state(1025).stored_under == ((3, "B"), (4, "A"))

@@ -10,7 +10,6 @@ from hypothesis import strategies as st
 
 from repertory.errors import BadParameter, LimitReached, UnknownResource
 from repertory.model import Level, StoreStatus
-from repertory.storage.index import ENGINES
 from repertory.storage.index.policy import Overwriting, StorePolicy
 
 PATIENTS = "ABCDE"
@@ -96,12 +95,11 @@ def uids(patient, number):
     return (patient, f"{patient}.1", f"{patient}.1.1", f"{patient}.1.1.{number}")
 
 
-@pytest.mark.parametrize("name", sorted(ENGINES))
 @given(policies, st.lists(changes, max_size=40))
 @settings(max_examples=150, deadline=None)
-def test_limits_are_kept_as_a_model_keeps_them(name, made_up, policy, steps):
+def test_limits_are_kept_as_a_model_keeps_them(make_engine, made_up, policy, steps):
     with tempfile.TemporaryDirectory() as folder:
-        engine = ENGINES[name](Path(folder), synchronous="NORMAL")
+        engine = make_engine(Path(folder))
         engine.open()
         writer, reader = engine.writer(), engine.reader()
         committed, model = Model(), Model()

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from repertory.errors import UnknownItem
 from repertory.model import Level
-from repertory.places import Copy, Cursor, OwnedFile
+from repertory.places import Copy, Cursor, OwnedFile, TrashCursor
 from repertory.storage.index.operations.trashing import Keeping
 from repertory.storage.index.policy import StorePolicy
 
@@ -24,11 +24,13 @@ def held(reader):
     return {it.number: (it.files, it.size) for it in reader.list_places() if it.files or it.size}
 
 
-def walk(reader, ids, target, limit):
+def walk(reader, ids, target, limit, most=1 << 30):
     cursor = Cursor()
     while cursor.passed < len(ids):
-        page = reader.list_movable(ids, cursor, target, limit)
+        page = reader.list_movable(ids, cursor, target, limit, most=most)
         assert len(page.files) <= limit
+        sizes = [it.attachment.compressed_size for it in page.files]
+        assert sum(sizes[:-1]) < most
         yield from page.files
         cursor = page.cursor
 
@@ -49,7 +51,7 @@ def moved(group, reader, made_up):
     with group() as writer:
         writer.record_instance(**made_up.an_instance(size=10))
     ids = made_up.ids_of()
-    (file,) = reader.list_movable([ids.study], Cursor(), "object-storage", 9).files
+    (file,) = reader.list_movable([ids.study], Cursor(), "object-storage", 9, most=1 << 30).files
     with group() as writer:
         assert move(writer, file, 1, uuid=NEW) == (True,)
     return ids
@@ -174,7 +176,9 @@ def test_copies_that_were_begun_are_released_once(group, reader, made_up):
 def test_a_copy_that_a_start_gave_up_takes_no_place(group, reader, made_up):
     with group() as writer:
         writer.record_instance(**made_up.an_instance())
-    (file,) = reader.list_movable([made_up.ids_of().study], Cursor(), "object-storage", 9).files
+    (file,) = reader.list_movable(
+        [made_up.ids_of().study], Cursor(), "object-storage", 9, most=1 << 30
+    ).files
     copy = replace(file.attachment, uuid=NEW, location=1)
     with group() as writer:
         writer.reserve_copies([copy])
@@ -228,7 +232,7 @@ def test_levels_are_found_of_identifiers_alone(reader, moved):
 
 
 def test_resources_that_are_not_there_are_passed_over(reader, moved):
-    page = reader.list_movable(["nonsense", moved.study], Cursor(), "file-system", 9)
+    page = reader.list_movable(["nonsense", moved.study], Cursor(), "file-system", 9, most=1 << 30)
 
     assert (len(page.files), page.unknown, page.cursor.passed) == (1, 1, 2)
 
@@ -253,7 +257,7 @@ def test_a_walk_in_pages_of_any_size_meets_each_file_that_lies_elsewhere_once(
         )
     )
     notes = data.draw(st.lists(st.tuples(st.integers(0, 11), st.sampled_from(list(Level)))))
-    limit = data.draw(st.integers(1, 5))
+    limit, most = data.draw(st.tuples(st.integers(1, 5), st.integers(1, 400)))
     with fresh_index() as (writer, reader):
         expected, owners = set(), []
         writer.begin(NOON)
@@ -281,8 +285,54 @@ def test_a_walk_in_pages_of_any_size_meets_each_file_that_lies_elsewhere_once(
         writer.commit()
         patients = sorted({ids.patient for ids in owners})
 
-        found = [it.attachment.uuid for it in walk(reader, patients, "file-system", limit)]
+        found = [it.attachment.uuid for it in walk(reader, patients, "file-system", limit, most)]
 
         assert sorted(found) == sorted(expected)
         files, _ = reader.count_movable(patients, "file-system")
         assert files == len(expected)
+
+
+def test_a_file_that_comes_back_from_the_trash_while_it_is_copied_keeps_its_place(
+    group, reader, made_up
+):
+    with group() as writer:
+        writer.record_instance(**made_up.an_instance(size=10))
+    ids = made_up.ids_of()
+    with group(NOON) as writer:
+        writer.delete_resource(Level.STUDY, ids.study, NOON, KEEP)
+    (file,) = reader.list_movable_trash(TrashCursor(), "object-storage", 9)
+    copy = replace(file.attachment, uuid=NEW, location=1)
+    with group() as writer:
+        writer.reserve_copies([copy])
+    with group() as writer:
+        writer.restore_trash("1", StorePolicy(), NOON)
+
+    with group() as writer:
+        assert writer.record_moves([Copy(file, copy)]) == (False,)
+
+    assert held(reader) == {0: (1, 10)}
+    assert reader.list_trashed_places() == ()
+    assert [it.uuid for it in reader.list_released(9, 0)] == [NEW]
+
+
+def test_a_walk_through_the_trash_meets_each_file_once(group, reader, made_up):
+    for patient in "ABC":
+        for sop in "12":
+            instance = made_up.an_instance(patient, "1.1", "1.1.1", f"1.1.1.{sop}", size=10)
+            with group() as writer:
+                writer.record_instance(**instance)
+        with group(NOON) as writer:
+            study = made_up.ids_of(patient).study
+            writer.delete_resource(Level.STUDY, study, NOON, KEEP)
+
+    found, after = [], TrashCursor()
+    while page := reader.list_movable_trash(after, "object-storage", 2):
+        assert len(page) <= 2
+        found += page
+        last = page[-1]
+        after = TrashCursor(last.trash, last.row, int(last.attachment.content_type))
+
+    assert len({it.attachment.uuid for it in found}) == len(found) == 6
+    assert reader.list_movable_trash(TrashCursor(), "file-system", 9) == ()
+    (place,) = reader.list_trashed_places()
+    assert (place.name, place.files, place.size) == ("file-system", 6, 60)

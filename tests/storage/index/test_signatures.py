@@ -4,14 +4,13 @@ import pytest
 
 from repertory.items import Outdated
 from repertory.model import Level
-from repertory.storage.index import ENGINES
 from repertory.storage.index.policy import Overwriting, StorePolicy
 
 NEW = {level: f"{int(level)};new" for level in Level}
 
 
-@pytest.fixture(params=sorted(ENGINES))
-def run(request, tmp_path):
+@pytest.fixture
+def run(make_engine, tmp_path):
     """Open the index with other signatures, as a start with another configuration does."""
     opened = []
 
@@ -22,9 +21,7 @@ def run(request, tmp_path):
 
     def run(signatures):
         close()
-        engine = ENGINES[request.param](
-            tmp_path / "index", synchronous="NORMAL", signatures=signatures
-        )
+        engine = make_engine(tmp_path / "index", signatures=signatures)
         engine.open()
         writer, reader = engine.writer(), engine.reader()
         opened.extend((reader, writer, engine))

@@ -28,6 +28,7 @@ from repertory.storage.index.operations.finding.matching import (
     signature_of,
     value_matches,
 )
+from repertory.storage.index.packing import pack_id
 from repertory.storage.patterns import Kind
 from repertory.storage.resolving import MODALITIES_IN_STUDY
 from repertory.storage.searching import MetadataConstraint, OrderKey, Search, TagConstraint
@@ -79,6 +80,7 @@ def compile_search(search: Search, anchors: tuple[Anchor, ...] = ()) -> Compiled
     for metadata in search.metadata:
         compiler.metadata(metadata)
     compiler.labels()
+    compiler.among()
     keys = [compiler.order(key) for key in search.order]
     return compiler.finish(keys)
 
@@ -225,6 +227,14 @@ class _Compiler:
         for label in labels:
             sql = f"{id_} IN (SELECT resource FROM labels WHERE label = ?)"  # noqa: S608 - our own names
             self._conditions.append(Condition(sql, (label,)))
+
+    def among(self) -> None:
+        """Only certain ones."""
+        if self._search.among:
+            digests = tuple(pack_id(it) for it in self._search.among)
+            self._begin_at(3, self._level)
+            sql = f"{self._table}.public_id IN ({', '.join('?' * len(digests))})"
+            self._conditions.append(Condition(sql, digests))
 
     def order(self, key: OrderKey) -> str:
         """What to order by; what has no value comes last."""

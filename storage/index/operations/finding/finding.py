@@ -33,6 +33,13 @@ def describe_found(
     )
 
 
+def request_found(db: Database, search: Search, wanted: Wanted) -> tuple[Requested, ...]:
+    """Of what is found, the wanted tags that the index knows, and should."""
+    numbers = [row[0] for row in select(db, search)]
+    tags = requested_tags(db, search.level, numbers, wanted)
+    return tuple(tags[number] for number in numbers)
+
+
 def find_candidates(db: Database, search: Search, wanted: Wanted) -> tuple[Candidate, ...]:
     """What is found as far as the index knows, each with the file to look at."""
     rows = select(db, search)

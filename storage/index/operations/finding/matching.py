@@ -188,7 +188,7 @@ def _identifier_resembles(column: str, text: str) -> Condition:
     literal = Pattern(Kind.WILDCARD, text).prefix
     # The blank at its end may have been trimmed from the value.
     prefix = literal.rstrip()
-    like = Condition(f"{column} LIKE ?", (text.replace("*", "%").replace("?", "_"),))
+    like = _like(column, text)
     if not prefix:
         return like
     if text == f"{prefix}*":
@@ -200,12 +200,16 @@ def _resembles(expression: str, pattern: Pattern, *, case_sensitive: bool) -> Co
     """A value has the form of a pattern. LIKE and lower() know the case of ASCII letters alone."""
     text = pattern.text
     if not case_sensitive and text.isascii():
-        for letter in "!%_":
-            text = text.replace(letter, f"!{letter}")
-        text = text.replace("*", "%").replace("?", "_")
-        return Condition(f"{expression} LIKE ? ESCAPE '!'", (text,))
+        return _like(expression, text)
     letters = (_glob_letter(letter, case_sensitive=case_sensitive) for letter in text)
-    return Condition(f"{expression} GLOB ?", ("".join(letters),))
+    return Condition(f"glob(?, {expression})", ("".join(letters),))
+
+
+def _like(expression: str, text: str) -> Condition:
+    for letter in "!%_":
+        text = text.replace(letter, f"!{letter}")
+    text = text.replace("*", "%").replace("?", "_")
+    return Condition(f"like(?, {expression}, '!')", (text,))
 
 
 def _glob_letter(letter: str, *, case_sensitive: bool) -> str:

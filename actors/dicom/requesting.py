@@ -1,0 +1,152 @@
+"""Associations that the archive asks for to send instances (PS3.8 section 7.1)."""
+
+import socket
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
+
+from repertory.actors.dicom.client import tls_of
+from repertory.actors.dicom.options import ClientOptions
+from repertory.actors.dicom.upper.associating import (
+    MOST_CONTEXTS,
+    AssociateAccept,
+    AssociateRequest,
+    Proposed,
+    Result,
+    UserInformation,
+    read_accept,
+    write_request,
+)
+from repertory.actors.dicom.upper.association import Association, Context
+from repertory.actors.dicom.upper.pdus import (
+    ABORT,
+    ASSOCIATE_AC,
+    ASSOCIATE_RJ,
+    UNEXPECTED,
+    BadPdu,
+)
+from repertory.actors.dicom.upper.stream import Ended, PduStream, Silent
+from repertory.errors import NetworkFailed
+from repertory.modalities import Modality
+from repertory.storage.dicom.wire import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME
+
+
+class Requestor:
+    """Asks others for associations, and ends them all if it has to stop."""
+
+    def __init__(self, options: ClientOptions) -> None:
+        self._options = options
+        self._open: set[PduStream] = set()
+        self._closed = False
+
+    @contextmanager
+    def associate(
+        self,
+        modality: Modality,
+        contexts: Iterable[tuple[str, Iterable[str]]],
+        *,
+        local_aet: str = "",
+        timeout: float = 0.0,
+    ) -> Iterator[Association]:
+        """An association for as long as the context lasts.
+
+        Args:
+            modality: who is called.
+            contexts: SOP classes, each with the transfer syntaxes to propose.
+            local_aet: the title to call by, where it is not the modality's or our own.
+            timeout: seconds to wait for an answer, where it is not the modality's or our own.
+
+        Raises:
+            NetworkFailed: nobody is there, or who is there does not want us.
+        """
+        seconds = timeout or modality.timeout or self._options.timeout or None
+        proposed = tuple(
+            Proposed(2 * number + 1, sop_class, tuple(syntaxes))
+            for number, (sop_class, syntaxes) in enumerate(contexts)
+        )[:MOST_CONTEXTS]
+        request = AssociateRequest(
+            called=modality.aet,
+            calling=local_aet or modality.local_aet or self._options.aet,
+            contexts=proposed,
+            user=UserInformation(
+                largest=self._options.pdu_length,
+                implementation_class=IMPLEMENTATION_CLASS_UID,
+                implementation_version=IMPLEMENTATION_VERSION_NAME,
+            ),
+        )
+        if self._closed:
+            raise NetworkFailed("The archive is stopping.")
+        stream = self._connect(modality, seconds)
+        self._open.add(stream)
+        try:
+            association = _negotiate(stream, request, modality, seconds)
+            try:
+                yield association
+            except BaseException:
+                stream.abort(seconds=0)
+                raise
+            _release(association)
+        finally:
+            self._open.discard(stream)
+            stream.close()
+
+    def close(self) -> None:
+        """Break off what is open: whoever waits for an answer gets none."""
+        self._closed = True
+        for stream in tuple(self._open):
+            stream.stop()
+
+    def _connect(self, modality: Modality, seconds: float | None) -> PduStream:
+        connection: socket.socket | None = None
+        try:
+            connection = socket.create_connection((modality.host, modality.port), timeout=seconds)
+            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            if (tls := tls_of(self._options, modality)) is not None:
+                connection = tls[0].wrap_socket(connection, server_hostname=tls[1])
+        except OSError as error:
+            if connection is not None:
+                connection.close()
+            raise NetworkFailed(
+                f"{modality.aet} cannot be reached, or broke off: no association."
+            ) from error
+        return PduStream(connection, timeout=seconds)
+
+
+def _negotiate(
+    stream: PduStream, request: AssociateRequest, modality: Modality, seconds: float | None
+) -> Association:
+    try:
+        stream.write([write_request(request)])
+        kind, body = stream.read(within=seconds)
+        if kind == ASSOCIATE_RJ:
+            raise NetworkFailed(f"{modality.aet} rejected the association.")
+        accept = _accepted(kind, body)
+        proposed = {it.number: it for it in request.contexts}
+        contexts = {
+            it.number: Context(
+                it.number,
+                proposed[it.number].abstract_syntax,
+                it.transfer_syntax,
+                as_scp=False,
+                as_scu=True,
+            )
+            for it in accept.contexts
+            if it.result == Result.ACCEPTED and it.number in proposed
+        }
+        return Association(stream, contexts, largest=accept.user.largest)
+    except (BadPdu, Ended) as error:
+        reason = "gave no answer in time" if isinstance(error, Silent) else "broke off"
+        raise NetworkFailed(f"{modality.aet} {reason}: no association.") from error
+
+
+def _accepted(kind: int, body: memoryview) -> AssociateAccept:
+    if kind == ABORT:
+        raise Ended
+    if kind != ASSOCIATE_AC:
+        raise BadPdu(UNEXPECTED)
+    return read_accept(body)
+
+
+def _release(association: Association) -> None:
+    """End in good order; who does not agree to that has had everything all the same."""
+    with suppress(BadPdu, Ended):
+        association.release()

@@ -1,0 +1,89 @@
+"""Making a group of changes anew that the database undid for a passing reason.
+
+Nobody of it was answered yet, and nothing of it was done: the connection to a database server
+broke, or another node was in the way.
+"""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import structlog
+
+from repertory.actors.index_part import IndexPart
+from repertory.actors.messages.base import Event
+from repertory.actors.reply import Reply
+from repertory.errors import IndexBusy, IndexFailed, RepertoryError
+
+log = structlog.get_logger(__name__)
+
+R = TypeVar("R")
+
+REPETITIONS = 3
+"""How often a group is made anew."""
+
+Work = tuple[Reply[Any], Callable[[], Any], Callable[[Any], tuple[Event, ...]]]
+
+
+class IndexRepeating(IndexPart):
+    """A part of ``IndexActor``."""
+
+    _outcomes: list[tuple[Reply[Any], Any, RepertoryError | None, tuple[Event, ...]]]
+    _works: list[Work]
+
+    if TYPE_CHECKING:
+
+        def _run(
+            self,
+            reply: Reply[R],
+            work: Callable[[], R],
+            events: Callable[[R], tuple[Event, ...]],
+        ) -> RepertoryError | None: ...
+        def _fail(self, error: RepertoryError) -> None: ...
+
+    def _recover(self, error: RepertoryError) -> bool:
+        """Make the changes of a group anew, or fail it; whether it goes on."""
+        works = self._works
+        for _ in range(REPETITIONS):
+            if not isinstance(error, IndexBusy):
+                break
+            try:
+                self._writer.rollback()
+                self._is_noted = False
+                self._writer.begin(self.clock.now())
+            except RepertoryError as again:
+                error = again
+                break
+            log.info("group_repeated", changes=len(works))
+            self._outcomes = []
+            for reply, work, events in works:
+                error = self._run(reply, work, events) or error
+                if self._writer.is_void:
+                    break
+            else:
+                return True
+        if len(self._outcomes) < len(works):
+            self._outcomes = [(reply, None, None, ()) for reply, _, _ in works]
+        self._fail(error)
+        return False
+
+    def _end_group(self) -> bool:
+        """Commit; whether what was changed is on the medium. If not, everyone has been told."""
+        for left in range(REPETITIONS, -1, -1):
+            failure = self._try_to_commit()
+            if failure is None:
+                return True
+            if not left:
+                self._fail(failure)
+            elif not self._recover(failure):
+                break
+        return False
+
+    def _try_to_commit(self) -> RepertoryError | None:
+        try:
+            self._writer.commit()
+        except RepertoryError as error:
+            return error
+        except Exception:
+            log.exception("commit_failed")
+            return IndexFailed()  # or those who asked would wait for ever
+        return None

@@ -1,0 +1,180 @@
+"""One front-end, as the main process sees it."""
+
+import os
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import structlog
+
+import repertory
+from repertory.actors.messages.base import Question
+from repertory.actors.portal.counterpart import Counterpart
+from repertory.actors.portal.line import Line
+from repertory.actors.reply import Reply
+from repertory.front_ends.letters import (
+    Begin,
+    End,
+    Logged,
+    RequestStop,
+    SetLevel,
+    TellLevel,
+)
+
+log = structlog.get_logger(__name__)
+
+LAST_MOMENT = 5.0
+"""Seconds that a process may take to end after it has said that all is done."""
+
+_WORDS = frozenset({"debug", "info", "warning", "error", "critical"})
+
+
+class Office:
+    """What front-ends may ask of the main process besides what its actors answer."""
+
+    def __init__(
+        self,
+        *,
+        stop: Callable[[bool], None],
+        tell_level: Callable[[str], str],
+        set_level: Callable[[str, str], None],
+        gone: Callable[["FrontEndProcess"], None],
+    ) -> None:
+        self.stop = stop
+        self.tell_level = tell_level
+        self.set_level = set_level
+        self.gone = gone
+
+
+class FrontEndProcess:
+    """Starts a process, speaks with it, and sees it off."""
+
+    def __init__(self, number: int, office: Office) -> None:
+        """Take its number and who answers for the main process."""
+        self.number = number
+        self.began = time.monotonic()
+        self.is_over = False
+        self._office = office
+        self._counterpart: Counterpart | None = None
+        self._process: subprocess.Popen[bytes] | None = None
+        self._ours: socket.socket | None = None
+        self._line: Line | None = None
+        self._reading: threading.Thread | None = None
+
+    def launch(self) -> None:
+        """Start it; it loads what it needs, and waits.
+
+        From a thread that lives as long as the process shall: on Linux it ends with that thread.
+        """
+        self._ours, theirs = socket.socketpair()
+        with theirs:
+            self._process = subprocess.Popen(  # noqa: S603 - our own program
+                [sys.executable, "-P", "-m", "repertory.front_ends", str(theirs.fileno())],
+                stdin=subprocess.DEVNULL,
+                pass_fds=(theirs.fileno(),),
+                env={**os.environ, "PYTHONPATH": _path()},
+            )
+
+    @property
+    def pid(self) -> int:
+        """The process."""
+        return self._process.pid if self._process is not None else 0
+
+    def begin(
+        self, counterpart: Counterpart, order: Begin, listener: socket.socket, tally: int
+    ) -> Reply[None]:
+        """Let it serve; the reply comes when it does, or tells why it does not."""
+        ours = self._ours
+        if ours is None:
+            raise RuntimeError("it was not launched")
+        self._counterpart = counterpart
+        reply: Reply[None] = Reply()
+        try:
+            socket.send_fds(ours, [b"!"], [listener.fileno(), tally])
+        except OSError as error:  # it has died already; whoever reads learns of it, too
+            reply.refuse(error)
+        line = self._line = Line(ours, self)
+        self._reading = threading.Thread(
+            target=line.attend, name=f"front-end-{self.number}", daemon=True
+        )
+        self._reading.start()
+        counterpart.relay(line)
+        reply.set(line.ask(order))
+        return reply
+
+    def tell(self, news: Any) -> None:
+        """Tell it something."""
+        if self._line is not None:
+            self._line.tell(news)
+
+    def wind_down(self, grace: float) -> Reply[None]:
+        """Let it finish its requests; the reply comes when it has."""
+        reply: Reply[None] = Reply()
+        if self._line is None:
+            reply.set()
+        else:
+            reply.set(self._line.ask(End(grace=grace)))
+        return reply
+
+    def leave(self, patience: float = 0.0) -> int:
+        """Hang up, and wait until it has ended, by force if it does not; its exit code."""
+        if self._line is not None:
+            self._line.close()
+        elif self._ours is not None:
+            self._ours.close()
+        code = self._wait(patience)
+        if self._reading is not None and self._reading is not threading.current_thread():
+            self._reading.join()
+        if self._line is not None:
+            self._line.release()
+        if self._counterpart is not None:
+            self._counterpart.end()
+        return code
+
+    def _wait(self, patience: float) -> int:
+        if self._process is None:
+            return 0
+        try:
+            return self._process.wait(patience)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            return self._process.wait()
+
+    # Correspondent: in the thread that reads the line
+
+    def answer(self, question: Any) -> Reply[Any]:
+        """Answer what it asks."""
+        if isinstance(question, Question) and self._counterpart is not None:
+            return self._counterpart.answer(question)
+        reply: Reply[Any] = Reply()
+        if isinstance(question, TellLevel):
+            reply.set(self._office.tell_level(question.category))
+        elif isinstance(question, SetLevel):
+            self._office.set_level(question.category, question.level)
+            reply.set()
+        else:
+            reply.refuse(TypeError("no question of ours"))
+        return reply
+
+    def hear(self, news: Any) -> None:
+        """Do what it tells."""
+        if isinstance(news, Logged) and news.level in _WORDS:
+            write = getattr(structlog.get_logger(news.logger), news.level)
+            write(news.event, **news.fields)
+        elif isinstance(news, RequestStop):
+            self._office.stop(news.restart)
+
+    def end(self) -> None:
+        """It is gone."""
+        self._office.gone(self)
+
+
+def _path() -> str:
+    """Where Python finds modules here, so that it finds the same ones there."""
+    ours = str(Path(repertory.__file__).parents[1])
+    return os.pathsep.join([ours, *(entry or str(Path.cwd()) for entry in sys.path)])

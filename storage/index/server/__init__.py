@@ -1,0 +1,1 @@
+"""What the indexes in database servers share: sessions, their repair, schema and statements."""

@@ -1,0 +1,152 @@
+"""The index in a database server; what differs between servers comes in by a dialect."""
+
+from collections.abc import Mapping
+
+from repertory.errors import CannotStart, IndexFailed, RepertoryError
+from repertory.model import Level
+from repertory.storage.index.reader import DatabaseReader
+from repertory.storage.index.server.claim import Claim
+from repertory.storage.index.server.connecting import Connector
+from repertory.storage.index.server.database import ServerDatabase
+from repertory.storage.index.server.dialect import Dialect
+from repertory.storage.index.server.schema import prepare
+from repertory.storage.index.server.session import Session, SessionFailed, Trouble
+from repertory.storage.index.writer import DatabaseWriter
+
+
+class ServerEngine:
+    """An ``IndexEngine`` on a server.
+
+    Unless ``is_shared``, the index belongs to one archive at a time. The other keywords are those
+    of every engine; ``is_verbose`` logs every statement, without values.
+    """
+
+    name = "Server"
+    is_local = False
+
+    def __init__(
+        self,
+        connector: Connector,
+        dialect: Dialect,
+        *,
+        identifier: str = "",
+        signatures: Mapping[Level, str] | None = None,
+        tag_names: Mapping[str, str] | None = None,
+        is_shared: bool = False,
+        is_verbose: bool = False,
+    ) -> None:
+        self._connector = connector
+        self._dialect = dialect
+        self._identifier = identifier
+        self._signatures = dict(signatures or {})
+        self._tag_names = dict(tag_names or {})
+        self._is_shared = is_shared
+        self._is_verbose = is_verbose
+        self._is_open = False
+        self._first: tuple[Claim, Session] | None = None
+        self._writer: DatabaseWriter | None = None
+
+    def open(self) -> None:
+        """Connect, claim the index for this archive, create or migrate its schema.
+
+        Raises:
+            CannotStart: the index cannot be used, and why.
+        """
+        if self._is_open:
+            raise CannotStart("The index is open already.")
+        session = self._connector.at_start()
+        try:
+            self._first = (self._claim(session), session)
+        except SessionFailed as error:
+            session.close()
+            raise self._connector.cannot(error.trouble.value) from error
+        except BaseException:
+            session.close()
+            raise
+        self._is_open = True
+
+    def attach(self) -> None:
+        """Read an index that another process of the same archive has opened, and keeps open.
+
+        Raises:
+            CannotStart: it cannot be read.
+        """
+        self._is_open = True
+        try:
+            self.reader().close()
+        except RepertoryError as error:
+            self._is_open = False
+            raise CannotStart("The index cannot be read by another process.") from error
+
+    def detach(self) -> None:
+        """Give out no more readers."""
+        self._is_open = False
+
+    def _claim(self, session: Session) -> Claim:
+        self.check(session)
+        prepare(session, self._dialect, self._connector)
+        claim = Claim(self._dialect, self._connector.patience, is_shared=self._is_shared)
+        claim.take(session)
+        return claim
+
+    def check(self, session: Session) -> None:
+        """Raise ``CannotStart`` for a server that cannot be used."""
+
+    def writer(self) -> DatabaseWriter:
+        """The one writer, for the calling thread."""
+        self._need_open()
+        if self._writer is not None and not self._writer.is_closed:
+            raise IndexFailed("The index has its writer already.")
+        try:
+            claim, session = self._first or self._again()
+        except SessionFailed as error:
+            raise error.translated() from error
+        self._first = None
+        db = ServerDatabase(
+            self._connector, self._dialect, session, claim=claim, is_verbose=self._is_verbose
+        )
+        try:
+            self._writer = DatabaseWriter(db, signatures=self._signatures)
+        except BaseException:
+            db.close()
+            raise
+        return self._writer
+
+    def _again(self) -> tuple[Claim, Session]:
+        session = self._connector.again()
+        try:
+            return self._claim(session), session
+        except BaseException:
+            session.close()
+            raise
+
+    def reader(self) -> DatabaseReader:
+        """A reader, for the calling thread."""
+        self._need_open()
+        try:
+            session = self._connector.again()
+        except SessionFailed as error:
+            if error.trouble is Trouble.BUSY:
+                raise self._connector.cannot("it has too many connections already") from error
+            raise error.translated() from error
+        db = ServerDatabase(self._connector, self._dialect, session, is_verbose=self._is_verbose)
+        return DatabaseReader(
+            db,
+            engine=self.name,
+            identifier=self._identifier,
+            signatures=self._signatures,
+            tag_names=self._tag_names,
+        )
+
+    def _need_open(self) -> None:
+        if not self._is_open:
+            raise IndexFailed("The index is not open.")
+
+    def close(self) -> None:
+        """Let go of the index; readers and the writer are closed before."""
+        self._is_open = False
+        first, self._first = self._first, None
+        if first is not None:
+            claim, session = first
+            claim.leave(session)
+            session.close()

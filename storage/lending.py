@@ -1,0 +1,87 @@
+"""Files that may be sent as they lie on the disk, without a look at their bytes."""
+
+import os
+import threading
+from collections import OrderedDict
+from dataclasses import dataclass
+
+from repertory.model import Attachment, Compression
+from repertory.storage.areas.base import StorageArea
+
+SMALL = 1 << 16
+"""Files up to this size are kept in our own cache though they can be lent: tags are read there."""
+
+REMEMBERED = 10_000
+"""Files that are known to be right; a hundred bytes each."""
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """What tells whether a file is still the one that was looked at."""
+
+    inode: int
+    size: int
+    modified: int
+    changed: int
+
+    @classmethod
+    def of(cls, path: str) -> "Identity | None":
+        """That of the file at a path, if there is one."""
+        try:
+            found = os.stat(path)  # noqa: PTH116 - making paths costs more
+        except OSError:
+            return None
+        return cls(found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns)
+
+
+class Lending:
+    """Knows which files were read whole and were right, and have not been touched since.
+
+    Its methods may be called from several threads at once.
+    """
+
+    def __init__(self, *, verify: bool) -> None:
+        """``verify``: whether only such files are lent that were found right."""
+        self._verify = verify
+        self._right: OrderedDict[str, Identity] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def path(self, area: StorageArea, attachment: Attachment) -> str | None:
+        """Where the file can be had as it came, if it can.
+
+        That is, it is neither compressed nor encrypted, lies on a local disk, has the length that
+        it should have and, where MD5 sums are checked, was right when it was last read whole.
+        """
+        if attachment.compression is not Compression.NONE:
+            return None
+        path = area.local_path(attachment.uuid)
+        if path is None:
+            return None
+        now = Identity.of(path)
+        if now is None or now.size != attachment.uncompressed_size:
+            return None  # whoever reads it learns what is wrong with it
+        if self._verify and attachment.uncompressed_md5:
+            with self._lock:
+                if self._right.get(attachment.uuid) != now:
+                    return None
+        return path
+
+    def look(self, area: StorageArea, attachment: Attachment) -> Identity | None:
+        """What a file is like before it is read."""
+        path = area.local_path(attachment.uuid) if self._verify else None
+        return Identity.of(path) if path is not None else None
+
+    def note(self, attachment: Attachment, identity: Identity | None) -> None:
+        """A file that was like this has been read whole, and was right."""
+        if identity is None:
+            return
+        with self._lock:
+            self._right[attachment.uuid] = identity
+            self._right.move_to_end(attachment.uuid)
+            while len(self._right) > REMEMBERED:
+                self._right.popitem(last=False)
+
+    def forget(self, uuid: str) -> None:
+        """The file is removed."""
+        with self._lock:
+            self._right.pop(uuid, None)

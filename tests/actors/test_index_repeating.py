@@ -1,0 +1,106 @@
+"""Groups that a database undid for a passing reason."""
+
+import pytest
+
+from repertory.actors.index import IndexActor
+from repertory.actors.index_repeating import REPETITIONS
+from repertory.actors.messages.changes import ClearChanges
+from repertory.actors.messages.resources import DeleteResource
+from repertory.errors import IndexBusy, IndexFailed, NoReplyInTime, UnknownResource
+from repertory.model import Level, ResourceId
+from repertory.storage.index.sqlite.engine import SqliteEngine
+
+
+class FickleWriter:
+    """A writer whose commits, or changes, fail as often as it is told to."""
+
+    def __init__(self, writer):
+        self._writer = writer
+        self.failures = []
+        self.failures_of_changes = []
+        self.begun = 0
+
+    def __getattr__(self, name):
+        return getattr(self._writer, name)
+
+    def begin(self, now=0.0):
+        self.begun += 1
+        self._writer.begin(now)
+
+    def commit(self):
+        if self.failures:
+            self._writer.rollback()
+            raise self.failures.pop(0)
+        self._writer.commit()
+
+    def clear_changes(self):
+        self._writer.clear_changes()
+        if self.failures_of_changes:
+            self._writer._abandon()
+            raise self.failures_of_changes.pop(0)
+
+
+class FickleEngine(SqliteEngine):
+    def writer(self):
+        self.fickle = FickleWriter(super().writer())
+        return self.fickle
+
+
+@pytest.fixture
+def engine(tmp_path):
+    return FickleEngine(tmp_path / "index", synchronous="NORMAL")
+
+
+@pytest.fixture
+def index(stage, engine):
+    stage.put_on(IndexActor, engine=engine)
+    return stage
+
+
+NOBODY = ResourceId("11111111-11111111-11111111-11111111-11111111")
+
+
+def test_a_group_whose_commit_did_nothing_is_made_anew(index, engine):
+    engine.fickle.failures = [IndexBusy(), IndexBusy()]
+    begun = engine.fickle.begun
+
+    assert index.ask(ClearChanges()) is None
+
+    assert engine.fickle.begun == begun + 3
+
+
+def test_a_group_in_which_a_change_did_nothing_is_made_anew(index, engine):
+    engine.fickle.failures_of_changes = [IndexBusy()]
+
+    assert index.ask(ClearChanges()) is None
+
+
+def test_a_refusal_within_such_a_group_stays_one(index, engine):
+    engine.fickle.failures = [IndexBusy()]
+    good = index.ask_soon(ClearChanges())
+    bad = index.ask_soon(DeleteResource(level=Level.STUDY, id=NOBODY))
+
+    assert good.get(timeout=10) is None
+    with pytest.raises(UnknownResource):
+        bad.get(timeout=10)
+
+
+def test_what_fails_again_and_again_is_told_as_not_done(index, engine):
+    engine.fickle.failures = [IndexBusy() for _ in range(REPETITIONS + 1)]
+
+    with pytest.raises(IndexBusy):
+        index.ask(ClearChanges())
+
+    assert index.ask(ClearChanges()) is None
+
+
+@pytest.mark.parametrize("error", [IndexFailed, NoReplyInTime])
+def test_what_may_be_done_or_would_fail_again_is_not_repeated(index, engine, error):
+    engine.fickle.failures = [error()]
+    begun = engine.fickle.begun
+
+    with pytest.raises(error):
+        index.ask(ClearChanges())
+
+    assert engine.fickle.begun == begun + 1
+    assert index.ask(ClearChanges()) is None
