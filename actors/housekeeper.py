@@ -46,7 +46,7 @@ from repertory.model import Compression, Level
 
 log = structlog.get_logger(__name__)
 
-TASKS, SIZE, STUDIES = 20, 16 << 20, 20
+TASKS, SIZE, STUDIES = 40, 16 << 20, 20
 """Instances, and bytes of their files, of one step: one at least; and studies, if not throttled."""
 
 LONGEST_SLEEP = 3600.0

@@ -28,9 +28,13 @@ class IndexHousekeeping(IndexPart):
     def record_chores(self, command: RecordChores) -> Reply[tuple[ChoresReceipt, ...]]:
         """Record some portions; files that were replaced are released."""
         record = command.record
+        releases = any(
+            it.others or any(task.attachment or task.obsolete for task in it.done)
+            for it in record.portions
+        )
         return self._store(
             lambda: self._writer.record_chores(record, self.clock.now()),
-            lambda _: (AttachmentsReleased(),) if any(it.done for it in record.portions) else (),
+            lambda _: (AttachmentsReleased(),) if releases else (),
         )
 
     @handles(RecordState)

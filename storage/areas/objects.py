@@ -142,7 +142,8 @@ class ObjectArea:
         if self._untouched:
             return ()
         try:
-            return tuple(sorted(path.name for path in self._staging.iterdir()))
+            # The folders in it are those of files that go to a disk.
+            return tuple(sorted(it.name for it in self._staging.iterdir() if not it.is_dir()))
         except OSError as error:
             raise StorageFailed("The staging folder could not be read.") from error
 

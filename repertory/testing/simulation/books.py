@@ -166,13 +166,15 @@ class Books:
 
     def check_staging(self) -> None:
         """The process has begun: what the last one was writing is settled."""
-        if left := sorted(path.name for path in self._files.glob(".staging/*")):
+        if left := sorted(path.name for path in self._files.glob(".staging/*/*")):
             raise self.violate("leftovers are settled", f"{left} were being written")
 
     def files(self) -> set[str]:
         """The files in their places, and those that are still being written."""
         return {
-            path.name for pattern in ("??/??/*", ".staging/*") for path in self._files.glob(pattern)
+            path.name
+            for pattern in ("??/??/*", ".staging/*/*")
+            for path in self._files.glob(pattern)
         }
 
     def find(self, level: Level, id_: ResourceId) -> int | None:

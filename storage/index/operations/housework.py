@@ -15,7 +15,7 @@ from repertory.housekeeping import (
 )
 from repertory.model import Compression, Level, ResourceId
 from repertory.storage.index.database import Database
-from repertory.storage.index.operations.group import Group
+from repertory.storage.index.operations.group import Group, Lineage
 from repertory.storage.index.operations.housekeeping import (
     LONGEST_DELAY,
     STORED_UNDER,
@@ -129,6 +129,7 @@ def _record_portion(  # noqa: PLR0917 - the database, the group, then what is to
 ) -> ChoresReceipt:
     done = gone = 0
     failures = []
+    known: dict[ResourceId, Lineage] = {}
     for failure in portion.failures:
         if db.one(FIND, (pack_id(failure.id), int(Level.INSTANCE))) is None:
             gone += 1
@@ -136,7 +137,7 @@ def _record_portion(  # noqa: PLR0917 - the database, the group, then what is to
             failures.append(failure)
     for task in portion.done:
         try:
-            _record(db, group, signatures, task)
+            _record(db, group, signatures, task, known)
         except UnknownResource:
             gone += 1
         except Refused as error:
@@ -153,7 +154,13 @@ def _record_portion(  # noqa: PLR0917 - the database, the group, then what is to
     return ChoresReceipt(done, gone, tuple(failures))
 
 
-def _record(db: Database, group: Group, signatures: Mapping[Level, str], task: DoneTask) -> None:
+def _record(
+    db: Database,
+    group: Group,
+    signatures: Mapping[Level, str],
+    task: DoneTask,
+    known: dict[ResourceId, Lineage],
+) -> None:
     if task.summary is not None:
         record_reconstruction(
             db,
@@ -165,6 +172,7 @@ def _record(db: Database, group: Group, signatures: Mapping[Level, str], task: D
             task.replaces,
             task.attachment,
             beside=False,
+            known=known,
         )
     else:
         group.settle()
