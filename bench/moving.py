@@ -7,8 +7,8 @@ The files lie in a folder, and go to another one, or to a bucket of rclone's S3 
 computer (``repertory[stores]``). Every file in a folder is forced to the medium. Bare is to read
 each file and to create it in the other area, by the same library, as many at a time as the job has
 under way (8), and nothing else: no index, no comparison of what was written, no removal. Bare and
-job take turns. The files of the store may be in memory. With ``--apart`` the store has half of the processors, and whoever uses it the
-others, as if they were two computers.
+job take turns. The files of the store may be in memory. With ``--apart`` the store has half of the
+processors, and whoever uses it the others, as if they were two computers.
 """
 
 import argparse

@@ -2,9 +2,9 @@
 
 ``python bench/objects.py [--count 10000] [--size 524288] [--at-once 16] [--rounds 3] [--apart]``,
 from the root of a checkout. The store is rclone's S3 server on this computer
-(``repertory[stores]``), with its files below ``--store-folder``, which may be in memory; those below
-``--folder``, with the index, must not be. In turns: as many objects are put by the library alone, by
-as many threads; then as many DICOM files are stored over HTTP in an archive whose
+(``repertory[stores]``), with its files below ``--store-folder``, which may be in memory; those
+below ``--folder``, with the index, must not be. In turns: as many objects are put by the library
+alone, by as many threads; then as many DICOM files are stored over HTTP in an archive whose
 files lie in a bucket. At the end of a round the archive's are deleted, and it is timed until the
 bucket is empty. With ``--apart`` the store has half of the processors, and whoever uses it the
 others, as if they were two computers. Beside each rate is the processor time of each process.

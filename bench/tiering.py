@@ -28,7 +28,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import apsw
 
-from bench.housekeeping import CONNECTIONS, uploads
+from bench.housekeeping import CONNECTIONS, upload
 from repertory.model import Attachment, ContentType, Level, Origin
 from repertory.storage.dicom import summarize
 from repertory.storage.files import new_uuid
@@ -171,6 +171,27 @@ def store(server: ServerProcess, first: int, count: int) -> None:
         assert server.ask("PUT", f"/studies/{study}/labels/{LABEL}", b"").status == 200
 
 
+def files(seed: int, seconds: float) -> list[list[bytes]]:
+    """Files to be uploaded on several connections."""
+    count = int(1_500 * seconds) // CONNECTIONS
+    return [
+        [
+            make_dicom(patient_id=f"N{seed}-{place}", seed=(seed, place, number), size=10_000)
+            for number in range(count)
+        ]
+        for place in range(CONNECTIONS)
+    ]
+
+
+def uploads(
+    url: str, pool: "multiprocessing.pool.Pool", bodies: list[list[bytes]], seconds: float
+) -> float:
+    """Files per second on several connections."""
+    begun = time.perf_counter()
+    done = pool.starmap(upload, [(url, some, seconds) for some in bodies])
+    return sum(done) / (time.perf_counter() - begun)
+
+
 def run_all(source: Path, moved: int, rounds: int, seconds: float) -> None:
     """Move what is labelled, and see what that takes from uploads."""
     quiet, busy, rates = [], [], []
@@ -183,9 +204,10 @@ def run_all(source: Path, moved: int, rounds: int, seconds: float) -> None:
             store(server, 2 * number * moved, moved)
             rates.append(2 * moved / passed(server))
             store(server, (2 * number + 1) * moved, moved)
-            quiet.append(uploads(url, pool, 2 * number, seconds))
+            quiet.append(uploads(url, pool, files(2 * number, seconds), seconds))
+            some = files(2 * number + 1, seconds)
             assert server.post("/tiering/run", b"").status == 200
-            busy.append(uploads(url, pool, 2 * number + 1, seconds))
+            busy.append(uploads(url, pool, some, seconds))
             state = server.get("/tiering/status").json
             if state["State"] != "Running":
                 print("The pass was over before the uploads: take more studies.", file=sys.stderr)
