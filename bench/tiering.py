@@ -140,7 +140,7 @@ def plan_all(source: Path, rounds: int) -> None:
     cases = {
         "a label that nobody has": (rule(Labels=["nobody"]), True),
         "came 90 days ago: all": (rule(ReceivedBeforeDays=90), False),
-        "not read, of a modality that nobody has": (
+        "came 90 days ago, of a modality that nobody has": (
             rule(ReceivedBeforeDays=90, Modalities=["XX"]),
             True,
         ),

@@ -116,11 +116,19 @@ def test_a_body_that_comes_in_pieces_goes_to_the_bucket_in_parts(whole, section,
     assert len(bucket()) == 1
 
 
-@pytest.mark.parametrize("fault", [{"status": 500}, {"status": 503}, {"hangs": True}])
+@pytest.mark.parametrize(
+    ("fault", "mode"),
+    [
+        ({"status": 500}, "Disabled"),
+        ({"status": 503}, "Disabled"),
+        ({"hangs": True}, "Disabled"),
+        ({"status": 503}, "WriteToObjectStorage"),
+    ],
+)
 def test_an_upload_while_the_store_is_down_is_a_503_and_leaves_nothing(
-    whole, section, bucket, proxy, fault
+    whole, section, bucket, proxy, fault, mode
 ):
-    client = whole(aws_s3_storage=section())
+    client = whole(aws_s3_storage=section(hybrid_mode=mode))
     proxy.choose = failing(**fault)
     status, body = posted(client, make_dicom())
     proxy.choose = failing()
@@ -131,6 +139,31 @@ def test_an_upload_while_the_store_is_down_is_a_503_and_leaves_nothing(
     assert client.json("/instances") == []
     assert bucket() == []
     assert posted(client, make_dicom())[0] == 200
+
+
+@pytest.mark.parametrize("fault", [{"status": 503}, {"hangs": True}])
+def test_a_move_while_the_store_is_down_leaves_all_where_it_is(
+    whole, section, bucket, proxy, tmp_path, fault
+):
+    client = whole(aws_s3_storage=section(hybrid_mode="WriteToFileSystem"))
+    content = make_dicom()
+    instance = posted(client, content)[1]["ID"]
+    body = {"Resources": [instance], "TargetStorage": "object-storage"}
+    proxy.choose = failing(**fault)
+    job = client("POST", "/move-storage", body=json.dumps(body | {"Asynchronous": True}).encode())
+    path = json.loads(job.content)["Path"]
+    until(lambda: client.json(path)["State"] in ("Success", "Failure"))
+    failures = client.json(f"{path}/failures")
+    proxy.choose = failing()
+
+    assert client.json(path)["Content"]["MovedFilesCount"] == 0
+    assert "could not be stored: the S3 bucket" in json.dumps(failures)
+    assert client.get(f"/instances/{instance}/file").content == content
+    assert len(local_files(tmp_path)) == 1
+    assert client("POST", "/move-storage", body=json.dumps(body).encode()).status == 200
+    client.archive.ask(RemoveReleased())
+    assert (local_files(tmp_path), len(bucket())) == ([], 1)
+    assert client.get(f"/instances/{instance}/file").content == content
 
 
 def test_a_read_while_the_store_is_down_says_which_file_and_which_store(
