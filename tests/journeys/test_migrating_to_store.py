@@ -91,7 +91,7 @@ class Clients:
 
     def _write(self):
         try:
-            while not self._is_over.is_set():
+            while not self._is_over.wait(0.05):
                 new = upload(
                     lambda it: self.server.post("/instances", it).content, 100 + self.writes
                 )
@@ -103,7 +103,7 @@ class Clients:
 
     def _read(self):
         chance = Random(1)
-        while not self._is_over.is_set():
+        while not self._is_over.wait(0.01):
             id_, content = chance.choice(list(self.stored.items()))
             answer = self.server.get(f"/instances/{id_}/file")
             if answer.content != content:
