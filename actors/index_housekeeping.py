@@ -15,10 +15,21 @@ from repertory.actors.messages.housekeeping import (
     SetStudyFirst,
 )
 from repertory.actors.reply import Reply
-from repertory.housekeeping import ChoresReceipt, KeptState, Portion, Unfinished, Workload
+from repertory.housekeeping import (
+    ChoresReceipt,
+    DonePortion,
+    KeptState,
+    Portion,
+    Unfinished,
+    Workload,
+)
 from repertory.storage.index.base import IndexReader
 
 R = TypeVar("R")
+
+
+def _replaces(portion: DonePortion) -> bool:
+    return bool(portion.done or portion.others)
 
 
 class IndexHousekeeping(IndexPart):
@@ -28,13 +39,9 @@ class IndexHousekeeping(IndexPart):
     def record_chores(self, command: RecordChores) -> Reply[tuple[ChoresReceipt, ...]]:
         """Record some portions; files that were replaced are released."""
         record = command.record
-        releases = any(
-            it.others or any(task.attachment or task.obsolete for task in it.done)
-            for it in record.portions
-        )
         return self._store(
             lambda: self._writer.record_chores(record, self.clock.now()),
-            lambda _: (AttachmentsReleased(),) if releases else (),
+            lambda _: (AttachmentsReleased(),) if any(map(_replaces, record.portions)) else (),
         )
 
     @handles(RecordState)

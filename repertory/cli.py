@@ -69,6 +69,9 @@ class _Parser(argparse.ArgumentParser):
     def parse(self, words: Sequence[str]) -> argparse.Namespace:
         """Parse all words, or say which one was probably meant."""
         arguments, unknown = self.parse_known_args(list(words))
+        if any(not word.startswith("-") for word in unknown):
+            # argparse takes no name of a file after an option, unless it is asked like this.
+            arguments, unknown = self.parse_known_intermixed_args(list(words))
         if unknown:
             word = unknown[0].partition("=")[0]
             near = difflib.get_close_matches(word, list(self._option_string_actions), n=1)

@@ -79,7 +79,7 @@ class Files:
         self._area = area
         self.location = location
         self._others = others
-        self._new_name = new_name
+        self.new_name = new_name
         self.cache = FileCache(options.cache_size)
         self._streams = OpenStreams()
         self._lending = Lending(verify=options.verify)
@@ -160,7 +160,7 @@ class Files:
         head: int,
         location: int | None = None,
     ) -> Attachment:
-        uuid = self._new_name()
+        uuid = self.new_name()
         location = self.location if location is None else location
         area = self.area_at(location)
         pieces = compressed(read, size, form, level=self.options.level, head=head)
@@ -382,7 +382,7 @@ class Files:
 
     def _attachment(self, content_type: int, size: int, md5: str, uuid: str = "") -> Attachment:
         return Attachment(
-            uuid=uuid or self._new_name(),
+            uuid=uuid or self.new_name(),
             content_type=content_type,
             uncompressed_size=size,
             uncompressed_md5=md5,

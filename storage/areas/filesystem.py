@@ -39,12 +39,9 @@ def not_local(_area: object, _uuid: str) -> str | None:
 
 def staged_file(root: str, uuid: str) -> str:
     """Where a file of this name may be in the making: in a branch's folder if it lies there."""
+    staging = f"{root}/{STAGING}"
     with suppress(FileNotFoundError):
-        for branch in [
-            root,
-            *(it.path for it in os.scandir(f"{root}/{STAGING}") if _is_branch(it)),
-        ]:
-            folder = f"{root}/{STAGING}" if branch == root else branch
+        for folder in [staging, *(it.path for it in os.scandir(staging) if _is_branch(it))]:
             for path in (f"{folder}/{uuid[:2]}/{uuid}", f"{folder}/{uuid}"):
                 if os.path.exists(path):  # noqa: PTH110 - as below
                     return path

@@ -39,6 +39,8 @@ class ObjectArea:
     """
 
     local_path = not_local
+    tells_clear_sizes = True
+    """Whether ``survey`` leaves out what encryption adds: it does, by names or as new ones."""
 
     def __init__(
         self,
@@ -57,6 +59,7 @@ class ObjectArea:
         untouched: whether a start writes nothing, and settles nothing.
         """
         self._bucket = bucket
+        self.tells_sums = bucket.tells_sums
         self._names = names or ObjectNames()
         self._untouched = untouched
         self._staging = staging / STAGING
@@ -65,11 +68,6 @@ class ObjectArea:
         self._doubtful: set[str] = set()
         self._lock = threading.Lock()
         self._listing: Listing | None = None
-
-    @property
-    def tells_clear_sizes(self) -> bool:
-        """Whether ``survey`` leaves out what encryption adds: it does, by names or as new ones."""
-        return True
 
     @property
     def place(self) -> str:

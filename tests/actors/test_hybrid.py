@@ -427,6 +427,35 @@ def test_a_copy_whose_sum_the_storage_tells_is_not_read_back(hybrid):
     assert hybrid.file_of(ids).location == OTHER
 
 
+def test_a_storage_that_tells_sums_finds_a_damaged_source_and_keeps_no_copy(hybrid, tmp_path):
+    content = make_dicom()
+    ids = hybrid.store(content)
+    name = hybrid.file_of(ids).uuid
+    spoilt = content[:-1] + bytes([content[-1] ^ 1])
+    (tmp_path / "files" / name[:2] / name[2:4] / name).write_bytes(spoilt)
+    hybrid.other.tells_sums, hybrid.other.own_sum = True, hashlib.md5(spoilt).hexdigest()
+
+    report = hybrid.move(ids)
+
+    assert report.moved == 0
+    assert "not as it was" in report.failures[0].reason
+    assert hybrid.other.files == {}
+    assert hybrid.file_of(ids).location == DISK
+
+
+@pytest.mark.parametrize("sum_of", [None, b"something else"])
+def test_a_storage_that_tells_another_sum_this_time_is_read_back(hybrid, sum_of):
+    content = make_dicom()
+    ids = hybrid.store(content)
+    hybrid.other.tells_sums = True
+    hybrid.other.own_sum = hashlib.md5(sum_of or content).hexdigest()
+
+    report = hybrid.move(ids)
+
+    assert report.moved == 1
+    assert [what for what, _ in hybrid.other.asked] == ["create", "read"][: 2 if sum_of else 1]
+
+
 def test_another_sum_than_that_of_the_file_has_the_copy_read_back(hybrid):
     """Such as the tag of an object that the store encrypts."""
     ids = hybrid.store(make_dicom())

@@ -23,6 +23,7 @@ from repertory.storage.index.operations.housekeeping import (
 )
 from repertory.storage.index.operations.listing import FIND, find
 from repertory.storage.index.operations.other_files import replace_other
+from repertory.storage.index.operations.placing_trash import record_move_in_trash
 from repertory.storage.index.operations.recompressing import find_file, put_file, resize
 from repertory.storage.index.operations.reconstructing import OBSOLETE, record_reconstruction
 from repertory.storage.index.packing import pack_id
@@ -149,7 +150,7 @@ def _record_portion(  # noqa: PLR0917 - the database, the group, then what is to
             group.release(task.attachment)
     for copy in portion.others:
         group.writing = True
-        replace_other(db, group, copy)
+        (record_move_in_trash if copy.file.trash else replace_other)(db, group, copy)
     _note(db, name, portion.portion, failures, now)
     return ChoresReceipt(done, gone, tuple(failures))
 
@@ -200,6 +201,8 @@ def _note(
         values = (now + delay, portion.form, pack_id(first.id), first.reason)
         db.execute(FAIL, (*study, *values))
     if portion.ends:
-        # A pass over tags alone is no success of what was to be stored anew.
-        db.execute(SUCCEED, (*study, int(portion.aside or portion.form is not None)))
+        # A pass over tags alone is no success of what was to be stored anew, nor is one over files
+        # alone one of tags.
+        if portion.aside or portion.refreshes:
+            db.execute(SUCCEED, (*study, int(portion.aside or portion.form is not None)))
         db.execute(CLOSE, study)
