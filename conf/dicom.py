@@ -191,7 +191,8 @@ class DicomSettings(PeersSettings):
     )
     accepted_sop_classes: list[str] = setting(
         default_factory=list,
-        meaning="The SOP classes of which instances are taken, likewise; empty: all of storage.",
+        meaning="The SOP classes of which instances are taken, or asked for by C-GET, likewise;"
+        " empty: all of storage.",
     )
     rejected_sop_classes: list[str] = setting(
         default_factory=list,

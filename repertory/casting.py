@@ -134,7 +134,7 @@ class Casting:
             board,
             DicomClientActor,
             book=self._book,
-            options=calls_of(settings, main_tags.encoding),
+            options=calls_of(settings, self._rules, main_tags.encoding),
             crew=ThreadCrew(settings.dicom_scu_threads, name="dicom-client"),
             width=settings.dicom_scu_threads_per_modality,
             kept_queries=settings.query_retrieve_size,

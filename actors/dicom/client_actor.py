@@ -44,7 +44,7 @@ from repertory.storage.dicom.wire import EXPLICIT, read_identifier, write_identi
 from repertory.storage.main_tags import MAIN_DICOM_TAGS, MainDicomTags
 
 if TYPE_CHECKING:
-    from repertory.actors.dicom.client import Caller
+    from repertory.actors.dicom.requesting import Requestor
 
 
 class DicomClientActor(ClientServices, ClientCommitments, RepertoryActor):
@@ -90,7 +90,7 @@ class DicomClientActor(ClientServices, ClientCommitments, RepertoryActor):
         self._main_tags = main_tags
         self._kept_book = KeptBook(MODALITIES) if in_database else None
         self._queries: dict[str, KeptQuery] = {}
-        self._made: Caller | None = None
+        self._made: Requestor | None = None
 
     def open(self) -> None:
         """Take up what is kept."""
@@ -104,12 +104,12 @@ class DicomClientActor(ClientServices, ClientCommitments, RepertoryActor):
         self._crew.close()
 
     @property
-    def _caller(self) -> "Caller":
+    def _requestor(self) -> "Requestor":
         if self._made is None:
             # Who never calls need not load what speaks DICOM.
-            from repertory.actors.dicom.client import Caller  # noqa: PLC0415
+            from repertory.actors.dicom.requesting import Requestor  # noqa: PLC0415
 
-            self._made = Caller(self._options)
+            self._made = Requestor(self._options)
         return self._made
 
     # Who they are
@@ -156,11 +156,11 @@ class DicomClientActor(ClientServices, ClientCommitments, RepertoryActor):
         """C-ECHO."""
         from repertory.actors.dicom import calling  # noqa: PLC0415 - see above
 
-        modality, caller = self._modality(command.target), self._caller
+        modality, requestor = self._modality(command.target), self._requestor
         return self._lanes.do(
             modality,
             lambda: calling.echo(
-                caller, modality, local_aet=command.local_aet, timeout=command.timeout
+                requestor, modality, local_aet=command.local_aet, timeout=command.timeout
             ),
         )
 
@@ -170,12 +170,12 @@ class DicomClientActor(ClientServices, ClientCommitments, RepertoryActor):
         from repertory.actors.dicom import calling  # noqa: PLC0415 - see above
         from repertory.actors.dicom.forms import Forms  # noqa: PLC0415 - see above
 
-        modality, caller = self._modality(command.target), self._caller
+        modality, requestor = self._modality(command.target), self._requestor
         forms = Forms(self.board, self._options)
 
         def send() -> tuple[UnsentInstance, ...]:
             unsent = calling.send(
-                caller,
+                requestor,
                 self.board,
                 modality,
                 command.instances,
@@ -202,12 +202,12 @@ class DicomClientActor(ClientServices, ClientCommitments, RepertoryActor):
         """C-MOVE."""
         from repertory.actors.dicom import calling  # noqa: PLC0415 - see above
 
-        modality, caller = self._modality(command.target), self._caller
+        modality, requestor = self._modality(command.target), self._requestor
         identifier = calling.identifier_of(command.level, command.keys)
         return self._lanes.do(
             modality,
             lambda: calling.move(
-                caller,
+                requestor,
                 modality,
                 command.level,
                 identifier,
@@ -222,7 +222,7 @@ class DicomClientActor(ClientServices, ClientCommitments, RepertoryActor):
         """C-FIND; the answers are kept."""
         from repertory.actors.dicom import calling, normalizing  # noqa: PLC0415 - see above
 
-        modality, caller = self._modality(command.modality), self._caller
+        modality, requestor = self._modality(command.modality), self._requestor
         keys = calling.identifier_of(command.level, command.keys)
         asked = read_identifier(write_identifier(keys, EXPLICIT), EXPLICIT, TagForm.FULL)
         if command.normalize:
@@ -231,7 +231,7 @@ class DicomClientActor(ClientServices, ClientCommitments, RepertoryActor):
 
         def find() -> str:
             answers = calling.find(
-                caller,
+                requestor,
                 modality,
                 command.level,
                 self._filters.outgoing(identifier, modality.aet),
@@ -255,7 +255,7 @@ class DicomClientActor(ClientServices, ClientCommitments, RepertoryActor):
         """C-FIND; the answers are not kept."""
         from repertory.actors.dicom import calling, normalizing  # noqa: PLC0415 - see above
 
-        modality, caller = self._modality(query.modality), self._caller
+        modality, requestor = self._modality(query.modality), self._requestor
         keys = calling.identifier_of(query.level, query.keys)
         keys = normalizing.normalized(query.level, keys, self._main_tags)
         keys = normalizing.with_main_tags(query.level, keys)
@@ -263,7 +263,9 @@ class DicomClientActor(ClientServices, ClientCommitments, RepertoryActor):
 
         def find() -> tuple[Mapping[str, Any], ...]:
             filtered = self._filters.outgoing(identifier, modality.aet)
-            answers = calling.find(caller, modality, query.level, filtered, local_aet="", timeout=0)
+            answers = calling.find(
+                requestor, modality, query.level, filtered, local_aet="", timeout=0
+            )
             return tuple(in_form(it, TagForm.SIMPLIFIED) for it in answers)
 
         return self._lanes.do(modality, find)
@@ -273,11 +275,11 @@ class DicomClientActor(ClientServices, ClientCommitments, RepertoryActor):
         """C-STORE of a file that somebody else has."""
         from repertory.actors.dicom import forwarding  # noqa: PLC0415 - see above
 
-        modality, caller = self._modality(command.modality), self._caller
+        modality, requestor = self._modality(command.modality), self._requestor
 
         def forward() -> ForwardedInstance:
             instance = forwarding.outgoing_of(command.content)
-            forwarding.forward(caller, modality, instance, command.content)
+            forwarding.forward(requestor, modality, instance, command.content)
             return forwarding.receipt_of(instance)
 
         return self._lanes.do(modality, forward)

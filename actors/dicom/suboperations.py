@@ -3,14 +3,14 @@
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 
-from repertory.actors.dicom.forms import Fitted
+from repertory.actors.dicom.forms import Fitted, Forms
 from repertory.actors.dicom.sending import Outgoing
-from repertory.actors.dicom.upper.association import Association, Message
-from repertory.actors.dicom.upper.commands import C_STORE_RQ, MEDIUM, RESPONSE
-from repertory.actors.dicom.upper.pdus import UNEXPECTED, BadPdu
+from repertory.actors.dicom.upper.association import Association
+from repertory.actors.dicom.upper.commands import C_STORE_RQ, MEDIUM, status_of
 from repertory.actors.messages.attachments import ReadAttachment, ReadFile
 from repertory.actors.reply import Reply
 from repertory.actors.switchboard import Switchboard
+from repertory.modalities import Modality
 from repertory.model import Level, ResourceRef
 from repertory.storage.dicom.wire import data_set_in
 
@@ -126,15 +126,17 @@ class Sender:
             },
             data_set_in(content),
         )
-        return _status(answer, number)
+        return status_of(answer.command, C_STORE_RQ, number)
 
 
-def _status(answer: Message, number: int) -> int:
-    command = answer.command
-    if (
-        command["CommandField"] != C_STORE_RQ | RESPONSE
-        or command.get("MessageIDBeingRespondedTo") != number
-        or "Status" not in command
-    ):
-        raise BadPdu(UNEXPECTED)
-    return int(command["Status"])
+def reading(
+    board: Switchboard, sender: Sender, forms: Forms, modality: Modality | None
+) -> Callable[[Outgoing], Reply[Fitted]]:
+    """How files are read: as the other side takes them."""
+
+    def read(instance: Outgoing) -> Reply[Fitted]:
+        if sender.takes(instance):
+            return read_file(board, instance).then(lambda content: (instance, content))
+        return forms.transcoded(modality, instance, sender.accepted(instance.sop_class))
+
+    return read

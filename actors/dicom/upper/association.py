@@ -138,6 +138,11 @@ class Association:
         self._is_released = False
         self._is_broken = False  # somebody owes us an answer
 
+    @property
+    def ip(self) -> str:
+        """The address of the other side."""
+        return self._stream.ip
+
     # What comes
 
     def receive(self) -> Message | None:

@@ -1,12 +1,14 @@
 import socket
 import struct
 from contextlib import closing
+from types import SimpleNamespace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from pynetdicom.pdu import P_DATA_TF
 
+from repertory.actors.dicom.upper import stream as upper_stream
 from repertory.actors.dicom.upper.association import LARGEST_IN_MEMORY, Association, Context
 from repertory.actors.dicom.upper.commands import (
     C_CANCEL_RQ,
@@ -266,3 +268,24 @@ def test_a_request_in_the_place_of_an_answer_is_refused(pair):
 
     with pytest.raises(BadPdu):
         pair.association.call(CONTEXT, STORE, b"ab")
+
+
+class Dripping(socket.socket):
+    """A connection by which one byte comes in a second, as ``clock`` tells it."""
+
+    seconds = 0.0
+
+    def recv_into(self, buffer, *_):
+        Dripping.seconds += 1
+        buffer[:1] = b"\x04"
+        return 1
+
+
+def test_a_pdu_that_comes_byte_by_byte_is_not_waited_for_for_ever(monkeypatch):
+    clock = SimpleNamespace(monotonic=lambda: Dripping.seconds)
+    monkeypatch.setattr(upper_stream, "time", clock)
+    ours, theirs = socket.socketpair()
+    with theirs, Dripping(fileno=ours.detach()) as connection, pytest.raises(Silent):
+        PduStream(connection, timeout=3.0).read()
+
+    assert Dripping.seconds == 5
