@@ -12,6 +12,7 @@ from repertory.actors.dicom.commitments import ClientCommitments
 from repertory.actors.dicom.lanes import Lanes
 from repertory.actors.dicom.options import ClientOptions
 from repertory.actors.dicom.query_filter import QueryFilter
+from repertory.actors.dicom.query_functions import QueryFunctions
 from repertory.actors.kept_book import KeptBook
 from repertory.actors.messages.exports import RecordExport
 from repertory.actors.messages.modalities import (
@@ -64,6 +65,7 @@ class DicomClientActor(ClientServices, ClientCommitments, RepertoryActor):
         kept_commitments: int = 100,
         in_database: bool = False,
         main_tags: MainDicomTags = MAIN_DICOM_TAGS,
+        functions: QueryFunctions | None = None,
     ) -> None:
         """Take what the actor works with.
 
@@ -78,13 +80,14 @@ class DicomClientActor(ClientServices, ClientCommitments, RepertoryActor):
         in_database: whether the modalities that the index keeps count instead of the book's, and
             changes are kept (``DicomModalitiesInDatabase``).
         main_tags: the keys that queries which are normalized may have.
+        functions: what changes queries before they are asked, besides Lua's scripts.
         """
         super().__init__(board=board)
         self._book = book
         self._options = options
         self._crew = crew
         self._lanes = Lanes(crew, width=width)
-        self._filters = QueryFilter(board)
+        self._filters = QueryFilter(board, functions)
         self._most = kept_queries
         self._kept_commitments = kept_commitments
         self._main_tags = main_tags
