@@ -1,6 +1,6 @@
 """C-MOVE and C-GET: instances are sent as others ask for them (PS3.4 C.4.2, C.4.3)."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Any, Final
@@ -163,7 +163,7 @@ class Sending:
     """What is to be sent, and how: ``read`` gives it its form, ``send`` returns a status."""
 
     instances: list[Outgoing]
-    read: Callable[[Outgoing], Reply[Fitted]]
+    read: Callable[[Sequence[Outgoing]], list[Reply[Fitted]]]
     send: Callable[[Outgoing, bytes, int], int]
     remote: str
 
