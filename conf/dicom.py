@@ -174,6 +174,10 @@ class DicomSettings(PeersSettings):
         " modality says it.",
         check=one_of("C-MOVE", "C-GET"),
     )
+    dicom_echo_checks_find: bool = setting(
+        default=False,
+        meaning="Whether a modality that is asked if it is there must answer a C-FIND, too.",
+    )
     dicom_maximum_associations: int = setting(
         default=50,
         meaning="How many associations may be open at a time; more are turned away.",

@@ -1,5 +1,6 @@
 """What the archive asks of others: C-ECHO, C-STORE, C-FIND and C-MOVE; each call waits."""
 
+import uuid
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -56,6 +57,17 @@ def echo(requestor: Requestor, modality: Modality, *, local_aet: str, timeout: f
         status = status_of(association.call(context, command).command, C_ECHO_RQ, ONLY)
     if status not in SUCCESSFUL:
         raise NetworkFailed(f"{modality.aet} answers C-ECHO by status {status:04X}.")
+
+
+def check_find(requestor: Requestor, modality: Modality, *, local_aet: str, timeout: float) -> None:
+    """C-FIND of a study that nobody has; what is found does not matter.
+
+    Raises:
+        NetworkFailed: it is not answered by success.
+    """
+    nobodys = f"2.25.{uuid.uuid4().int}"
+    identifier = identifier_of(Level.STUDY, {"0020,000d": nobodys})
+    find(requestor, modality, Level.STUDY, identifier, local_aet=local_aet, timeout=timeout)
 
 
 def send(

@@ -156,16 +156,18 @@ class DicomClientActor(ClientServices, ClientCommitments, RepertoryActor):
 
     @handles(EchoModality)
     def echo_modality(self, command: EchoModality) -> Reply[None]:
-        """C-ECHO."""
+        """C-ECHO, and C-FIND where that is to be checked."""
         from repertory.actors.dicom import calling  # noqa: PLC0415 - see above
 
         modality, requestor = self._modality(command.target), self._requestor
-        return self._lanes.do(
-            modality,
-            lambda: calling.echo(
-                requestor, modality, local_aet=command.local_aet, timeout=command.timeout
-            ),
-        )
+        local_aet, timeout = command.local_aet, command.timeout
+
+        def echo() -> None:
+            calling.echo(requestor, modality, local_aet=local_aet, timeout=timeout)
+            if command.check_find:
+                calling.check_find(requestor, modality, local_aet=local_aet, timeout=timeout)
+
+        return self._lanes.do(modality, echo)
 
     @handles(SendInstances)
     def send_instances(self, command: SendInstances) -> Reply[tuple[UnsentInstance, ...]]:
