@@ -145,7 +145,7 @@ def _store(
         if received.error is not None:
             received.discard(board)
             raise received.error
-        board.ask(StoreInstance(content=received.content, origin=origin, announced=pair))
+        board.ask_here(StoreInstance(content=received.content, origin=origin, announced=pair))
     except RepertoryError as error:
         status = statuses.of_storing(error)
         log.warning(

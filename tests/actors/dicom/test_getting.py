@@ -14,7 +14,7 @@ from repertory.actors.dicom.book import ModalityBook
 from repertory.actors.dicom.client_actor import DicomClientActor
 from repertory.actors.dicom.options import ClientOptions
 from repertory.actors.jobs import retrying
-from repertory.actors.messages.instances import StoreInstance
+from repertory.actors.messages.instances import BeginUpload, StoreInstance
 from repertory.actors.messages.jobs import DescribeJob, SubmitJob
 from repertory.actors.messages.metadata import ListMetadata
 from repertory.actors.messages.modalities import EchoModality, GetResource
@@ -124,6 +124,21 @@ def test_what_a_peer_has_comes_over_our_own_association(client, peer):
     metadata = client.stage.ask(ListMetadata(level=Level.INSTANCE, id=instances(client)[0]))
     assert metadata[Metadata.ORIGIN] == "DicomProtocol"
     assert "PEER" in metadata.values()
+
+
+def test_large_files_go_to_the_disk_while_they_come(archive, peer):
+    book = ModalityBook({"peer": Modality("PEER", "127.0.0.1", peer.port)})
+    options = ClientOptions(timeout=5.0, spool_threshold=100)
+    crew = ThreadCrew(1, name="client")
+    ref = archive.stage.put_on(DicomClientActor, book=book, options=options, crew=crew)
+    with peer.listening():
+        assert get(archive) == 3
+        assert len(instances(archive)) == 3
+
+        archive.stage.understudy(BeginUpload, answer=ArchiveFull("There is no room."))
+        with pytest.raises(NetworkFailed, match="0 instances came, 3 did not"):
+            get(archive)
+    archive.stage.take_off(ref)
 
 
 def test_what_cannot_be_archived_is_told_to_both_sides(client, peer):
