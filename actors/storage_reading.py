@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from repertory.actors.base import handles
@@ -20,7 +21,7 @@ from repertory.actors.messages.attachments import (
     ReadTags,
 )
 from repertory.actors.messages.finding import Sifted, SiftFiles
-from repertory.actors.reply import Reply
+from repertory.actors.reply import Reply, gather
 from repertory.actors.sifting import Sifting
 from repertory.errors import (
     BadRange,
@@ -98,7 +99,10 @@ class StorageReading:
 
     @handles(ReadFiles, anywhere=True)
     def read_files(self, query: ReadFiles) -> Reply[tuple[bytes | Exception | None, ...]]:
-        """Read files one after the other: to hand each over takes longer than to read it."""
+        """Read files one after the other: to hand each over takes longer than to read it.
+
+        Those that are not to be had from a folder are read side by side, for each is waited for.
+        """
 
         def read_from(file: Attachment) -> bytes:
             return self._files.read(file, 0, file.uncompressed_size)
@@ -111,7 +115,16 @@ class StorageReading:
                 return error
             return content if isinstance(content, bytes) else None
 
-        return self._crew.do(lambda: tuple(read(*it) for it in query.files))
+        if all(self._is_near(it) for it, _ in query.files):
+            return self._crew.do(lambda: tuple(read(*it) for it in query.files))
+        return gather([self._crew.do(partial(read, *it)) for it in query.files])
+
+    def _is_near(self, attachment: Attachment) -> bool:
+        try:
+            area = self._files.area_at(attachment.location)
+        except StorageFailed:  # who reads it is told why
+            return True
+        return area.local_path(attachment.uuid) is not None
 
     @handles(ReadTags, anywhere=True)
     def read_tags(self, query: ReadTags) -> Reply[Mapping[str, Any]]:

@@ -110,7 +110,7 @@ class ReadFiles(Query[tuple[bytes | Exception | None, ...]]):
     """Some small files whose attachments are known, each with whose file it is, at one go.
 
     Each is its uncompressed bytes, or the error of ``ReadFile``; ``None`` is to be asked for alone,
-    since it lies elsewhere now. Where several storages are, nobody answers this.
+    since it lies elsewhere now, or the others do.
     """
 
     files: tuple[tuple[Attachment, ResourceRef], ...]

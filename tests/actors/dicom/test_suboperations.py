@@ -14,6 +14,7 @@ from repertory.actors.messages.attachments import ReadFile, ReadFiles
 from repertory.actors.messages.finding import DescribeFound
 from repertory.actors.messages.instances import StoreInstance
 from repertory.actors.reply import Reply
+from repertory.actors.storage_reading import StorageReading
 from repertory.criteria import Criteria
 from repertory.errors import FileCorrupted, FileLost, StorageFailed
 from repertory.model import Attachment, ContentType, Level, ResourceId, ResourceRef
@@ -97,7 +98,9 @@ def test_what_keeps_all_from_being_read_is_told_of_each(stage):
             reply.get()
 
 
-def test_the_storage_reads_files_together(archive, tmp_path):
+@pytest.mark.parametrize("is_near", [True, False])
+def test_the_storage_reads_files_together(archive, tmp_path, monkeypatch, is_near):
+    monkeypatch.setattr(StorageReading, "_is_near", lambda *_: is_near)
     contents = [make_dicom(study="1", series="1", instance=f"1.{it}") for it in range(3)]
     for content in contents:
         archive.stage.ask(StoreInstance(content=content))
