@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from repertory.actors.base import handles
@@ -15,13 +16,21 @@ from repertory.actors.messages.attachments import (
     LentFile,
     ReadAttachment,
     ReadFile,
+    ReadFiles,
     ReadHeader,
     ReadTags,
 )
 from repertory.actors.messages.finding import Sifted, SiftFiles
-from repertory.actors.reply import Reply
+from repertory.actors.reply import Reply, gather
 from repertory.actors.sifting import Sifting
-from repertory.errors import BadRange, FileCorrupted, FileLost, NotDicom, StorageFailed
+from repertory.errors import (
+    BadRange,
+    FileCorrupted,
+    FileLost,
+    NotDicom,
+    RepertoryError,
+    StorageFailed,
+)
 from repertory.model import Attachment, ContentType, Level, Metadata, ResourceId, ResourceRef
 from repertory.storage import dicom
 from repertory.storage.files import Files
@@ -87,6 +96,35 @@ class StorageReading:
                 return self._wherever_it_is_now(query.owner, query.attachment, read_from)
 
         return self._crew.do(read)
+
+    @handles(ReadFiles, anywhere=True)
+    def read_files(self, query: ReadFiles) -> Reply[tuple[bytes | Exception | None, ...]]:
+        """Read files one after the other: to hand each over takes longer than to read it.
+
+        Those that are not to be had from a folder are read side by side, for each is waited for.
+        """
+
+        def read_from(file: Attachment) -> bytes:
+            return self._files.read(file, 0, file.uncompressed_size)
+
+        def read(attachment: Attachment, owner: ResourceRef) -> bytes | RepertoryError | None:
+            try:
+                with self._mending.watching_for_corruption(owner, attachment):
+                    content = self._wherever_it_is_now(owner, attachment, read_from)
+            except RepertoryError as error:
+                return error
+            return content if isinstance(content, bytes) else None
+
+        if all(self._is_near(it) for it, _ in query.files):
+            return self._crew.do(lambda: tuple(read(*it) for it in query.files))
+        return gather([self._crew.do(partial(read, *it)) for it in query.files])
+
+    def _is_near(self, attachment: Attachment) -> bool:
+        try:
+            area = self._files.area_at(attachment.location)
+        except StorageFailed:  # who reads it is told why
+            return True
+        return area.local_path(attachment.uuid) is not None
 
     @handles(ReadTags, anywhere=True)
     def read_tags(self, query: ReadTags) -> Reply[Mapping[str, Any]]:

@@ -1,4 +1,5 @@
 import hashlib
+from dataclasses import replace
 
 import apsw
 import pytest
@@ -15,6 +16,7 @@ from repertory.actors.messages.attachments import (
     DescribeAttachment,
     ReadAttachment,
     ReadFile,
+    ReadFiles,
     ReadHeader,
     ReadStoredFile,
     ReadTags,
@@ -769,3 +771,15 @@ def test_a_filter_of_the_scripts_guards_every_storage(tmp_path, writer):
     assert receipt.status is StoreStatus.FILTERED_OUT
     assert (archive.on_disk(), archive.other.files) == ([], {})
     archive.stage.close()
+
+
+def test_files_of_one_storage_are_read_together_and_those_of_several_alone(hybrid):
+    ids = hybrid.store(make_dicom())
+    here = hybrid.file_of(ids)
+    owner = ResourceRef(Level.INSTANCE, ids.instance)
+
+    (content,) = hybrid.stage.ask(ReadFiles(files=((here, owner),)))
+    apart = hybrid.stage.ask(ReadFiles(files=((here, owner), (replace(here, location=9), owner))))
+
+    assert len(content) == here.uncompressed_size
+    assert apart == (None, None)
