@@ -198,8 +198,12 @@ class IndexWriter(
     def last_change(self) -> int:
         """The last number that was given to a change or to a deletion."""
 
-    def begin(self, now: float = 0.0) -> None:
-        """Open a group; what it releases is released ``now``."""
+    def begin(self, now: float = 0.0, *, is_repeatable: bool = False) -> None:
+        """Open a group; what it releases is released ``now``.
+
+        Of one that is repeatable, changes may be answered before they are known to be right: it
+        may end as ``IndexBusy``, and is then right when all of it is made anew.
+        """
 
     def commit(self) -> None:
         """End the group; whether or not it succeeds, none is open afterwards."""

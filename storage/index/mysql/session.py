@@ -27,6 +27,8 @@ def trouble_of(error: Exception) -> SessionFailed:
 class MysqlSession:
     """A ``Session``. Several statements are sent at once, and their answers come at once."""
 
+    defers = False
+
     def __init__(self, parameters: dict[str, Any]) -> None:
         """Connect; ``parameters`` are PyMySQL's."""
         try:

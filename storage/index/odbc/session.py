@@ -45,6 +45,8 @@ def trouble_of(error: pyodbc.Error) -> SessionFailed:
 class OdbcSession:
     """A ``Session``."""
 
+    defers = False
+
     def __init__(self, connection_string: str) -> None:
         """Connect."""
         try:
