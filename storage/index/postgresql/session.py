@@ -3,7 +3,7 @@
 import contextlib
 import select
 from collections.abc import Iterable, Sequence
-from typing import Any, LiteralString
+from typing import Any, ClassVar, LiteralString
 
 import psycopg
 from psycopg import pq
@@ -62,7 +62,7 @@ class PostgresqlSession:
     is asked, or until the transaction ends.
     """
 
-    defers = True
+    defers: ClassVar[bool] = True
 
     def __init__(self, parameters: dict[str, Any]) -> None:
         """Connect; ``parameters`` are libpq's."""
