@@ -42,6 +42,7 @@ commands:
   restore        put a backup back into an empty folder
   fsck           compare files and index, and mend what can be mended
   rebuild        make the index anew from the files
+  migrate-index  carry the index from one database to another
 
 signals:  TERM and INT stop in good order; HUP reads a changed configuration and starts anew;
           USR1 shows what every thread is doing.
@@ -298,6 +299,7 @@ _COMMANDS: dict[str, Callable[[Sequence[str]], int]] = {
     "restore": _run_module("restore", "repertory.restoring"),
     "fsck": _run_module("fsck", "repertory.checking"),
     "rebuild": _run_module("rebuild", "repertory.rebuilding"),
+    "migrate-index": _run_module("migrate-index", "repertory.migrating"),
 }
 
 

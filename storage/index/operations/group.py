@@ -8,13 +8,15 @@ wait here as well, to be written in one go.
 
 from repertory.errors import IndexFailed
 from repertory.model import Attachment, ChangeType
-from repertory.storage.index.database import Database
+from repertory.storage.index.database import Database, Question
 from repertory.storage.index.packing import (
     ATTACHMENT_COLUMNS,
     AttachmentRow,
     pack_attachment,
 )
 
+FIND_NUMBERS = "SELECT last_parent, last_instance, last_change, last_shown FROM totals"
+FIND_KEPT = "SELECT MIN(seq) FROM kept_changes"
 INSERT_ATTACHMENT = (
     f"INSERT INTO attachments (resource, {ATTACHMENT_COLUMNS})"  # noqa: S608 - a constant
     " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
@@ -196,16 +198,17 @@ class Group:
         self._news: dict[int, News] = {}
         self._places: dict[int, list[int]] = {}
         self.writing = False
-        row = self._db.one("SELECT last_parent, last_instance, last_change, last_shown FROM totals")
-        if row is None:
+        # Both at once: where nodes take turns, each turn begins with this.
+        numbers, kept = self._db.gather([Question(FIND_NUMBERS), Question(FIND_KEPT)])
+        if not numbers:
             raise IndexFailed("The index is damaged: it has lost its totals.")
-        self.last_parent, self.last_instance, self.last_change, self.last_shown = row
+        self.last_parent, self.last_instance, self.last_change, self.last_shown = numbers[0]
         self._flushed_change = self.last_change
-        self.note_kept()
+        self.oldest_kept = kept[0][0] if kept else None
 
     def note_kept(self) -> None:
         """Find out whether anything that left the log is kept for those who read it."""
-        row = self._db.one("SELECT MIN(seq) FROM kept_changes")
+        row = self._db.one(FIND_KEPT)
         self.oldest_kept = row[0] if row else None
 
     def attach(self, resource: int, attachment: AttachmentRow) -> None:
