@@ -29,7 +29,8 @@ R = TypeVar("R")
 
 
 def _replaces(portion: DonePortion) -> bool:
-    return bool(portion.done or portion.others)
+    replaced = any(task.attachment is not None or task.obsolete for task in portion.done)
+    return replaced or bool(portion.others)
 
 
 class IndexHousekeeping(IndexPart):

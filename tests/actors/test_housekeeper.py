@@ -434,13 +434,13 @@ def test_a_large_study_is_done_in_several_steps(house):
 
 
 def test_small_studies_share_a_step_where_nothing_is_throttled(house):
-    stored = [ids for patient in "ABCDE" for ids in house.store(patient, instances=6)]
+    stored = [ids for patient in "ABCDE" for ids in house.store(patient, instances=12)]
     house.path(stored[7]).unlink()
     house.restart(tags=MORE_TAGS, studies=20)
     steps = [command.portions for command in house.stage.heard(DoChores)]
 
-    assert [[len(portion.tasks) for portion in step] for step in steps] == [[6, 6, 6, 2], [4, 6]]
-    assert house.refreshed(stored) == 29
+    assert [[len(portion.tasks) for portion in step] for step in steps] == [[12, 12, 12, 4], [8, 12]]
+    assert house.refreshed(stored) == 59
     assert house.status().studies_done == 5
     assert [it.instance for it in house.status().backlog.failures] == [stored[7].instance]
     house.restart(tags=MORE_TAGS, studies=20, throttle_delay=1.0, force=True)
