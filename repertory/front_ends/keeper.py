@@ -22,6 +22,7 @@ from repertory.front_ends.process import LAST_MOMENT, FrontEndProcess, Office
 from repertory.front_ends.tally import Tally
 from repertory.http.server import listen, make_tls
 from repertory.logs import CATEGORIES
+from repertory.meter_reports import MeterReport, Reports
 
 log = structlog.get_logger(__name__)
 
@@ -76,11 +77,13 @@ class FrontEnds:
         self._listener: socket.socket | None = None
         self._tally_file = -1
         self._tally: Tally | None = None
+        self._reports: Reports | None = None
         self._office = Office(
             stop=lambda restart: control.request_shutdown(restart=restart),
             tell_level=control.log_level,
             set_level=self._set_level,
             gone=lambda process: self._mail.put(partial(self._replace, process)),
+            add_meters=self._add_meters,
         )
         self.port = 0
         """The port that is listened on."""
@@ -110,6 +113,8 @@ class FrontEnds:
         self._listener = listen(self._settings)
         self.port = self._listener.getsockname()[1]
         self._board = board
+        if board.meters is not None:
+            self._reports = Reports(board.meters)
         self._tally_file = Tally.make_file(self._count)
         self._tally = Tally(self._tally_file, self._count)
         board.count_visits_of(self._tally.visits)
@@ -171,6 +176,7 @@ class FrontEnds:
             count=self._count,
             patience=board.patience,
             levels={category: self._control.log_level(category) for category in CATEGORIES},
+            metered=board.meters is not None and board.meters.is_on,
         )
         return process.begin(counterpart, order, listener, self._tally_file)
 
@@ -180,6 +186,8 @@ class FrontEnds:
         if self._stopping.is_set() or dead.is_over:
             return
         dead.is_over = True
+        if self._reports is not None:
+            self._reports.forget(number)
         if self._tally is not None:
             self._tally.mark_absent(number)
         code = dead.leave()
@@ -211,6 +219,9 @@ class FrontEnds:
                 reason=str(begun.error) or type(begun.error).__name__,
             )
             self._mail.put(partial(self._replace, process))
+
+    def _add_meters(self, report: MeterReport) -> bool:
+        return self._reports is not None and self._reports.add(report)
 
     def _set_level(self, category: str, level: str) -> None:
         self._control.set_log_level(category, level)

@@ -21,10 +21,12 @@ from repertory.front_ends.letters import (
     Begin,
     End,
     Logged,
+    ReportMeters,
     RequestStop,
     SetLevel,
     TellLevel,
 )
+from repertory.meter_reports import MeterReport
 
 log = structlog.get_logger(__name__)
 
@@ -44,11 +46,13 @@ class Office:
         tell_level: Callable[[str], str],
         set_level: Callable[[str, str], None],
         gone: Callable[["FrontEndProcess"], None],
+        add_meters: Callable[[MeterReport], bool],
     ) -> None:
         self.stop = stop
         self.tell_level = tell_level
         self.set_level = set_level
         self.gone = gone
+        self.add_meters = add_meters
 
 
 class FrontEndProcess:
@@ -154,6 +158,8 @@ class FrontEndProcess:
         reply: Reply[Any] = Reply()
         if isinstance(question, TellLevel):
             reply.set(self._office.tell_level(question.category))
+        elif isinstance(question, ReportMeters):
+            reply.set(self._office.add_meters(question.report))
         elif isinstance(question, SetLevel):
             self._office.set_level(question.category, question.level)
             reply.set()
