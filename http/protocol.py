@@ -1,6 +1,8 @@
 """The archive's own way with what is not HTTP, or not the body that was announced."""
 
 import asyncio
+import os
+import socket
 from typing import Any
 
 import structlog
@@ -33,6 +35,7 @@ class Protocol(web.RequestHandler):
     """
 
     __slots__ = (
+        "_direct",
         "_dispatcher",
         "_held",
         "_holds",
@@ -67,6 +70,7 @@ class Protocol(web.RequestHandler):
         self._held: bytearray | None = None
         self._holds = 0
         self._missing = 0
+        self._direct: socket.socket | None = None
         self.remote: str | None = None
         self.descriptor = -1
 
@@ -78,13 +82,16 @@ class Protocol(web.RequestHandler):
         if self._shortcuts is not None:
             peer = transport.get_extra_info("peername")
             self.remote = peer[0] if isinstance(peer, list | tuple) else None
-            socket = transport.get_extra_info("socket")
-            if socket is not None and transport.get_extra_info("ssl_object") is None:
-                self.descriptor = socket.fileno()
+            found = transport.get_extra_info("socket")
+            if found is not None and transport.get_extra_info("ssl_object") is None:
+                self.descriptor = found.fileno()
 
     def connection_lost(self, exc: BaseException | None) -> None:
         """It is gone."""
         self.descriptor = -1
+        if self._direct is not None:
+            self._direct.close()
+            self._direct = None
         super().connection_lost(exc)
         if self._turns is not None:
             self._turns.let_go()
@@ -132,6 +139,17 @@ class Protocol(web.RequestHandler):
         self._missing = max(self._missing, _UNKNOWN)
 
     # For the shortcuts
+
+    @property
+    def direct(self) -> socket.socket:
+        """The connection's socket once more, for what transports cannot do.
+
+        Raises:
+            OSError: there is no descriptor left.
+        """
+        if self._direct is None:
+            self._direct = socket.socket(fileno=os.dup(self.descriptor))
+        return self._direct
 
     def hold(self) -> None:
         """Take no further request until ``let_go`` was called as often."""

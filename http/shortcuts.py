@@ -9,6 +9,7 @@ knows what to say then. What is answered is the same, byte for byte.
 import asyncio
 import os
 import re
+import socket
 from collections.abc import Callable
 from contextlib import suppress
 from time import perf_counter
@@ -55,6 +56,7 @@ _LINES = b"".join(f"{name}: {value}\r\n".encode() for name, value in STANDARD_HE
 _JSON_HEAD = b"HTTP/1.1 200 OK\r\n" + _LINES + f"Content-Type: {JSON_TYPE}\r\n".encode()
 _FILE_HEAD = b"HTTP/1.1 200 OK\r\n" + _LINES + b"Content-Type: application/dicom\r\n"
 _PLAIN = views.Resources()
+_MORE = getattr(socket, "MSG_MORE", 0)
 
 
 class Connection(Protocol):
@@ -65,6 +67,10 @@ class Connection(Protocol):
     """The address of the client."""
     descriptor: int
     """That of its socket, where files can be handed to it; -1 elsewhere."""
+
+    @property
+    def direct(self) -> socket.socket:
+        """Its socket; for connections that have a descriptor."""
 
     def hold(self) -> None:
         """Take no further request until ``let_go`` was called as often."""
@@ -202,7 +208,7 @@ class Shortcuts:
                 + f"Content-Disposition: {disposition(f'{visit.id}.dcm')}\r\n".encode()
                 + _ending(size)
             )
-            sent = _begin(connection.descriptor, file, head, size)
+            sent = _begin(connection, file, head, size)
         except BaseException:
             os.close(file)
             raise
@@ -249,16 +255,17 @@ def _ending(size: int) -> bytes:
     return f"Content-Length: {size}\r\nDate: {rfc822_formatted_time()}\r\n\r\n".encode()
 
 
-def _begin(descriptor: int, file: int, head: bytes, size: int) -> int:
+def _begin(connection: Connection, file: int, head: bytes, size: int) -> int:
     """Send as much as the socket takes at once; how many bytes that were.
 
     What is wrong with the connection is found out by whoever sends the rest.
     """
     sent = 0
     with suppress(OSError):
-        sent = os.write(descriptor, head)
+        # The head waits for the first bytes of the file: one packet less, and one wake-up there.
+        sent = connection.direct.send(head, _MORE if size else 0)
         if sent == len(head) and size:
-            sent += os.sendfile(descriptor, file, 0, size)
+            sent += os.sendfile(connection.descriptor, file, 0, size)
     return sent
 
 

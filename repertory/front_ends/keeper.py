@@ -34,6 +34,9 @@ _YOUNG = 10.0
 
 _FIRST_DELAY, _LAST_DELAY = 0.1, 10.0
 
+_ARENAS = 2
+"""Pools of memory that the threads of a front-end share at most; most of the work is its loop's."""
+
 
 class Control(Protocol):
     """What front-ends may have done to the process: a part of ``http.bridge.Control``."""
@@ -160,7 +163,9 @@ class FrontEnds:
         self._launch(number)
 
     def _launch(self, number: int) -> FrontEndProcess:
-        process = self._processes[number] = FrontEndProcess(number, self._office)
+        process = self._processes[number] = FrontEndProcess(
+            number, self._office, arenas=min(self._settings.malloc_arena_max, _ARENAS)
+        )
         process.launch()
         return process
 

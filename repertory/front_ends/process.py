@@ -58,9 +58,13 @@ class Office:
 class FrontEndProcess:
     """Starts a process, speaks with it, and sees it off."""
 
-    def __init__(self, number: int, office: Office) -> None:
-        """Take its number and who answers for the main process."""
+    def __init__(self, number: int, office: Office, *, arenas: int = 0) -> None:
+        """Take its number and who answers for the main process.
+
+        ``arenas`` is how many pools of memory its threads share; 0: as the system has it.
+        """
         self.number = number
+        self._arenas = arenas
         self.began = time.monotonic()
         self.is_over = False
         self._office = office
@@ -76,12 +80,15 @@ class FrontEndProcess:
         From a thread that lives as long as the process shall: on Linux it ends with that thread.
         """
         self._ours, theirs = socket.socketpair()
+        environment = {**os.environ, "PYTHONPATH": _path()}
+        if self._arenas:
+            environment.setdefault("MALLOC_ARENA_MAX", str(self._arenas))
         with theirs:
             self._process = subprocess.Popen(  # noqa: S603 - our own program
                 [sys.executable, "-P", "-m", "repertory.front_ends", str(theirs.fileno())],
                 stdin=subprocess.DEVNULL,
                 pass_fds=(theirs.fileno(),),
-                env={**os.environ, "PYTHONPATH": _path()},
+                env=environment,
             )
 
     @property
