@@ -21,7 +21,6 @@ from aiohttp.helpers import rfc822_formatted_time
 from repertory.actors.messages.attachments import LendFile, LentFile, ReadTags
 from repertory.actors.messages.base import Question
 from repertory.actors.messages.resources import DescribeResource
-from repertory.actors.reply import Reply
 from repertory.actors.switchboard import Switchboard
 from repertory.errors import RepertoryError
 from repertory.http import views
@@ -172,7 +171,7 @@ class Shortcuts:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    async def _finish(self, connection: Connection, visit: _Visit, reply: Reply[Any]) -> None:
+    async def _finish(self, connection: Connection, visit: _Visit, reply: Any) -> None:
         """Answer when the reply is there."""
         answered = False
         try:
