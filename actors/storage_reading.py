@@ -1,6 +1,7 @@
 """The storage area's handlers for files going out: their bytes, their tags."""
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -128,20 +129,41 @@ class StorageReading:
 
     @handles(ReadTags, anywhere=True)
     def read_tags(self, query: ReadTags) -> Reply[Mapping[str, Any]]:
-        """Read an instance up to its pixels, and list its tags."""
+        """Read an instance up to its pixels, and list its tags.
 
-        def parse(found: AttachmentDescription) -> Mapping[str, Any]:
-            return _parse(
-                lambda: dicom.tags(
-                    self._read_head(found),
-                    query.form,
-                    ignore_length=query.ignore_length,
-                    pixel_data=_has_pixel_data(found),
-                    default_encoding=self._main_tags.encoding.name,
-                )
+        At once, where its beginning is short and in memory: to hand that to the crew, and back,
+        takes longer than to do it.
+        """
+
+        def listed(found: AttachmentDescription, head: bytes) -> Mapping[str, Any]:
+            return dicom.tags(
+                head,
+                query.form,
+                ignore_length=query.ignore_length,
+                pixel_data=_has_pixel_data(found),
+                default_encoding=self._main_tags.encoding.name,
             )
 
-        return self._read_by(Level.INSTANCE, query.id, ContentType.DICOM, parse)
+        def parse(found: AttachmentDescription) -> Mapping[str, Any]:
+            return _parse(lambda: listed(found, self._read_head(found)))
+
+        def read(found: AttachmentDescription) -> Mapping[str, Any] | Reply[Mapping[str, Any]]:
+            head = self._peek_head(found)
+            if head is not None:
+                with suppress(NotDicom):  # damaged: it is looked at, and noted, below
+                    return listed(found, head)
+            return self._read_by(Level.INSTANCE, query.id, ContentType.DICOM, parse)
+
+        return self._describe(Level.INSTANCE, query.id).then(read)
+
+    def _peek_head(self, found: AttachmentDescription) -> bytes | None:
+        length = head_length(found)
+        if length is None:
+            return None
+        try:
+            return self._files.peek_head(found.attachment, length)
+        except StorageFailed:  # who reads it is told why
+            return None
 
     @handles(ReadHeader, anywhere=True)
     def read_header(self, query: ReadHeader) -> Reply[Mapping[str, Any]]:
