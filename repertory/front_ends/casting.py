@@ -33,6 +33,7 @@ from repertory.actors.messages.instances import (
 )
 from repertory.actors.messages.labels import ListLabels
 from repertory.actors.messages.metadata import DescribeMetadata, ListMetadata
+from repertory.actors.messages.nodes import DescribeNodes
 from repertory.actors.messages.places import ListPlaces
 from repertory.actors.messages.resources import (
     DescribeParent,
@@ -58,8 +59,10 @@ from repertory.building import (
     local_area_of,
     main_tags_of,
 )
+from repertory.conf.nodes import is_shared
 from repertory.conf.settings import Settings
 from repertory.conf.storages import FILE_SYSTEM, storage_names
+from repertory.nodes import base_of
 from repertory.storage.index.base import IndexEngine
 from repertory.storage.main_tags import MainDicomTags
 
@@ -199,6 +202,13 @@ class FrontEndCast:
         for kind in AT_ONCE:
             board.take_over(kind, at_once, IndexReaderActor.rank)
 
+    def _branch(self) -> str:
+        """The name of the folder in which files are made, of this process alone."""
+        own = f"front-end-{self._number}"
+        if not is_shared(self._settings):
+            return own
+        return f"{base_of(self._board.ask(DescribeNodes()).name)}.{own}"
+
     def _start_storage(self, main_tags: MainDicomTags) -> None:
         settings = self._settings
         options = file_options_of(settings)
@@ -206,7 +216,7 @@ class FrontEndCast:
         self._put_on(
             StorageActor,
             READING | STORING if stores_locally(settings) else READING,
-            area=local_area_of(settings, branch=f"front-end-{self._number}"),
+            area=local_area_of(settings, branch=self._branch()),
             crew=ThreadCrew(settings.storage_threads, name="storage"),
             main_tags=main_tags,
             options=replace(options, cache_size=options.cache_size // self._count),

@@ -18,6 +18,7 @@ from repertory.storage.areas.filesystem import STAGING, not_local
 from repertory.storage.areas.naming import ObjectNames
 from repertory.storage.areas.object_errors import Trouble, failure, refuse_to_start
 from repertory.storage.areas.object_listing import Listing
+from repertory.storage.areas.staging import Living, gather_leftovers, make_staging
 
 if TYPE_CHECKING:
     from obstore.store import ObjectStore
@@ -47,6 +48,8 @@ class ObjectArea:
         staging: Path,
         names: ObjectNames | None = None,
         untouched: bool = False,
+        branch: str = "",
+        living: Living | None = None,
     ) -> None:
         """Name the store.
 
@@ -55,11 +58,16 @@ class ObjectArea:
         staging: the folder in which the local one lies, made where it is missing.
         names: how objects are named.
         untouched: whether a start writes nothing, and settles nothing.
+        branch: the name of this node, where several share the local folder.
+        living: who lives of them; without it, what lies in the folder is nobody's.
         """
         self._bucket = bucket
         self._names = names or ObjectNames()
         self._untouched = untouched
-        self._staging = staging / STAGING
+        self._all_staging = staging / STAGING
+        self._staging = self._all_staging / branch
+        self._branch = branch
+        self._living = living
         self._store: ObjectStore | None = None
         self._hasty: ObjectStore | None = None
         self._doubtful: set[str] = set()
@@ -79,7 +87,7 @@ class ObjectArea:
     def open(self) -> None:
         """See whether the store can be read and written."""
         if not self._untouched:
-            self._make_staging()
+            make_staging(self._staging)
         bucket = self._bucket
         try:
             hasty = bucket.make(False)
@@ -95,18 +103,6 @@ class ObjectArea:
             raise
         except Exception as error:  # noqa: BLE001 - of the library, which has many
             refuse_to_start(error, bucket.place, bucket.options)
-
-    def _make_staging(self) -> None:
-        try:
-            self._staging.mkdir(parents=True, exist_ok=True)
-            probe = self._staging / str(uuids.uuid4())
-            probe.write_bytes(b"")
-            probe.unlink()
-        except OSError as error:
-            raise CannotStart(
-                f"The storage directory cannot be written ({error.strerror}): files for the object"
-                " store are gathered there. Check the option StorageDirectory."
-            ) from error
 
     def _try(self, store: "ObjectStore") -> None:
         """Write, read and remove an object of no content; or list, where nothing may be written."""
@@ -142,7 +138,9 @@ class ObjectArea:
         if self._untouched:
             return ()
         try:
-            return tuple(sorted(path.name for path in self._staging.iterdir()))
+            if self._living is not None:
+                return gather_leftovers(self._all_staging, self._branch, self._living)
+            return tuple(sorted(path.name for path in self._staging.rglob("*") if path.is_file()))
         except OSError as error:
             raise StorageFailed("The staging folder could not be read.") from error
 

@@ -23,6 +23,7 @@ from repertory.model import (
 from repertory.storage.index.database import Database
 from repertory.storage.index.housekeeping import WritesHousekeeping
 from repertory.storage.index.jobs import DatabaseJobsWriter
+from repertory.storage.index.nodes import WritesNodes
 from repertory.storage.index.operations import (
     annotating,
     attaching,
@@ -66,6 +67,7 @@ class DatabaseWriter(
     TieringWriting,
     DatabaseValuesWriter,
     WritesProperties,
+    WritesNodes,
 ):
     """An ``IndexWriter``.
 
