@@ -181,7 +181,13 @@ class NodesActor(RepertoryActor):
         self._listen_to(pulse)
         left_now = tuple(sorted(left | set(pulse.dismissed)))
         self.board.publish(
-            NodesLooked(node=self._name, duties=duties, left=left_now, waiting=pulse.waiting)
+            NodesLooked(
+                node=self._name,
+                duties=duties,
+                left=left_now,
+                waiting=pulse.waiting,
+                told=pulse.told,
+            )
         )
 
     def _own(self, pulse: Pulse) -> frozenset[str]:

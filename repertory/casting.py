@@ -158,10 +158,11 @@ class Casting:
             kept_queries=settings.query_retrieve_size,
             kept_commitments=settings.storage_commitment_reports_size,
             in_database=settings.dicom_modalities_in_database,
+            shared=shared,
             main_tags=main_tags,
         )
         self._put_on(board, WorklistActor, options=worklists_of(settings))
-        self._put_on(board, PeersActor, **peers_of(settings))
+        self._put_on(board, PeersActor, **peers_of(settings), shared=shared)
         jobs: dict[str, Any] = {
             "types": JOBS,
             "concurrent": settings.concurrent_jobs or os.cpu_count() or 1,
@@ -218,7 +219,7 @@ class Casting:
         self._put_on(board, DeliveryActor, targets=targets, shared=shared)
         self._start_scripts(board)
         self._scripts.load()
-        self._subscriptions.start(board)
+        self._subscriptions.start(board, shared=shared)
         self._start_dicom(board)
 
     def _start_storages(self, board: Switchboard, main_tags: MainDicomTags, node: str) -> None:
@@ -265,6 +266,7 @@ class Casting:
                 options=lua_options_of(self.settings),
                 crew=crew,
                 read_only=self.settings.read_only,
+                shared=is_shared(self.settings),
             )
 
     def _start_dicom(self, board: Switchboard) -> None:

@@ -36,13 +36,14 @@ class Pulse:
 
     ``nodes`` are all that are taken for alive, ``duties`` who has each of them, ``dismissed`` those
     that were given up for dead just now. ``waiting`` says that there are files to be removed that
-    nobody has taken.
+    nobody has taken. ``told`` is the number up to which callbacks were told of the log.
     """
 
     nodes: tuple[Node, ...]
     duties: Mapping[str, str]
     dismissed: tuple[str, ...] = ()
     waiting: bool = False
+    told: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -18,13 +18,15 @@ class NodesLooked(Event):
     ``node`` is its name: another one than before where it was given up for dead meanwhile, and
     then nothing of what it had is its any more. ``duties`` are those that it has. ``left`` are
     nodes that were there before and are no more; ``waiting`` says that there are files to be
-    removed that nobody has taken.
+    removed that nobody has taken. ``told`` is up to where the callbacks of scripts and programs
+    were told, by whoever tells them.
     """
 
     node: str
     duties: frozenset[str]
     left: tuple[str, ...] = ()
     waiting: bool = False
+    told: int | None = None
 
 
 # What is asked of the index

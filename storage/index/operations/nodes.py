@@ -5,13 +5,14 @@ clock, dismisses it: from then on, in the same transaction, nothing is its any m
 still wants to write of what it had is refused.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
-from repertory.nodes import Node, Pulse
+from repertory.nodes import CALLBACKS, Node, Pulse
 from repertory.storage.index.database import Database, Question
 from repertory.storage.index.operations.duties import TAKE
 from repertory.storage.index.operations.group import Group
 from repertory.storage.index.operations.placing import release_copies_of
+from repertory.storage.index.operations.properties import KEEP
 
 LIST = "SELECT name, title, beats FROM nodes ORDER BY name"
 LIST_DUTIES = "SELECT name, node FROM duties"
@@ -20,6 +21,8 @@ BEAT = "UPDATE nodes SET beats = beats + 1, held = ? WHERE name = ?"
 DISMISS = "DELETE FROM nodes WHERE name = ? AND beats = ?"
 LEAVE = "DELETE FROM nodes WHERE name = ?"
 WAITING = "SELECT 1 FROM released WHERE node IS NULL LIMIT 1"
+TOLD = "callbacks"
+READ_TOLD = f"SELECT value FROM properties WHERE name = '{TOLD}'"  # noqa: S608 - a constant
 OWNERS = (
     "SELECT DISTINCT node FROM jobs WHERE node IS NOT NULL",
     "SELECT DISTINCT node FROM released WHERE node IS NOT NULL",
@@ -40,6 +43,9 @@ def enter_node(db: Database, group: Group, name: str, title: str) -> int:
     owners = {row[0] for rows in db.gather([Question(sql) for sql in OWNERS]) for row in rows}
     count = sum(_strip(db, group, owner) for owner in sorted(owners - living))
     count += release_copies_of(db, group, None)
+    if not living:
+        # As ever: callbacks hear of what happens from the first start on.
+        db.execute("DELETE FROM properties WHERE name = ?", (TOLD,))
     db.execute(ENTER, (name, title))
     group.join(name)
     group.tell_hold()
@@ -64,7 +70,8 @@ def beat(
         if db.execute(DISMISS, (name, beats)):
             _strip(db, group, name)
             dismissed.append(name)
-    nodes, held, waiting = db.gather([Question(LIST), Question(LIST_DUTIES), Question(WAITING)])
+    asked = (LIST, LIST_DUTIES, WAITING, READ_TOLD)
+    nodes, held, waiting, told = db.gather([Question(sql) for sql in asked])
     duties: dict[str, str] = dict(held)
     for duty in sorted(set(wants) - duties.keys()):
         db.execute(TAKE, (duty, group.node))
@@ -74,13 +81,25 @@ def beat(
         duties=duties,
         dismissed=tuple(dismissed),
         waiting=bool(waiting),
+        told=_tell(db, group, duties, int(told[0][0]) if told else None),
     )
+
+
+def _tell(db: Database, group: Group, duties: Mapping[str, str], told: int | None) -> int | None:
+    """Take down up to where callbacks were told here, if it is here that they are told."""
+    here = group.held_here()
+    if here is None or duties.get(CALLBACKS) != group.node:
+        return told
+    if here != told:
+        db.execute(KEEP, (TOLD, str(here)))
+    return here
 
 
 def leave_node(db: Database, group: Group) -> None:
     """Be no node any more; what was under way goes on elsewhere."""
     if group.node:
         group.writing = True
+        _tell(db, group, dict(db.all(LIST_DUTIES)), None)
         # The name stays: with it, nothing more can be done of what needs a node that lives.
         _strip(db, group, group.node)
         db.execute(LEAVE, (group.node,))
