@@ -1,3 +1,4 @@
+import random
 from collections import Counter
 from contextlib import ExitStack
 from dataclasses import replace
@@ -6,13 +7,25 @@ import pytest
 
 from repertory.actors.crew import InlineCrew
 from repertory.actors.deletion_queue import DeletionQueueActor
+from repertory.actors.delivery import DeliveryActor
 from repertory.actors.index import IndexActor
 from repertory.actors.index_reader import IndexReaderActor
 from repertory.actors.jobs.actor import JobsActor
 from repertory.actors.jobs.base import Job
-from repertory.actors.messages.attachments import CountReleased, RemoveAttachment
+from repertory.actors.messages.attachments import CountReleased, ForgetReleased, RemoveAttachment
 from repertory.actors.messages.changes import ListChanges
-from repertory.actors.messages.deletion import PauseRemovals, ResumeRemovals
+from repertory.actors.messages.deletion import (
+    PauseRemovals,
+    RecordFailedRemovals,
+    ResumeRemovals,
+)
+from repertory.actors.messages.delivery import (
+    DescribeTarget,
+    PauseTarget,
+    ReplayEvents,
+    ResumeTarget,
+)
+from repertory.actors.messages.following import MoveTarget
 from repertory.actors.messages.instances import StoreInstance
 from repertory.actors.messages.job_records import RecordJob
 from repertory.actors.messages.jobs import (
@@ -28,12 +41,13 @@ from repertory.actors.messages.jobs import (
     RunJob,
     SubmitJob,
 )
-from repertory.actors.messages.nodes import DescribeNodes, NodesLooked
+from repertory.actors.messages.nodes import DescribeNodes, LeaveNode, NodesLooked
 from repertory.actors.messages.resources import DeleteResource
 from repertory.actors.nodes import NodesActor
 from repertory.actors.reply import Reply
 from repertory.actors.stability_monitor import StabilityMonitorActor
 from repertory.actors.storage import StorageActor
+from repertory.actors.targets.base import Outcome, Rules
 from repertory.errors import UnknownItem, UnknownResource
 from repertory.jobs import JobId, JobState
 from repertory.model import ChangeType, Level
@@ -49,11 +63,34 @@ DUTIES = frozenset({DELIVERY, HOUSEKEEPING})
 STABLE = {ChangeType.STABLE_SERIES, ChangeType.STABLE_STUDY, ChangeType.STABLE_PATIENT}
 
 
+class Receiver:
+    """A target that notes what comes."""
+
+    name = "pacs"
+    kind = "Test"
+    address = "memory"
+    rules = Rules()
+
+    def __init__(self):
+        self.got = []
+
+    def open(self, archive):
+        """Nothing to prepare."""
+
+    def deliver(self, events):
+        self.got += [event.number for event in events]
+        return Outcome(len(events))
+
+    def abort(self):
+        """Nothing is under way."""
+
+
 class Director:
     """Has the steps of jobs in its hands: each waits until it is let go on."""
 
     def __init__(self):
         self.steps = []
+        self.is_quick = False
 
     def under_way(self, name=None):
         return [it for it in self.steps if not it[3].done and name in (None, it[1])]
@@ -77,6 +114,9 @@ def types_for(director, node):
         def step(self, turn):
             reply = Reply()
             director.steps.append((node, self.name, turn, reply))
+            if director.is_quick:
+                at = turn.position.get("At", 0) + 1
+                reply.set(turn.ends({"At": at}, progress=at / 10, done=at >= 10, pause=0.5))
             return reply
 
         def content(self, position):
@@ -90,6 +130,7 @@ class Node:
 
     def __init__(self, number, folder, director, stack, removals):
         self.number = number
+        self.target = Receiver()
         self.stage = stack.enter_context(Stage(clock=ManualClock()))
         name = f"node{number}.1"
         engine = make_engine("PostgreSQL", folder, is_shared=True)
@@ -116,10 +157,22 @@ class Node:
             self.stage.understudy(RemoveAttachment, answer=remove)
         put_on(DeletionQueueActor, shared=True)
         put_on(StabilityMonitorActor, shortest_age=60.0)
-        put_on(JobsActor, types=types_for(director, number), concurrent=2, shared=True)
+        put_on(
+            JobsActor,
+            types=types_for(director, number),
+            history_size=100,
+            concurrent=2,
+            shared=True,
+        )
+        put_on(DeliveryActor, targets=[self.target], crew=lambda _: InlineCrew(), shared=True)
 
     def ask(self, question):
         return self.stage.ask(question)
+
+    def kill(self):
+        """End without a word to the index, as by a power cut."""
+        self.stage.understudy(LeaveNode, MoveTarget, ForgetReleased, RecordFailedRemovals)
+        self.stage.close()
 
     @property
     def duties(self):
@@ -152,11 +205,12 @@ class Cluster:
         self.director = Director()
         self.removals = None
         self.nodes = []
+        self._count = 0
         self._stack = stack
 
     def add(self):
-        number = len(self.nodes) + 1
-        node = Node(number, self.folder, self.director, self._stack, self.removals)
+        self._count += 1
+        node = Node(self._count, self.folder, self.director, self._stack, self.removals)
         self.nodes.append(node)
         self.advance(2)
         return node
@@ -468,3 +522,105 @@ def test_what_a_dead_node_received_becomes_stable(cluster, pair):
     assert len(stable_changes(two)) == len(STABLE)
     cluster.advance(80)
     assert len(stable_changes(two)) == len(STABLE)
+
+
+# Events
+
+
+def test_each_event_is_delivered_once_wherever_it_happened(cluster, pair):
+    one, two = pair
+    for node, name in ((one, "A"), (two, "B"), (one, "C"), (two, "D")):
+        node.ask(StoreInstance(content=make_dicom(patient_id=name)))
+        cluster.advance(2)
+
+    assert one.target.got == [*range(1, 17)]
+    assert two.target.got == []
+
+    cluster.nodes.remove(one)
+    one.stage.close()
+    two.ask(StoreInstance(content=make_dicom(patient_id="E")))
+    cluster.advance(3)
+    assert two.target.got == [*range(17, 21)]
+
+
+def test_another_node_goes_on_with_events_and_the_first_one_keeps_quiet(cluster, pair):
+    one, two = pair
+    one.ask(StoreInstance(content=make_dicom(patient_id="A")))
+    cluster.advance(2)
+    cluster.give_up(one)
+
+    one.ask(StoreInstance(content=make_dicom(patient_id="B")))  # it lives, and does not know
+    cluster.advance(3)
+
+    assert one.target.got[:4] == [1, 2, 3, 4]
+    assert sorted(set(one.target.got + two.target.got)) == [*range(1, 9)]
+    assert two.target.got == [5, 6, 7, 8]
+    two.ask(StoreInstance(content=make_dicom(patient_id="C")))
+    cluster.advance(3)
+    assert two.target.got == [*range(5, 13)]
+    assert 9 not in one.target.got
+
+
+def test_a_target_is_steered_from_every_node(cluster, pair):
+    one, two = pair
+    two.ask(PauseTarget(name="pacs"))
+    cluster.advance(2)
+    one.ask(StoreInstance(content=make_dicom(patient_id="A")))
+    cluster.advance(2)
+    assert one.target.got == []
+    assert one.ask(DescribeTarget(name="pacs")).state == "Paused"
+
+    two.ask(ResumeTarget(name="pacs"))
+    cluster.advance(2)
+    assert one.target.got == [1, 2, 3, 4]
+    assert two.ask(DescribeTarget(name="pacs")).position == 4
+
+    two.ask(ReplayEvents(name="pacs", since=2))
+    cluster.advance(2)
+    assert one.target.got == [1, 2, 3, 4, 3, 4]
+
+
+# Everything, with deaths at random
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_whoever_dies_nothing_is_lost_stuck_or_doubled(cluster, seed):
+    chance = random.Random(seed)
+    cluster.director.is_quick = True
+    nodes = [cluster.add() for _ in range(2)]
+    dead, stored, jobs = [], set(), []
+    for number in range(30):
+        node = chance.choice(cluster.nodes)
+        for act in chance.sample(["store", "job", "delete", "wait"], 2):
+            if act == "store":
+                content = make_dicom(patient_id=f"P{number}", seed=number)
+                stored.add(node.ask(StoreInstance(content=content)).ids.patient)
+            elif act == "job":
+                jobs.append(node.submit(f"job {number}", priority=chance.randrange(3)))
+            elif act == "delete" and stored:
+                id_ = chance.choice(sorted(stored))
+                node.ask(DeleteResource(level=Level.PATIENT, id=id_))
+                stored.remove(id_)
+            else:
+                cluster.advance(chance.randrange(1, 9))
+        if chance.random() < 0.15:
+            node = cluster.nodes.pop(chance.randrange(len(cluster.nodes)))
+            node.kill()
+            dead.append(node)
+            nodes.append(cluster.add())
+        elif chance.random() < 0.1:
+            cluster.give_up(chance.choice(cluster.nodes))
+
+    cluster.advance(200)
+
+    last = cluster.nodes[-1]
+    assert dead
+    assert {last.state(id_) for id_ in jobs} == {JobState.SUCCESS}
+    assert last.ask(CountReleased()) == 0
+    kept = FilesystemArea(cluster.folder / "files", synchronize=False)
+    assert len(list(kept.names())) == len(stored)
+    page = last.ask(ListChanges(limit=10_000))
+    stable = Counter((it.type, it.id) for it in page.changes if it.type in STABLE)
+    assert set(stable.values()) == {1}
+    assert {id_ for type_, id_ in stable if type_ is ChangeType.STABLE_PATIENT} == stored
+    assert set().union(*(set(node.target.got) for node in nodes)) == {*range(1, page.last + 1)}

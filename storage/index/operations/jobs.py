@@ -146,6 +146,13 @@ def need_job(group: Group, node: str | None) -> None:
         raise LeaseLost
 
 
+def check_job(db: Database, group: Group, id_: JobId) -> None:
+    """Raise ``LeaseLost`` if another node runs a job."""
+    row = db.one(FIND, (id_,)) if group.node else None
+    if row is not None:
+        need_job(group, row[2])
+
+
 def _forget(db: Database, group: Group, numbers: Sequence[int]) -> None:
     release_outputs(db, group, numbers)
     for table, column in (("job_failures", "job"), ("jobs", "number")):
