@@ -70,6 +70,8 @@ def beat(
         if db.execute(DISMISS, (name, beats)):
             _strip(db, group, name)
             dismissed.append(name)
+    if dismissed:
+        group.join(group.node)  # what they needed of the log, nobody does any more
     asked = (LIST, LIST_DUTIES, WAITING, READ_TOLD)
     nodes, held, waiting, told = db.gather([Question(sql) for sql in asked])
     duties: dict[str, str] = dict(held)
