@@ -45,8 +45,18 @@ class Courier:
     """
 
     def __init__(
-        self, board: Switchboard, tell: Tell, target: Target, crew: Crew, place: TargetPlace
+        self,
+        board: Switchboard,
+        tell: Tell,
+        target: Target,
+        crew: Crew,
+        place: TargetPlace,
+        *,
+        shared: bool = False,
     ) -> None:
+        self._is_on = not shared
+        self._shared = shared
+        self._burying = False
         self.target = target
         self.name = target.name
         self.paused = place.paused
@@ -112,6 +122,36 @@ class Courier:
         self._cancel_alarm()
         self.work()
 
+    def take_up(self, place: TargetPlace) -> None:
+        """Deliver from now on, from where another node was."""
+        self.paused = place.paused
+        self.position = self._last = self._recorded = place.position
+        self._is_on = self._is_stale = True
+        self.work()
+
+    def stand_down(self) -> None:
+        """Leave it to another node: what is under way no longer says where the target is."""
+        self._is_on = self._recording = self._burying = self._has_news = False
+        self._run += 1
+        self._events.clear()
+        self._cancel_alarm()
+
+    def heed(self, place: TargetPlace) -> None:
+        """Do as was said at another node, if anything was."""
+        if place.paused is not self.paused:
+            if place.paused:
+                self.pause()
+            else:
+                self.resume()
+        if place.position != self._recorded and not self._recording and not self._burying:
+            self._recorded = place.position
+            self.replay(place.position)
+
+    @property
+    def is_on(self) -> bool:
+        """Whether it is this node that delivers."""
+        return self._is_on
+
     def close(self) -> int:
         """Deliver no more; up to which number all was delivered."""
         self._run += 1
@@ -156,6 +196,8 @@ class Courier:
             return
         if self._letters:
             self._deliver([self._letters[0].event], self._letter_came)
+        elif not self._is_on:
+            return
         elif self._events:
             batch = [self._events[n] for n in range(min(self._batch, len(self._events)))]
             self._deliver(batch, self._outcome_came)
@@ -220,6 +262,7 @@ class Courier:
             self.position = self._recorded = event.number
             self._advance()
 
+        self._burying = True
         self._expect(self._board.ask_soon(command), done)
 
     def _letter_came(self, outcome: Outcome) -> None:
@@ -251,12 +294,19 @@ class Courier:
             return
         self._has_news = False
         self._recording = True
-        reply = self._board.ask_soon(MoveTarget(name=self.name, position=position))
+        run = self._run
+        expected = self._recorded if self._shared else None
+        move = MoveTarget(name=self.name, position=position, expected=expected)
+        reply = self._board.ask_soon(move)
         reply.on_done(
-            lambda done: self._tell(self.name, partial(self._place_recorded, position, done.error))
+            lambda done: self._tell(
+                self.name, partial(self._place_recorded, run, position, done.error)
+            )
         )
 
-    def _place_recorded(self, position: int, error: BaseException | None) -> None:
+    def _place_recorded(self, run: int, position: int, error: BaseException | None) -> None:
+        if self._shared and run != self._run:
+            return  # the place is read anew
         self._recording = False
         if error is None:
             self._recorded = position
@@ -294,7 +344,7 @@ class Courier:
         reply.on_done(came)
 
     def _answer_came(self, run: int, reply: Reply[Any], then: Callable[[Any], None]) -> None:
-        self._busy = False
+        self._busy = self._burying = False
         if run == self._run:
             if reply.error is None:
                 then(reply.get())

@@ -11,7 +11,6 @@ from repertory.actors.clock import Appointment
 from repertory.actors.messages.attachments import (
     AttachmentsReleased,
     ForgetReleased,
-    ListReleased,
     RemoveAttachment,
     RemoveAttachments,
     RemoveReleased,
@@ -21,13 +20,13 @@ from repertory.actors.messages.deletion import (
     DescribeBacklog,
     DescribeDeletionQueue,
     FlushReleased,
-    ListFailedRemovals,
     PauseRemovals,
     RecordFailedRemovals,
     RecordPause,
     ResumeRemovals,
 )
 from repertory.actors.removal_pace import Pace
+from repertory.actors.removal_sharing import PauseRecorded, RemovalSharing
 from repertory.actors.reply import Reply
 from repertory.actors.switchboard import Switchboard
 from repertory.deletion import FIRST_RETRY, LAST_RETRY, Backlog, DeletionQueueState, ReleasedFile
@@ -35,7 +34,6 @@ from repertory.errors import Forbidden, RepertoryError
 
 log = structlog.get_logger(__name__)
 
-_BATCH = 100
 _HOLD_PAUSE = 2.0
 _FAILURES_TOLD = 100
 
@@ -61,18 +59,11 @@ class RemovalEnded(Event):
 
 
 @message
-class PauseRecorded(Event):
-    """The index remembers that removals pause, or go on; the queue tells it to itself."""
-
-    is_paused: bool
-
-
-@message
 class RetryDue(Event):
     """What could not be removed may be tried again; the queue tells it to itself."""
 
 
-class DeletionQueueActor(RepertoryActor):
+class DeletionQueueActor(RemovalSharing, RepertoryActor):
     """Removes released files, first released first, one after the other.
 
     The index holds the queue. A file leaves it after it is gone from the storage area, so a crash
@@ -95,6 +86,7 @@ class DeletionQueueActor(RepertoryActor):
         at_once: bool = False,
         read_only: bool = False,
         together: int = 1,
+        shared: bool = False,
     ) -> None:
         """Take what the actor works with.
 
@@ -106,12 +98,16 @@ class DeletionQueueActor(RepertoryActor):
         read_only: whether to remove nothing at all, and only tell what waits.
         together: how many files the storage removes by one request; where it may pause between
             files, one.
+        shared: whether other nodes remove files of the same archive.
         """
         super().__init__(board=board)
         self._throttle = 0.0 if at_once else throttle
         self._hold = hold
         self._at_once = at_once
         self._read_only = read_only
+        self._shared = shared
+        self._node = ""
+        self._is_flushed = False
         self._is_held = False
         self._is_paused = False
         self._cursor = 0
@@ -130,6 +126,8 @@ class DeletionQueueActor(RepertoryActor):
 
     def open(self) -> None:
         """Go on where the last run stopped."""
+        if self._shared:
+            self._join_nodes()
         self._is_paused = not self._at_once and self.board.ask(DescribeBacklog()).is_paused
         self._work()
 
@@ -163,7 +161,7 @@ class DeletionQueueActor(RepertoryActor):
         self._flush_to = self.board.ask(DescribeBacklog()).last
         self._settle()
         self._batch.clear()
-        self._cursor = 0
+        self._cursor, self._is_flushed = 0, True
         self._hurry()
 
     @handles(PauseRemovals)
@@ -254,10 +252,7 @@ class DeletionQueueActor(RepertoryActor):
         if self._is_stopped:
             self._answer()
             return False
-        retries = self.board.ask(
-            ListFailedRemovals(up_to=self._cursor, limit=_BATCH, due=self.clock.now())
-        )
-        fresh = self.board.ask(ListReleased(limit=max(_BATCH, self._together), after=self._cursor))
+        retries, fresh = self._retries(), self._fresh()
         if self._is_paused:
             fresh = tuple(file for file in fresh if file.number <= self._flush_to)
         if not retries and not fresh:
@@ -353,7 +348,7 @@ class DeletionQueueActor(RepertoryActor):
         self._flush_to = 0
         if self._retry_alarm is not None:
             self._retry_alarm.cancel()
-        for failure in self.board.ask(ListFailedRemovals(up_to=self._cursor, limit=1)):
+        for failure in self._next_retry():
             delay = min(max(failure.due - self.clock.now(), FIRST_RETRY), LAST_RETRY)
             self._retry_alarm = self.tell_self(RetryDue(), after=delay)
 

@@ -26,12 +26,14 @@ from repertory.actors.messages.following import (
     MoveTarget,
     RecordTargetPause,
 )
+from repertory.actors.messages.nodes import DescribeNodes, NodesLooked
 from repertory.actors.messages.system import DescribeIndex
 from repertory.actors.reply import Reply, gather
 from repertory.actors.switchboard import Switchboard
 from repertory.actors.targets.base import Target
 from repertory.errors import BadParameter, CannotStart, RepertoryError, UnknownItem
-from repertory.events import DeadLetter, TargetState
+from repertory.events import DeadLetter, TargetPlace, TargetState
+from repertory.nodes import DELIVERY
 
 log = structlog.get_logger(__name__)
 
@@ -73,6 +75,7 @@ class DeliveryActor(RepertoryActor):
         targets: Sequence[Target] = (),
         crew: Callable[[str], Crew] = lambda name: ThreadCrew(1, name=f"target-{name}"),
         read_only: bool = False,
+        shared: bool = False,
     ) -> None:
         """Take what the actor works with.
 
@@ -81,11 +84,14 @@ class DeliveryActor(RepertoryActor):
         targets: whom to tell.
         crew: makes what delivers to one target.
         read_only: whether nothing happens, and nobody is told (``ReadOnly``).
+        shared: whether other nodes of the same archive deliver, too: one at a time does.
         """
         super().__init__(board=board)
         self._targets = () if read_only else tuple(targets)
         self._make_crew = crew
         self._read_only = read_only
+        self._shared = shared
+        self._node = ""
         self._couriers: dict[str, Courier] = {}
         self._woken = False
 
@@ -103,18 +109,54 @@ class DeliveryActor(RepertoryActor):
             target.open(archive)
             crew = self._make_crew(target.name)
             place = places[target.name]
-            self._couriers[target.name] = Courier(self.board, self._take_step, target, crew, place)
+            self._couriers[target.name] = Courier(
+                self.board, self._take_step, target, crew, place, shared=self._shared
+            )
         if self._couriers:
             self.board.listen(ChangesLogged, self._wake)
         for courier in self._couriers.values():
             courier.work()
+        if self._shared:
+            state = self.board.ask(DescribeNodes())
+            self._node = state.name
+            self._take_turns(is_ours=state.duties.get(DELIVERY) == state.name)
+
+    @handles(NodesLooked)
+    def nodes_looked(self, event: NodesLooked) -> None:
+        """Deliver if no other node does; heed what was said at others."""
+        if not self._shared:
+            return
+        if event.node != self._node:
+            self._node = event.node
+            self._take_turns(is_ours=False)
+        self._take_turns(is_ours=DELIVERY in event.duties)
+
+    def _take_turns(self, *, is_ours: bool) -> None:
+        if not is_ours:
+            for courier in self._couriers.values():
+                if courier.is_on:
+                    courier.stand_down()
+            return
+        try:
+            places = self.board.ask(ListTargetPlaces())
+        except RepertoryError as error:
+            log.warning("places_unread", error=type(error).__name__)
+            return
+        for place in places:
+            ours = self._couriers.get(place.name)
+            if ours is not None and ours.is_on:
+                ours.heed(place)
+            elif ours is not None:
+                ours.take_up(place)
 
     def close(self) -> None:
         """Cut off what is under way: it comes again. What was delivered is recorded."""
         self.board.unlisten(ChangesLogged, self._wake)
         for name, courier in self._couriers.items():
             try:
-                self.board.ask(MoveTarget(name=name, position=courier.close()))
+                position = courier.close()
+                if courier.is_on:
+                    self.board.ask(MoveTarget(name=name, position=position))
             except RepertoryError as error:
                 log.warning("place_unrecorded", target=name, error=type(error).__name__)
 
@@ -159,7 +201,11 @@ class DeliveryActor(RepertoryActor):
         def replay(newest: int) -> None:
             if not 0 <= command.since <= newest:
                 raise BadParameter(f"Events have numbers up to {newest}.")
-            courier.replay(command.since)
+            if courier.is_on:
+                courier.replay(command.since)
+            else:
+                move = MoveTarget(name=command.name, position=command.since, steers=True)
+                self.board.ask(move)
             log.info("events_replayed", target=command.name, since=command.since)
             done.set(self._describe((courier,)).then(lambda states: states[0]))
 
@@ -211,18 +257,15 @@ class DeliveryActor(RepertoryActor):
     def _describe(self, couriers: tuple[Courier, ...]) -> Reply[tuple[TargetState, ...]]:
         """The couriers' states, with what the index knows of them."""
         states = tuple(courier.state() for courier in couriers)
+        away = {courier.name for courier in couriers if not courier.is_on}
         newest = self.board.ask_soon(DescribeLastChange(deletions=True))
         places = self.board.ask_soon(ListTargetPlaces())
 
         def complete(_: tuple[object, ...]) -> tuple[TargetState, ...]:
-            letters = {place.name: place.dead_letters for place in places.get()}
+            known = {place.name: place for place in places.get()}
             last = newest.get().last
             return tuple(
-                replace(
-                    state,
-                    newest=max(last, state.position),
-                    dead_letters=letters.get(state.name, 0),
-                )
+                _completed(state, known.get(state.name), last, away=state.name in away)
                 for state in states
             )
 
@@ -252,3 +295,15 @@ class DeliveryActor(RepertoryActor):
         if not self._woken:
             self._woken = True
             self.board.tell(self.actor_ref, LogGrew())
+
+
+def _completed(
+    state: TargetState, place: TargetPlace | None, last: int, *, away: bool
+) -> TargetState:
+    """A target with what the index knows of it: all there is, if another node delivers."""
+    if place is None:
+        return replace(state, newest=max(last, state.position))
+    if away:
+        word = "Paused" if place.paused else "Idle"
+        state = replace(state, position=place.position, state=word)
+    return replace(state, newest=max(last, state.position), dead_letters=place.dead_letters)

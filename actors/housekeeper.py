@@ -1,10 +1,12 @@
 """Puts the archive in order after its configuration has changed, study by study."""
 
 from dataclasses import replace
+from functools import reduce
 
 import structlog
 
 from repertory.actors.base import RepertoryActor, handles
+from repertory.actors.duty import OnDuty
 from repertory.actors.housekeeper_answers import HousekeeperAnswers
 from repertory.actors.housekeeper_beginnings import HousekeeperBeginnings
 from repertory.actors.messages.base import Event, message
@@ -32,7 +34,7 @@ from repertory.actors.schedule import LocalTime, Schedule, local_time
 from repertory.actors.stepping import Stepping
 from repertory.actors.switchboard import Switchboard
 from repertory.conf.housekeeper import HousekeeperSettings
-from repertory.errors import RepertoryError, ShuttingDown
+from repertory.errors import LeaseLost, RepertoryError, ShuttingDown
 from repertory.housekeeping import (
     Chores,
     ChoresReceipt,
@@ -44,6 +46,7 @@ from repertory.housekeeping import (
     Position,
 )
 from repertory.model import Compression, Level
+from repertory.nodes import HOUSEKEEPING
 from repertory.places import TrashCursor
 
 log = structlog.get_logger(__name__)
@@ -73,9 +76,10 @@ class ChoresDone(Event):
     state: PassState
     portions: tuple[Portion, ...]
     answer: Reply[tuple[ChoresReceipt, ...]]
+    tenure: int
 
 
-class HousekeeperActor(HousekeeperAnswers, HousekeeperBeginnings, Stepping, RepertoryActor):
+class HousekeeperActor(HousekeeperAnswers, HousekeeperBeginnings, OnDuty, Stepping, RepertoryActor):
     """Makes passes over the archive, in order of arrival, a few instances at a time.
 
     The index keeps how far a pass is, and records each step together with it: whatever ends the
@@ -85,6 +89,7 @@ class HousekeeperActor(HousekeeperAnswers, HousekeeperBeginnings, Stepping, Repe
     """
 
     rank = 5
+    duty = HOUSEKEEPING
 
     def __init__(
         self,
@@ -95,6 +100,7 @@ class HousekeeperActor(HousekeeperAnswers, HousekeeperBeginnings, Stepping, Repe
         form: Compression = Compression.NONE,
         local: LocalTime = local_time,
         studies: int = STUDIES,
+        shared: bool = False,
     ) -> None:
         """Take what the actor works with.
 
@@ -105,8 +111,10 @@ class HousekeeperActor(HousekeeperAnswers, HousekeeperBeginnings, Stepping, Repe
         form: the form that new files get.
         local: tells the time on the wall, for the schedule.
         studies: how many studies one step has at most; where they are throttled, one.
+        shared: whether other nodes keep house in the same archive: one at a time does.
         """
         super().__init__(board=board)
+        self._shared = shared
         self._settings = settings
         self._now = configuration
         self._form = form
@@ -128,9 +136,23 @@ class HousekeeperActor(HousekeeperAnswers, HousekeeperBeginnings, Stepping, Repe
 
     def open(self) -> None:
         """Take up the pass that was under way, or find out whether one is necessary."""
+        self._open_duty()
+
+    def _read_kept(self) -> None:
         kept = self._recall()
         self._name, self._paused = kept.name, kept.is_paused
-        state = self._state = PassState.of(kept.text)
+        self._state = PassState.of(kept.text)
+
+    def _stand_down(self) -> None:
+        self._cancel_step()
+        self._under_way = self._at_once = False
+        waiting, self._waiting = self._waiting, []
+        for _, reply in waiting:
+            reply.refuse(LeaseLost())
+
+    def _resume_duty(self) -> None:
+        self._read_kept()
+        kept, state = self._kept, self._state
         if state.current != self._now:
             self._state = replace(state, completed=completed_after(state, self._now))
         findings = self._look()
@@ -155,6 +177,7 @@ class HousekeeperActor(HousekeeperAnswers, HousekeeperBeginnings, Stepping, Repe
     @handles(PauseHousekeeping)
     def pause_housekeeping(self, _command: PauseHousekeeping) -> Reply[HousekeepingStatus]:
         """Do no more until somebody wants it."""
+        self._assume()
         self._set_paused(paused=True)
         self._at_once = False
         self._pace.forget()
@@ -163,6 +186,7 @@ class HousekeeperActor(HousekeeperAnswers, HousekeeperBeginnings, Stepping, Repe
     @handles(ResumeHousekeeping)
     def resume_housekeeping(self, _command: ResumeHousekeeping) -> Reply[HousekeepingStatus]:
         """Go on."""
+        self._assume()
         self._set_paused(paused=False)
         self._go_on()
         return self._status()
@@ -170,6 +194,7 @@ class HousekeeperActor(HousekeeperAnswers, HousekeeperBeginnings, Stepping, Repe
     @handles(RunHousekeeping)
     def run_housekeeping(self, command: RunHousekeeping) -> Reply[HousekeepingStatus]:
         """Go on whatever the schedule says, or begin over everything."""
+        self._assume()
         reply: Reply[HousekeepingStatus] = Reply()
         if command.force and self._under_way:
             self._waiting.append((command, reply))  # or the step under way would have the last word
@@ -180,12 +205,14 @@ class HousekeeperActor(HousekeeperAnswers, HousekeeperBeginnings, Stepping, Repe
     @handles(ResourceRestored)
     def resource_restored(self, _event: ResourceRestored) -> None:
         """What was in the trash while a pass went by may be of an older configuration."""
+        self._assume()
         self._has_news = True
         self._go_on()
 
     @handles(PutStudyFirst)
     def put_study_first(self, command: PutStudyFirst) -> Reply[HousekeepingStatus]:
         """Take a study before all others."""
+        self._assume()
         files = self._settings.force_reconstruct_files
         form = self._chores.form or (self._form if files else None)
         self.board.ask(SetStudyFirst(name=self._name, id=command.id, form=form))
@@ -197,7 +224,7 @@ class HousekeeperActor(HousekeeperAnswers, HousekeeperBeginnings, Stepping, Repe
     @handles(StudyDue)
     def study_due(self, event: StudyDue) -> None:
         """Take the next step, unless this is not the time for it."""
-        if event.turn != self._turn or self._under_way or self._paused:
+        if event.turn != self._turn or self._under_way or self._paused or not self._is_on:
             return
         now = self.clock.now()
         if not self._at_once and not self._schedule.is_open(now):
@@ -221,9 +248,7 @@ class HousekeeperActor(HousekeeperAnswers, HousekeeperBeginnings, Stepping, Repe
             self._step_in_trash(self._state.trash)
             return
         portions = self.board.ask(FindPortions(wanted=self._wanted(now)))
-        portion, state = portions[0], self._state
-        for each in portions:
-            state = self._after(state, each)
+        portion, state = portions[0], reduce(self._after, portions, self._state)
         # One that was set aside and is no more has nothing to be done, but is taken off the list.
         if portion.study is not None or portion.aside:
             self._have_done(state, portions)
@@ -253,9 +278,10 @@ class HousekeeperActor(HousekeeperAnswers, HousekeeperBeginnings, Stepping, Repe
         """Let the storage do portions; ``state`` is that of the pass once they are done."""
         self._under_way = True
         command = DoChores(name=self._name, state=state.text(), portions=portions)
+        tenure = self._tenure
 
         def tell(answer: Reply[tuple[ChoresReceipt, ...]]) -> None:
-            done = ChoresDone(state=state, portions=portions, answer=answer)
+            done = ChoresDone(state=state, portions=portions, answer=answer, tenure=tenure)
             self.board.tell(self.actor_ref, done)
 
         self.board.ask_soon(command).on_done(tell)
@@ -275,6 +301,8 @@ class HousekeeperActor(HousekeeperAnswers, HousekeeperBeginnings, Stepping, Repe
     @handles(ChoresDone)
     def chores_done(self, event: ChoresDone) -> None:
         """Note what a step has done, and go on after ThrottleDelay where a study is done by it."""
+        if event.tenure != self._tenure:
+            return
         self._under_way = False
         self._guarded(lambda: self._take(event))
         waiting, self._waiting = self._waiting, []

@@ -52,6 +52,9 @@ class HousekeeperAnswers:
 
     if TYPE_CHECKING:
 
+        def _catch_up(self) -> None:
+            """See ``OnDuty``."""
+
         def _look(self) -> list[Finding]:
             """See ``HousekeeperActor``."""
 
@@ -61,11 +64,13 @@ class HousekeeperAnswers:
     @handles(DescribeHousekeeping)
     def describe_housekeeping(self, _query: DescribeHousekeeping) -> Reply[HousekeepingStatus]:
         """How far it is."""
+        self._catch_up()
         return self._status()
 
     @handles(PlanHousekeeping)
     def plan_housekeeping(self, _query: PlanHousekeeping) -> Reply[HousekeepingPlan]:
         """What a pass does, or would do if it began now; the index is looked through for it."""
+        self._catch_up()
         findings, state = self._look(), self._state
         position, last, chores = state.position, state.last, self._chores
         if not state.runs:

@@ -12,6 +12,7 @@ from repertory.actors.index_following import IndexFollowing
 from repertory.actors.index_housekeeping import IndexHousekeeping
 from repertory.actors.index_items import IndexItems
 from repertory.actors.index_jobs import IndexJobs
+from repertory.actors.index_nodes import IndexNodes
 from repertory.actors.index_places import IndexPlaces
 from repertory.actors.index_properties import IndexProperties
 from repertory.actors.index_repeating import IndexRepeating, Work
@@ -77,6 +78,7 @@ class IndexActor(
     IndexRepeating,
     IndexValues,
     IndexProperties,
+    IndexNodes,
     RepertoryActor,
 ):
     """The sole writer of the index.
@@ -100,6 +102,8 @@ class IndexActor(
         removes_at_once: bool = False,
         retention: float = 0.0,
         configuration: str = "",
+        node: str = "",
+        title: str = "",
     ) -> None:
         """Take what the actor works with.
 
@@ -113,6 +117,8 @@ class IndexActor(
                 (``DelayedDeletion.Enable`` false).
             retention: seconds that what is deleted can be restored (``Trash.RetentionDays``).
             configuration: that on which the form of what is stored depends, for housekeeping.
+            node: the name of this node, where several share the index.
+            title: what people call it.
         """
         super().__init__(board=board)
         self._engine = engine
@@ -123,6 +129,7 @@ class IndexActor(
         self._removes_at_once = removes_at_once
         self._retention = retention
         self._configuration = configuration
+        self._node = (node, title) if node else None
         self._is_noted = False
         self._last_change = 0
         self._group = 0
@@ -138,7 +145,8 @@ class IndexActor(
         self.wind_up()
         if not self._read_only:
             self.limit_periods()
-            if count := self.release_unfinished_copies():
+            count = self.enter(*self._node) if self._node else self.release_unfinished_copies()
+            if count:
                 log.info("copies_released", count=count)
             if self._policy.is_limited:
                 self._recycle()

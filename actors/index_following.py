@@ -44,7 +44,11 @@ class IndexFollowing(IndexPart):
     @handles(MoveTarget)
     def move_target(self, command: MoveTarget) -> Reply[None]:
         """Record how far a target has got."""
-        return self._change(lambda: self._writer.move_target(command.name, command.position))
+        return self._change(
+            lambda: self._writer.move_target(
+                command.name, command.position, expected=command.expected, steers=command.steers
+            )
+        )
 
     @handles(RecordTargetPause)
     def record_target_pause(self, command: RecordTargetPause) -> Reply[None]:

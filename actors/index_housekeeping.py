@@ -1,5 +1,6 @@
 """The index's handlers for housekeeping, of the one that writes and of those that read."""
 
+from collections.abc import Callable
 from typing import TypeVar
 
 from repertory.actors.base import handles
@@ -23,6 +24,7 @@ from repertory.housekeeping import (
     Unfinished,
     Workload,
 )
+from repertory.nodes import HOUSEKEEPING, TIERING
 from repertory.storage.index.base import IndexReader
 
 R = TypeVar("R")
@@ -36,21 +38,33 @@ def _replaces(portion: DonePortion) -> bool:
 class IndexHousekeeping(IndexPart):
     """A part of ``IndexActor``, apart from it for length only."""
 
+    def _on(self, duty: str, work: Callable[[], R]) -> Callable[[], R]:
+        """Work that only the node with a duty may do."""
+
+        def checked() -> R:
+            self._writer.need_duty(duty)
+            return work()
+
+        return checked
+
     @handles(RecordChores)
     def record_chores(self, command: RecordChores) -> Reply[tuple[ChoresReceipt, ...]]:
         """Record some portions; files that were replaced are released."""
         record = command.record
         return self._store(
-            lambda: self._writer.record_chores(record, self.clock.now()),
+            self._on(HOUSEKEEPING, lambda: self._writer.record_chores(record, self.clock.now())),
             lambda _: (AttachmentsReleased(),) if any(map(_replaces, record.portions)) else (),
         )
 
     @handles(RecordState)
     def record_state(self, command: RecordState) -> Reply[None]:
-        """Keep how far housekeeping is."""
-        return self._change(
-            lambda: self._writer.record_state(command.name, command.state, paused=command.paused)
-        )
+        """Keep how far housekeeping is, or tiering."""
+
+        def record() -> None:
+            self._writer.record_state(command.name, command.state, paused=command.paused)
+
+        duty = TIERING if command.name == TIERING else HOUSEKEEPING
+        return self._change(record if command.state is None else self._on(duty, record))
 
     @handles(SetStudyFirst)
     def set_study_first(self, command: SetStudyFirst) -> Reply[None]:

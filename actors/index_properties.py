@@ -13,7 +13,13 @@ class IndexProperties(IndexPart):
     @handles(RecordProperty)
     def record_property(self, command: RecordProperty) -> Reply[None]:
         """Keep a text."""
-        return self._change(lambda: self._writer.record_property(command.name, command.value))
+
+        def record() -> None:
+            if command.compares:
+                self._writer.need_property(command.name, command.expected)
+            self._writer.record_property(command.name, command.value)
+
+        return self._change(record)
 
 
 class IndexReaderProperties:

@@ -9,6 +9,7 @@ from repertory.actors.finding_rules import FindingRules
 from repertory.actors.index_following import IndexReaderFollowing
 from repertory.actors.index_housekeeping import IndexReaderHousekeeping
 from repertory.actors.index_jobs import IndexReaderJobs
+from repertory.actors.index_nodes import IndexReaderNodes
 from repertory.actors.index_places import IndexReaderPlaces
 from repertory.actors.index_properties import IndexReaderProperties
 from repertory.actors.index_reader_deletion import IndexReaderDeletion
@@ -80,6 +81,7 @@ class IndexReaderActor(
     IndexReaderTiering,
     IndexReaderValues,
     IndexReaderProperties,
+    IndexReaderNodes,
     RepertoryActor,
 ):
     """Answers queries of the index from the last committed state.

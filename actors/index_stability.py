@@ -38,6 +38,7 @@ class IndexStability(IndexPart):
     _policy: StorePolicy
     _read_only: bool
     _epoch: float
+    _node: tuple[str, str] | None
 
     if TYPE_CHECKING:
 
@@ -94,7 +95,8 @@ class IndexStability(IndexPart):
             return
         # Those before belong to the old timeline, and must not share the fate of this change.
         self._commit()
-        self._apart(lambda: self._writer.shift_periods(astray))
+        if self._node is None:  # what other nodes recorded is by their clocks, which were not set
+            self._apart(lambda: self._writer.shift_periods(astray))
         self._epoch += astray
         log.info("clock_followed", seconds=round(astray, 3))
 

@@ -6,6 +6,7 @@ from repertory.actors.base import RepertoryActor, handles
 from repertory.actors.clock import Appointment
 from repertory.actors.messages.base import Event, message
 from repertory.actors.messages.instances import InstanceStored
+from repertory.actors.messages.nodes import NodesLooked
 from repertory.actors.messages.stability import DeclareDue, ResourceDestabilized
 from repertory.actors.reply import Reply
 from repertory.actors.switchboard import Switchboard
@@ -95,6 +96,12 @@ class StabilityMonitorActor(RepertoryActor):
             self._look_in(event.next_in)
         if self._news_while_looking:
             self._expect()
+
+    @handles(NodesLooked)
+    def nodes_looked(self, event: NodesLooked) -> None:
+        """What a node waited for that is no more has to be declared here."""
+        if event.left and not self._is_looking:
+            self.tell_self(StabilityDue())
 
     def _expect(self) -> None:
         if self._is_looking:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from repertory.actors.clock import Appointment
 from repertory.actors.messages.base import Event, Message
-from repertory.errors import RepertoryError, ShuttingDown
+from repertory.errors import LeaseLost, RepertoryError, ShuttingDown
 
 FIRST_RETRY, LAST_RETRY = 1.0, 300.0
 """Seconds after which a step that failed is tried again; they double each time."""
@@ -50,8 +50,8 @@ class Stepping(ABC):
         """Do ``work``; if it fails, nothing was recorded, and it is tried again."""
         try:
             work()
-        except ShuttingDown:
-            return
+        except (ShuttingDown, LeaseLost):
+            return  # another run goes on, or another node
         except RepertoryError as error:
             self._note_postponed(error)
             self._postpone(str(error))

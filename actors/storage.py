@@ -30,6 +30,7 @@ from repertory.actors.messages.instances import (
     StoreZip,
     UploadId,
 )
+from repertory.actors.messages.nodes import NodesLooked
 from repertory.actors.messages.reconstruction import (
     ReconstructArchive,
     ReconstructionReport,
@@ -149,6 +150,15 @@ class StorageActor(
         """Make the area ready, and settle what the last run was writing when it ended."""
         self._area.open()
         self.board.lend(StoreInstance, self.actor_ref, self._store_here)
+        self._settle_leftovers()
+
+    @handles(NodesLooked)
+    def nodes_looked(self, event: NodesLooked) -> None:
+        """Settle what nodes were writing that are no more."""
+        if event.left:
+            self._crew.do(self._settle_leftovers)
+
+    def _settle_leftovers(self) -> None:
         leftovers = self._area.leftovers()
         if not leftovers:
             return

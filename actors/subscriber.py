@@ -6,6 +6,7 @@ import traceback
 from collections import deque
 from collections.abc import Awaitable, Callable
 from contextvars import Context
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +16,12 @@ from repertory.actors.base import RepertoryActor, handles
 from repertory.actors.messages.base import Event, message
 from repertory.actors.messages.changes import ChangesLogged
 from repertory.actors.messages.following import HoldLog, LetGoOfLog, ListEvents
+from repertory.actors.messages.nodes import DescribeNodes, NodesLooked
 from repertory.actors.switchboard import Switchboard
 from repertory.errors import RepertoryError
 from repertory.events import ArchiveEvent
 from repertory.model import ChangeType
+from repertory.nodes import CALLBACKS
 
 log = structlog.get_logger(__name__)
 
@@ -70,6 +73,7 @@ class SubscriberActor(RepertoryActor):
         main_tags: bool = False,
         context: Context | None = None,
         is_cancelled: Callable[[], bool] = lambda: False,
+        shared: bool = False,
     ) -> None:
         """Take what the actor works with.
 
@@ -82,6 +86,7 @@ class SubscriberActor(RepertoryActor):
         main_tags: whether events tell the main DICOM tags.
         context: the context that it is called in; ``None``: an empty one.
         is_cancelled: whether it is not to be called any more.
+        shared: whether other nodes have the same callback: one at a time calls it.
         """
         super().__init__(board=board)
         self._name = name
@@ -91,6 +96,9 @@ class SubscriberActor(RepertoryActor):
         self._main_tags = main_tags
         self._context = context or Context()
         self._is_cancelled = is_cancelled
+        self._shared = shared
+        self._is_on = not shared
+        self._looked = partial(board.tell, self.actor_ref)
         self._events: deque[ArchiveEvent] = deque()
         self._last = position
         self._done = True
@@ -101,15 +109,35 @@ class SubscriberActor(RepertoryActor):
     def open(self) -> None:
         """Look what there is since the position."""
         self.board.listen(ChangesLogged, self._wake)
+        if self._shared:
+            state = self.board.ask(DescribeNodes())
+            self._is_on = state.duties.get(CALLBACKS) == state.name
+            self.board.listen(NodesLooked, self._looked)
         self._work()
 
     def close(self) -> None:
         """Tell what is left, if it does not take long."""
         self.board.unlisten(ChangesLogged, self._wake)
+        if self._shared:
+            self.board.unlisten(NodesLooked, self._looked)
         self._drain()
         if self._runner is not None:
             self._runner.close()
-        self.board.ask_soon(LetGoOfLog(reader=self._name))
+        if not self._shared:  # or it is the last word on how far it was
+            self.board.ask_soon(LetGoOfLog(reader=self._name))
+
+    @handles(NodesLooked)
+    def nodes_looked(self, event: NodesLooked) -> None:
+        """Tell, from where another node was; or keep up with the one that tells."""
+        was_on, self._is_on = self._is_on, CALLBACKS in event.duties
+        if self._is_on:
+            if not was_on:
+                self._done = False
+                self._work()
+        elif event.told is not None and (was_on or event.told != self._position):
+            self._events.clear()
+            self._position = self._last = event.told
+            self.board.ask_soon(HoldLog(reader=self._name, position=event.told))
 
     @handles(NewsCame)
     def news_came(self, _event: NewsCame) -> None:
@@ -122,7 +150,7 @@ class SubscriberActor(RepertoryActor):
     def call_due(self, _event: CallDue) -> None:
         """Tell one event, or read the next page."""
         self._working = False
-        if self._is_cancelled():
+        if self._is_cancelled() or not self._is_on:
             return
         if self._events:
             self._tell_next()
@@ -148,7 +176,7 @@ class SubscriberActor(RepertoryActor):
         """Tell what there is, if it does not take long."""
         deadline = self.clock.monotonic() + LAST_WORDS
         try:
-            while not self._is_cancelled() and self.clock.monotonic() < deadline:
+            while self._is_on and not self._is_cancelled() and self.clock.monotonic() < deadline:
                 if not self._events:
                     self._read()
                 if not self._events:

@@ -5,6 +5,7 @@ import structlog
 from repertory.actors.base import RepertoryActor, handles
 from repertory.actors.clock import Appointment
 from repertory.actors.messages.base import Event, message
+from repertory.actors.messages.nodes import NodesLooked
 from repertory.actors.messages.resources import ResourceDeleted
 from repertory.actors.messages.trash import ExpireTrash
 from repertory.actors.reply import Reply
@@ -57,6 +58,12 @@ class TrashActor(RepertoryActor):
     def resource_deleted(self, _event: ResourceDeleted) -> None:
         """There may be something in the trash now."""
         self._look_again()
+
+    @handles(NodesLooked)
+    def nodes_looked(self, event: NodesLooked) -> None:
+        """What a node deleted that is no more expires here."""
+        if event.left and self._alarm is None:
+            self._look_again()
 
     @handles(ExpiryDue)
     def expiry_due(self, _event: ExpiryDue) -> None:

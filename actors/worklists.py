@@ -11,6 +11,7 @@ import structlog
 
 from repertory.actors.base import RepertoryActor, handles
 from repertory.actors.messages.base import Event, message
+from repertory.actors.messages.nodes import NodesLooked
 from repertory.actors.messages.resources import DescribeResource, LookupIdentifier
 from repertory.actors.messages.stability import ResourceStabilized
 from repertory.actors.messages.values import ForgetValue, ListValues, RecordValue
@@ -104,6 +105,11 @@ class WorklistActor(RepertoryActor):
         options = self._options
         ends = options.ends_with_study or options.lifetime > 0
         return options.enabled and ends and not options.read_only
+
+    @handles(NodesLooked)
+    def nodes_looked(self, _event: NodesLooked) -> None:
+        """Another node may have written some."""
+        self._in_index = None
 
     # What modalities ask
 

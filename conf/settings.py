@@ -21,6 +21,7 @@ from repertory.conf.fields import (
     users,
 )
 from repertory.conf.housekeeper import HousekeeperSettings
+from repertory.conf.nodes import NodesSettings
 from repertory.conf.object_storage import (
     AwsS3StorageSettings,
     AzureBlobStorageSettings,
@@ -289,6 +290,11 @@ class Settings(DicomSettings, Derived):
     tiering: TieringSettings = setting(
         default_factory=TieringSettings,
         meaning="Rules by which files move between storages, and what comes back when it is read.",
+        ours=True,
+    )
+    nodes: NodesSettings = setting(
+        default_factory=NodesSettings,
+        meaning="How the nodes of one archive, which share a database, notice that one has died.",
         ours=True,
     )
     storage_encryption: StorageEncryptionSettings | None = setting(

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from pathlib import Path
 
-from repertory.conf import databases, stores, tiering
+from repertory.conf import databases, nodes, stores, tiering
 from repertory.conf.settings import Settings
 from repertory.conf.storages import OBJECT_STORAGE, storage_names, write_storage
 from repertory.conf.webhooks import NAME, WebhookSettings
@@ -43,6 +43,7 @@ def faults_of(settings: Settings) -> Iterator[tuple[str, str]]:
             )
     yield from stores.faults_of(settings)
     yield from databases.faults_of(settings)
+    yield from nodes.faults_of(settings)
     yield from _faults_of_dicom(settings)
     if settings.https_ca_certificates:
         yield from _missing("HttpsCACertificates", settings.https_ca_certificates)

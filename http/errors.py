@@ -20,6 +20,7 @@ from repertory.errors import (
     IndexBusy,
     IndexFailed,
     JobCancelled,
+    LeaseLost,
     LimitReached,
     MissingTag,
     NetworkFailed,
@@ -94,6 +95,7 @@ TABLE: dict[type[RepertoryError], Row] = {
     StorageUnavailable: Row(503, 14, "Cannot write to file"),
     IndexBusy: _UNAVAILABLE,
     ShuttingDown: _UNAVAILABLE,
+    LeaseLost: _UNAVAILABLE,
     # Not 503, which orthanc_api_client takes for "nothing was done" and retries, uploads too.
     NoReplyInTime: Row(504, 16, "Timeout"),
     NetworkFailed: Row(500, 9, "Error in the network protocol"),

@@ -17,10 +17,12 @@ from repertory.errors import BadParameter, CannotStart
 from repertory.housekeeping import Configuration
 from repertory.maintags import NAMES
 from repertory.model import ChangeType, Compression, Level
+from repertory.nodes import CALLBACKS, DELIVERY, HOUSEKEEPING, TIERING
 from repertory.servers import server_engine
 from repertory.storage.areas import FilesystemArea, ObjectArea
 from repertory.storage.areas.base import StorageArea
 from repertory.storage.areas.encrypted import EncryptedArea
+from repertory.storage.areas.staging import Living
 from repertory.storage.dicom import tag_name
 from repertory.storage.dicom.dictionary import teach_elements
 from repertory.storage.dicom.lookup import resolve_tag
@@ -47,14 +49,21 @@ def index_folder(settings: Settings) -> Path:
     return Path(settings.index_directory or settings.storage_directory)
 
 
-def local_area_of(settings: Settings, *, branch: str = "") -> StorageArea:
-    """The folder of files, encrypted where that is configured; ``branch`` names a front-end.
+def local_area_of(
+    settings: Settings, *, branch: str = "", living: Living | None = None
+) -> StorageArea:
+    """The folder of files, encrypted where that is configured.
+
+    ``branch`` names a front-end, or a node, which knows who of the others are ``living``.
 
     Raises:
         CannotStart: the keys cannot be used.
     """
     area = FilesystemArea(
-        files_folder(settings), synchronize=settings.sync_storage_area, branch=branch
+        files_folder(settings),
+        synchronize=settings.sync_storage_area,
+        branch=branch,
+        living=living,
     )
     return with_encryption(area, settings.storage_encryption)
 
@@ -79,11 +88,17 @@ def area_of(settings: Settings) -> StorageArea:
 
 
 def object_area_of(
-    settings: Settings, *, untouched: bool = False, raw: bool = False
+    settings: Settings,
+    *,
+    untouched: bool = False,
+    raw: bool = False,
+    branch: str = "",
+    living: Living | None = None,
 ) -> StorageArea | None:
     """The object store, if one is configured; ``untouched`` by its start, as if read-only.
 
-    A ``raw`` one gives what is encrypted in it as it is.
+    A ``raw`` one gives what is encrypted in it as it is. ``branch`` names a node, which knows who
+    of the others are ``living``.
 
     Raises:
         CannotStart: it cannot be one.
@@ -95,7 +110,14 @@ def object_area_of(
     encryption = getattr(section, "storage_encryption", None)
     names = names_of(section, keys_of(encryption))
     untouched = untouched or settings.read_only
-    area = ObjectArea(bucket, staging=files_folder(settings), names=names, untouched=untouched)
+    area = ObjectArea(
+        bucket,
+        staging=files_folder(settings),
+        names=names,
+        untouched=untouched,
+        branch=branch,
+        living=living,
+    )
     return area if raw else with_encryption(area, encryption)
 
 
@@ -264,6 +286,16 @@ def webhooks_of(settings: Settings, clock: Clock) -> tuple[WebhookTarget, ...]:
         )
         for name, webhook in settings.webhooks.items()
     )
+
+
+def duties_of(settings: Settings) -> frozenset[str]:
+    """What this node does for all nodes of its archive, if no other one does it."""
+    wanted = {CALLBACKS, DELIVERY}
+    if settings.housekeeper.enable:
+        wanted.add(HOUSEKEEPING)
+    if settings.tiering.enable:
+        wanted.add(TIERING)
+    return frozenset(wanted)
 
 
 def _extra_tags(settings: Settings) -> dict[Level, list[str]]:

@@ -1,6 +1,7 @@
 """The cast of an archive: which actors there are, and what each is given."""
 
 import os
+import secrets
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +24,7 @@ from repertory.actors.integrity import IntegrityActor
 from repertory.actors.jobs import JOBS
 from repertory.actors.jobs.actor import JobsActor
 from repertory.actors.lua.actor import LuaActor
+from repertory.actors.nodes import NodesActor
 from repertory.actors.peers.actor import PeersActor
 from repertory.actors.rest_api import FrontEnd, RestApiActor
 from repertory.actors.stability_monitor import StabilityMonitorActor
@@ -34,6 +36,7 @@ from repertory.actors.transcoding import TranscoderActor
 from repertory.actors.trash import TrashActor
 from repertory.actors.worklists import WorklistActor
 from repertory.building import (
+    duties_of,
     engine_of,
     file_options_of,
     finding_rules_of,
@@ -55,6 +58,7 @@ from repertory.building_dicom import (
     worklists_of,
 )
 from repertory.conf.databases import index_readers_of
+from repertory.conf.nodes import is_shared
 from repertory.conf.settings import Settings
 from repertory.conf.storages import storage_names
 from repertory.housekeeping import configuration_text
@@ -99,6 +103,8 @@ class Casting:
         settings = self.settings
         main_tags = main_tags_of(settings)
         engine = engine_of(settings, main_tags)
+        shared = is_shared(settings)
+        node = f"{secrets.token_hex(8)}.1" if shared else ""
         policy = store_policy_of(settings)
         finding = finding_rules_of(settings, main_tags)
         self._put_on(
@@ -111,9 +117,21 @@ class Casting:
             removes_at_once=not settings.delayed_deletion.enable,
             retention=settings.trash.retention_days * 86_400,
             configuration=configuration_text(housekeeping_of(settings, main_tags)),
+            node=node,
+            title=settings.name,
         )
         for _ in range(index_readers_of(settings)):
             self._put_on(board, IndexReaderActor, engine=engine, finding=finding)
+        if shared:
+            self._put_on(
+                board,
+                NodesActor,
+                name=node,
+                title=settings.name,
+                wants=duties_of(settings),
+                heartbeat=settings.nodes.heartbeat,
+                lease=settings.nodes.lease,
+            )
         if not settings.read_only:
             self._subscriptions.hold(board)
         self._put_on(
@@ -124,7 +142,7 @@ class Casting:
         )
         self._rules, self._encoding = storage_rules_of(settings), main_tags.encoding
         self._put_on(board, DicomRulesActor, rules=self._rules, encoding=self._encoding)
-        self._start_storages(board, main_tags)
+        self._start_storages(board, main_tags, node)
         self._put_on(
             board,
             ArchiverActor,
@@ -142,17 +160,19 @@ class Casting:
             kept_queries=settings.query_retrieve_size,
             kept_commitments=settings.storage_commitment_reports_size,
             in_database=settings.dicom_modalities_in_database,
+            shared=shared,
             main_tags=main_tags,
             functions=self._query_functions,
         )
         self._put_on(board, WorklistActor, options=worklists_of(settings))
-        self._put_on(board, PeersActor, **peers_of(settings))
+        self._put_on(board, PeersActor, **peers_of(settings), shared=shared)
         jobs: dict[str, Any] = {
             "types": JOBS,
             "concurrent": settings.concurrent_jobs or os.cpu_count() or 1,
             "history_size": settings.jobs_history_size,
             "keeps": settings.save_jobs,
             "read_only": settings.read_only,
+            "shared": shared,
         }
         if settings.read_only:
             self._put_on(board, DeletionQueueActor, read_only=True)
@@ -169,6 +189,7 @@ class Casting:
             hold=RemovalHold(index_folder(settings) / HOLD_NAME),
             at_once=not settings.delayed_deletion.enable,
             together=removals_together(settings),
+            shared=shared,
         )
         self._put_on(board, TrashActor)
         self._put_on(board, StabilityMonitorActor, shortest_age=policy.stable_ages.shortest)
@@ -181,6 +202,7 @@ class Casting:
                 settings=settings.housekeeper,
                 configuration=housekeeping_of(settings, main_tags),
                 form=file_options_of(settings).compression,
+                shared=shared,
             )
         if settings.tiering.enable:
             self._put_on(
@@ -190,22 +212,23 @@ class Casting:
                 storages=storage_names(settings),
                 room_of=partial(room_of, settings),
                 pause=settings.advanced_storage.move_throttle_ms / 1000,
+                shared=shared,
             )
         targets = (
             *webhooks_of(settings, board.clock),
             *brokers_of(settings, board.clock),
             *self._targets,
         )
-        self._put_on(board, DeliveryActor, targets=targets)
+        self._put_on(board, DeliveryActor, targets=targets, shared=shared)
         self._start_scripts(board)
         self._scripts.load()
-        self._subscriptions.start(board)
+        self._subscriptions.start(board, shared=shared)
         self._start_dicom(board)
 
-    def _start_storages(self, board: Switchboard, main_tags: MainDicomTags) -> None:
+    def _start_storages(self, board: Switchboard, main_tags: MainDicomTags, node: str) -> None:
         """Start an actor for each storage; where there are several, a router stands before them."""
         settings = self.settings
-        storages = storages_of(settings, board)
+        storages = storages_of(settings, board, node=node)
         is_routed = len(storages.areas) > 1
         areas = metered_areas(board, storages.areas)
         sides: dict[int, Side] = {}
@@ -246,6 +269,7 @@ class Casting:
                 options=lua_options_of(self.settings),
                 crew=crew,
                 read_only=self.settings.read_only,
+                shared=is_shared(self.settings),
             )
 
     def _start_dicom(self, board: Switchboard) -> None:

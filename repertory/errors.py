@@ -16,6 +16,7 @@ RepertoryError
 │  ├─ IndexFailed, StorageFailed
 │  │  └─ StorageUnavailable       nothing was recorded: a retry is safe
 │  ├─ IndexBusy, ShuttingDown     nothing was done: a retry is safe
+│  ├─ LeaseLost                   another node does it now: nothing was done
 │  ├─ NoReplyInTime               perhaps done
 │  ├─ NetworkFailed               another computer did not do its part
 │  ├─ Uncommitted                 nor did it promise to keep what it was sent
@@ -140,6 +141,10 @@ class IndexBusy(Failed):
 
 class ShuttingDown(Failed):
     """The archive is stopping: nothing was done."""
+
+
+class LeaseLost(Failed):
+    """Another node of the archive does that now: nothing was done, try again."""
 
 
 class NoReplyInTime(Failed):

@@ -70,7 +70,7 @@ class JobRecord:
     that runs is one that waits to a start after a crash. ``position`` says where the next step
     goes on, in the words of the job's type; ``progress`` is 0 to 1, ``runtime`` the seconds of all
     its steps. A ``fleeting`` job is forgotten once it has succeeded. Times are seconds since the
-    epoch, UTC.
+    epoch, UTC. ``node`` is who runs it, where nodes share the archive.
     """
 
     id: JobId
@@ -88,6 +88,7 @@ class JobRecord:
     completed_at: float | None = None
     error: JobError | None = None
     failure_count: int = 0
+    node: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

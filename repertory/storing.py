@@ -8,14 +8,17 @@ from typing import Any
 
 import structlog
 
+from repertory.actors.messages.nodes import ListNodes
 from repertory.actors.messages.places import AddPlaces, ListPlaces
 from repertory.actors.switchboard import Switchboard
 from repertory.building import local_area_of, object_area_of, with_encryption
 from repertory.conf.settings import Settings
 from repertory.conf.storages import storage_names, write_storage
+from repertory.nodes import base_of
 from repertory.places import FILE_SYSTEM, OBJECT_STORAGE
 from repertory.storage.areas import FilesystemArea
 from repertory.storage.areas.base import StorageArea
+from repertory.storage.areas.staging import Living
 from repertory.stores import threads_of
 from repertory.tiering import Room
 
@@ -35,19 +38,29 @@ class Storages:
     spares: tuple[int, ...] = ()
 
 
-def areas_of(settings: Settings) -> dict[str, StorageArea]:
-    """The areas by their names, the one of the StorageDirectory first."""
+def areas_of(
+    settings: Settings, *, branch: str = "", living: Living | None = None
+) -> dict[str, StorageArea]:
+    """The areas by their names, the one of the StorageDirectory first.
+
+    ``branch`` names a node, which knows who of the others are ``living``.
+    """
     disks = settings.advanced_storage.disks
     areas: dict[str, StorageArea] = {}
     for name in storage_names(settings):
         if name == OBJECT_STORAGE:
-            objects = object_area_of(settings)
+            objects = object_area_of(settings, branch=branch, living=living)
             if objects is not None:
                 areas[name] = objects
         elif name == FILE_SYSTEM:
-            areas[name] = local_area_of(settings)
+            areas[name] = local_area_of(settings, branch=branch, living=living)
         else:
-            disk = FilesystemArea(Path(disks[name]), synchronize=settings.sync_storage_area)
+            disk = FilesystemArea(
+                Path(disks[name]),
+                synchronize=settings.sync_storage_area,
+                branch=branch,
+                living=living,
+            )
             areas[name] = with_encryption(disk, settings.storage_encryption)
     return areas
 
@@ -80,9 +93,17 @@ def far_reads_of(settings: Settings, names: Mapping[int, str]) -> dict[str, Any]
     return {"notes_reads": True, "far": far}
 
 
-def storages_of(settings: Settings, board: Switchboard) -> Storages:
-    """The areas by the numbers that the index gave to them, or gives to them now."""
-    return number_storages(settings, board, areas_of(settings))
+def storages_of(settings: Settings, board: Switchboard, *, node: str = "") -> Storages:
+    """The areas by the numbers that the index gave to them, or gives to them now.
+
+    ``node`` is the name of this node, where there are several.
+    """
+
+    def living() -> set[str]:
+        return {base_of(it.name) for it in board.ask(ListNodes())}
+
+    branches: dict[str, Any] = {"branch": base_of(node), "living": living} if node else {}
+    return number_storages(settings, board, areas_of(settings, **branches))
 
 
 def number_storages(

@@ -51,8 +51,8 @@ class Subscription:
         """Hold the log: what comes after ``position``, or from now on, will be told."""
         self._position = board.ask(HoldLog(reader=self.name, position=position))
 
-    def start(self, board: Switchboard) -> None:
-        """Begin to tell."""
+    def start(self, board: Switchboard, *, shared: bool) -> None:
+        """Begin to tell; where nodes share the archive, one of them does."""
         if self._position is None:
             self.hold(board)
         self._ref = SubscriberActor.start(
@@ -64,6 +64,7 @@ class Subscription:
             main_tags=self._main_tags,
             context=self._context,
             is_cancelled=lambda: self.cancelled,
+            shared=shared,
         )
 
     def announce(self, word: str) -> None:
@@ -83,6 +84,7 @@ class Subscriptions:
     def __init__(self) -> None:
         self._all: list[Subscription] = []
         self._board: Switchboard | None = None
+        self._shared = False
         self._beginning: tuple[Switchboard, int] | None = None
         self._numbers = itertools.count(1)
         self._lock = threading.Lock()
@@ -130,7 +132,7 @@ class Subscriptions:
                 if self._beginning is not None:
                     subscription.hold(*self._beginning)
                 if self._board is not None:
-                    subscription.start(self._board)
+                    subscription.start(self._board, shared=self._shared)
             return callback
 
         return register
@@ -165,12 +167,12 @@ class Subscriptions:
             for one in self._all:
                 one.hold(*self._beginning)
 
-    def start(self, board: Switchboard) -> None:
+    def start(self, board: Switchboard, *, shared: bool = False) -> None:
         """Tell all, and those that will be registered."""
         with self._lock:
-            self._board, self._beginning = board, None
+            self._board, self._beginning, self._shared = board, None, shared
             for one in self._all:
-                one.start(board)
+                one.start(board, shared=shared)
         board.ask_soon(LetGoOfLog(reader=_BEGINNING))
 
     def stop(self) -> tuple[str, ...]:

@@ -1,7 +1,7 @@
 """Asking others by DICOM, as an actor: the threads of its crew wait for them, not its mailbox."""
 
 import uuid
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from repertory.actors.base import RepertoryActor, handles
@@ -34,6 +34,7 @@ from repertory.actors.messages.modalities import (
     Target,
     UnsentInstance,
 )
+from repertory.actors.messages.nodes import NodesLooked
 from repertory.actors.messages.properties import MODALITIES
 from repertory.actors.reply import Reply
 from repertory.actors.switchboard import Switchboard
@@ -64,6 +65,7 @@ class DicomClientActor(ClientServices, ClientCommitments, RepertoryActor):
         kept_queries: int = 100,
         kept_commitments: int = 100,
         in_database: bool = False,
+        shared: bool = False,
         main_tags: MainDicomTags = MAIN_DICOM_TAGS,
         functions: QueryFunctions | None = None,
     ) -> None:
@@ -79,6 +81,7 @@ class DicomClientActor(ClientServices, ClientCommitments, RepertoryActor):
         kept_commitments: how many reports of storage commitment are kept, likewise.
         in_database: whether the modalities that the index keeps count instead of the book's, and
             changes are kept (``DicomModalitiesInDatabase``).
+        shared: whether other nodes of the same archive keep theirs there.
         main_tags: the keys that queries which are normalized may have.
         functions: what changes queries before they are asked, besides Lua's scripts.
         """
@@ -91,7 +94,7 @@ class DicomClientActor(ClientServices, ClientCommitments, RepertoryActor):
         self._most = kept_queries
         self._kept_commitments = kept_commitments
         self._main_tags = main_tags
-        self._kept_book = KeptBook(MODALITIES) if in_database else None
+        self._kept_book = KeptBook(MODALITIES, shared=shared) if in_database else None
         self._queries: dict[str, KeptQuery] = {}
         self._made: Requestor | None = None
 
@@ -130,20 +133,32 @@ class DicomClientActor(ClientServices, ClientCommitments, RepertoryActor):
     @handles(SetModality)
     def set_modality(self, command: SetModality) -> None:
         """Enter or change one."""
-        self._keep_book({**self._book, command.name: command.modality})
-        self._book.put(command.name, command.modality)
+        if self._kept_book is None:
+            self._book.put(command.name, command.modality)
+        else:
+            self._change_book(lambda book: {**book, command.name: command.modality})
 
     @handles(DeleteModality)
     def delete_modality(self, command: DeleteModality) -> None:
         """Forget one."""
         self._modality(command.name)
-        self._keep_book({name: it for name, it in self._book.items() if name != command.name})
-        self._book.remove(command.name)
+        if self._kept_book is None:
+            self._book.remove(command.name)
+        else:
+            self._change_book(
+                lambda book: {name: it for name, it in book.items() if name != command.name}
+            )
 
-    def _keep_book(self, modalities: dict[str, Modality]) -> None:
+    def _change_book(self, change: Callable[[dict[str, Modality]], dict[str, Modality]]) -> None:
         if self._kept_book is not None:
-            entries = {name: written(it) for name, it in modalities.items()}
-            self._kept_book.write(self.board, entries)
+            changed = self._kept_book.change(self.board, self._book, change, read_modality, written)
+            self._book.replace(changed)
+
+    @handles(NodesLooked)
+    def nodes_looked(self, _event: NodesLooked) -> None:
+        """Take up what was entered at another node."""
+        if self._kept_book is not None and self._kept_book.is_news(self.board):
+            self._book.replace(self._kept_book.read(self.board, read_modality))
 
     def _modality(self, target: Target) -> Modality:
         if isinstance(target, Modality):

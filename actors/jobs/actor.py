@@ -65,6 +65,7 @@ class JobsActor(JobRunner, RepertoryActor):
         history_size: int = 10,
         keeps: bool = True,
         read_only: bool = False,
+        shared: bool = False,
     ) -> None:
         """Take what the actor works with.
 
@@ -75,6 +76,7 @@ class JobsActor(JobRunner, RepertoryActor):
             history_size: how many of those that are over are kept (``JobsHistorySize``).
             keeps: whether a start goes on with the jobs of the last run (``SaveJobs``).
             read_only: whether jobs can be looked at only.
+            shared: whether other nodes run jobs of the same archive.
         """
         super().__init__(board=board)
         self._types = types
@@ -82,19 +84,26 @@ class JobsActor(JobRunner, RepertoryActor):
         self._history_size = history_size
         self._keeps = keeps
         self._read_only = read_only
+        self._shared = shared
+        self._node = ""
         self._jobs: dict[JobId, LiveJob] = {}
         self._queue: list[tuple[tuple[int, int], JobId]] = []
         self._history: dict[JobId, None] = {}
 
     def open(self) -> None:
         """Take up the jobs of the last run."""
+        if self._shared:
+            self._join_nodes()
+            self.tell_self(JobsDue())
+            return
         records = self.board.ask(ListJobRecords())
         if not self._keeps:
             if records and not self._read_only:
                 self.board.ask(ForgetJobs(ids=tuple(record.id for record in records)))
                 log.info("jobs_discarded", count=len(records))
             return
-        for record in records:
+        for kept in records:
+            record = replace(kept, node=None)  # there may have been nodes once; now there are none
             work = self._read_again(record)
             self._jobs[record.id] = LiveJob(record=record, work=work, state=record.state)
         if self._read_only:
@@ -130,6 +139,7 @@ class JobsActor(JobRunner, RepertoryActor):
     @handles(ListJobs)
     def list_jobs(self, query: ListJobs) -> tuple[JobDescription, ...]:
         """Some jobs."""
+        self._refresh()
         found = [
             job
             for job in self._jobs.values()
@@ -142,16 +152,19 @@ class JobsActor(JobRunner, RepertoryActor):
     @handles(DescribeJob)
     def describe_job(self, query: DescribeJob) -> JobDescription:
         """One job."""
-        return self._find(query.id, UnknownResource).describe(self.clock)
+        return self._find_fresh(query.id, UnknownResource).describe(self.clock)
 
     @handles(PauseJob)
     def pause_job(self, command: PauseJob) -> None:
         """Stop a job between two steps."""
-        job = self._find(command.id)
+        job = self._find_fresh(command.id)
         if job.state.is_final or JobState.PAUSED in {job.state, job.wish}:
             return
         if job.wish is not None:
             raise BadRequest("The job is being cancelled.")
+        if self._node:
+            self._steer(job, JobState.PAUSED)
+            return
         self._record(job, JobState.PAUSED)
         job.wish = JobState.PAUSED
         if job.state is not JobState.RUNNING or job.is_between_steps:
@@ -160,7 +173,11 @@ class JobsActor(JobRunner, RepertoryActor):
     @handles(ResumeJob)
     def resume_job(self, command: ResumeJob) -> None:
         """Go on with a paused job."""
-        job = self._find(command.id)
+        job = self._find_fresh(command.id)
+        if self._node and JobState.PAUSED in {job.state, job.wish}:
+            self._steer(job, JobState.PENDING)
+            log.info("job_resumed", job=command.id, type=job.record.type)
+            return
         if job.wish is JobState.PAUSED:
             self._record(job, JobState.PENDING)
             job.wish = None  # its step is not over yet: as if nothing had been said
@@ -175,8 +192,11 @@ class JobsActor(JobRunner, RepertoryActor):
     @handles(CancelJob)
     def cancel_job(self, command: CancelJob) -> None:
         """Let a job fail."""
-        job = self._find(command.id)
+        job = self._find_fresh(command.id)
         if job.state.is_final or job.wish is JobState.FAILURE:
+            return
+        if self._node:
+            self._steer(job, JobState.FAILURE)
             return
         error = JobCancelled()
         self._record(job, JobState.FAILURE, error=error)
@@ -187,9 +207,11 @@ class JobsActor(JobRunner, RepertoryActor):
     @handles(ResubmitJob)
     def resubmit_job(self, command: ResubmitJob) -> None:
         """Begin a job that failed once more."""
-        job = self._find(command.id)
+        job = self._find_fresh(command.id)
         if job.state is not JobState.FAILURE:
             raise BadRequest("The job did not fail.")
+        if job.record.node:
+            raise BadRequest("The job is being cancelled.")
         afresh = replace(
             job.record,
             state=JobState.PENDING,
@@ -209,8 +231,8 @@ class JobsActor(JobRunner, RepertoryActor):
     @handles(DeleteJob)
     def delete_job(self, command: DeleteJob) -> None:
         """Forget a job that is over."""
-        job = self._find(command.id, UnknownItem)
-        if not job.state.is_final:
+        job = self._find_fresh(command.id, UnknownItem)
+        if not job.state.is_final or job.record.node:
             raise UnknownItem("The job is not over.")
         self._write(lambda: self.board.ask(ForgetJobs(ids=(command.id,))))
         del self._jobs[command.id]
@@ -225,6 +247,7 @@ class JobsActor(JobRunner, RepertoryActor):
             priority=command.priority,
             user_data=command.user_data,
             fleeting=fleeting,
+            node=self._owner(fleeting=fleeting),
         )
         work = self._read(record)
         number = self._write(lambda: self.board.ask(RecordJob(job=record)))
@@ -238,7 +261,8 @@ class JobsActor(JobRunner, RepertoryActor):
         self.board.publish(JobSubmitted(id=job.record.id, type=job.record.type))
         self._line_up(job)
 
-    def _find(self, id_: JobId, unknown: type[RepertoryError] = BadRequest) -> LiveJob:
+    def _find_fresh(self, id_: JobId, unknown: type[RepertoryError] = BadRequest) -> LiveJob:
+        self._refresh()
         job = self._jobs.get(id_)
         if job is None:
             raise unknown("There is no such job.")

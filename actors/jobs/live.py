@@ -40,6 +40,11 @@ class LiveJob:
         """Its place among those that wait: a higher priority first, then who came first."""
         return (-self.record.priority, self.record.number)
 
+    @property
+    def is_here(self) -> bool:
+        """Whether it runs in this process, or waits to be tried again."""
+        return self.run_time is not None or self.state is JobState.RETRY
+
     def begin(self, clock: Clock) -> None:
         """Run from now on."""
         self.state = JobState.RUNNING
@@ -69,6 +74,7 @@ class LiveJob:
             runtime=self.runtime(clock),
             completed_at=completed_at,
             error=error,
+            node=None if state.is_final else self.record.node,
         )
 
     def runtime(self, clock: Clock) -> float:

@@ -12,6 +12,7 @@ from repertory.actors.base import handles
 from repertory.actors.clock import Appointment, Clock
 from repertory.actors.jobs.base import Turn
 from repertory.actors.jobs.live import LiveJob
+from repertory.actors.jobs.sharing import JobSharing
 from repertory.actors.messages.attachments import RemoveAttachment
 from repertory.actors.messages.base import Event, Message, message
 from repertory.actors.messages.job_records import ForgetJobs, RecordJobChange, RecordJobStep
@@ -23,6 +24,7 @@ from repertory.errors import (
     IndexBusy,
     IndexFailed,
     JobCancelled,
+    LeaseLost,
     RepertoryError,
     ShuttingDown,
 )
@@ -65,7 +67,7 @@ class _Taken(NamedTuple):
     failure_count: int | None
 
 
-class JobRunner:
+class JobRunner(JobSharing):
     """A part of ``JobsActor``: what happens without being asked for."""
 
     board: Switchboard
@@ -134,7 +136,7 @@ class JobRunner:
 
     def _line_up(self, job: LiveJob) -> None:
         """Let a job begin when it is its turn; a fleeting one at once."""
-        if job.record.fleeting:
+        if job.record.fleeting and self._claim(job):
             self._begin(job)
         else:
             self._enqueue(job)
@@ -145,14 +147,12 @@ class JobRunner:
 
     def _fill(self) -> None:
         """Begin the jobs that wait, those of the highest priority first, while there is room."""
-        running = sum(
-            job.state is JobState.RUNNING and not job.record.fleeting for job in self._jobs.values()
-        )
+        running = self._running()
         while self._queue and running < self._concurrent:
             _, id_ = heapq.heappop(self._queue)
             job = self._jobs.get(id_)
             # It may be gone, or have come into the queue twice, paused and resumed.
-            if job is not None and job.state is JobState.PENDING:
+            if job is not None and job.state is JobState.PENDING and self._claim(job):
                 running += 1
                 self._begin(job)
 
@@ -212,6 +212,9 @@ class JobRunner:
     def _note_error(self, job: LiveJob, error: BaseException) -> None:
         if isinstance(error, ShuttingDown):
             job.rest(JobState.PENDING, self.clock)  # nothing was done: the next start goes on
+        elif isinstance(error, LeaseLost):
+            self._drop(job)
+            self._sync()
         elif job.wish is not None:
             self._grant(job)
         elif isinstance(error, IndexBusy):
@@ -242,6 +245,7 @@ class JobRunner:
         """Do what was wished while a step was under way; the index knows already."""
         if job.wish is JobState.PAUSED:
             job.rest(JobState.PAUSED, self.clock)
+            self._unclaim(job)
             log.info("job_paused", job=job.record.id, type=job.record.type)
             self._fill()
         else:
@@ -287,6 +291,9 @@ class JobRunner:
             self.board.ask(RecordJobChange(job=kept))
         except RepertoryError as failed:
             log.warning("job_unrecorded", job=job.record.id, error=type(failed).__name__)
+            if isinstance(failed, LeaseLost):
+                self._drop(job)
+                return False
             if job.wish is JobState.FAILURE and kept.state is JobState.FAILURE:
                 return True  # cancelled: the index has known it since that was answered
             job.wish = None

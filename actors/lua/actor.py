@@ -27,6 +27,7 @@ from repertory.actors.lua.calls import Caller
 from repertory.actors.lua.host import Outcome, Output, ScriptHost
 from repertory.actors.lua.machine import Limits, LuaMachine, ScriptError
 from repertory.actors.lua.runs import Runs
+from repertory.actors.lua.turns import READER, LuaTurns
 from repertory.actors.messages.base import Event, message
 from repertory.actors.messages.changes import ChangesLogged
 from repertory.actors.messages.following import HoldLog, LetGoOfLog, ListEvents
@@ -49,7 +50,6 @@ from repertory.model import OriginKind
 
 log = structlog.get_logger(__name__)
 
-READER = "LuaScripts"
 """Names the scripts among those who read the log of changes."""
 
 PAGE = 500
@@ -108,7 +108,7 @@ class LuaOptions:
     configuration: Mapping[str, Any] = field(default_factory=dict)
 
 
-class LuaActor(RepertoryActor):
+class LuaActor(LuaTurns, RepertoryActor):
     """Owns the Lua machine: every script of the archive runs in this actor's thread.
 
     Callbacks that tell of events come one after the other, in the order of the log of changes.
@@ -119,11 +119,22 @@ class LuaActor(RepertoryActor):
     rank = 7
 
     def __init__(
-        self, *, board: Switchboard, options: LuaOptions, crew: Crew, read_only: bool = False
+        self,
+        *,
+        board: Switchboard,
+        options: LuaOptions,
+        crew: Crew,
+        read_only: bool = False,
+        shared: bool = False,
     ) -> None:
-        """Take what the actor works with; an archive that is ``read_only`` has no changes."""
+        """Take what the actor works with; an archive that is ``read_only`` has no changes.
+
+        Where it is ``shared``, one node at a time tells its scripts what happens.
+        """
         super().__init__(board=board)
         self._follows = not read_only
+        self._shared = shared
+        self._is_on = not shared
         self._options = options
         caller = Caller(longest=options.limits.memory)
         self._host = ScriptHost(
@@ -146,6 +157,7 @@ class LuaActor(RepertoryActor):
             self._load(script)
         if self._follows:
             self._position = self.board.ask(HoldLog(reader=READER))
+        self._join_nodes()
         self._note_filters()
         self._add(Callback(INITIALIZE, ""))
         if self._options.heart_beat > 0:
@@ -157,7 +169,7 @@ class LuaActor(RepertoryActor):
         if self._machine.has(FINALIZE):
             self._runs.finish(FINALIZE)
         self._host.close()
-        if self._follows:
+        if self._follows and not self._shared:  # or it is the last word on how far it was
             self.board.ask_soon(LetGoOfLog(reader=READER))
 
     def _load(self, script: Path) -> None:
@@ -179,6 +191,8 @@ class LuaActor(RepertoryActor):
         self._read()
 
     def _read(self) -> None:
+        if not self._is_on:
+            return
         if self._grown and not self._reading and len(self._waiting) < MOST_WAITING:
             self._grown, self._reading = False, True
             page = self.board.ask_soon(ListEvents(since=self._position, limit=PAGE))
@@ -189,15 +203,16 @@ class LuaActor(RepertoryActor):
         """Take note of the callbacks that scripts have for it."""
         self._reading = False
         page = read.reply.get()  # an error is logged; the next change reads again
+        if not self._is_on:
+            return
         self._grown = self._grown or not page.done
         for event in page.events:
             callback = callback_for(event)
             if callback is not None and self._machine.has(callback.name):
                 self._add(callback)
         if page.last > self._position:
-            # What was read is told from memory: the log need not keep it any longer.
             self._position = page.last
-            self.board.ask_soon(HoldLog(reader=READER, position=self._position))
+            self._let_go()
         self._read()
 
     @handles(JobSubmitted)

@@ -19,12 +19,13 @@ class ListFailedRemovals(Query[tuple[FailedRemoval, ...]]):
     """Files that could not be removed and are to be tried again, the first due first.
 
     Only those up to the number ``up_to``, at most ``limit``; and those only that are due at
-    ``due``, in seconds since the epoch, if it is given.
+    ``due``, in seconds since the epoch, if it is given; and only those of ``node``, if it is named.
     """
 
     up_to: int
     limit: int
     due: float | None = None
+    node: str = ""
 
 
 @message

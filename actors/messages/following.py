@@ -56,10 +56,19 @@ class ListTargetPlaces(Query[tuple[TargetPlace, ...]]):
 
 @message
 class MoveTarget(Command[None]):
-    """A target was told of everything up to ``position``, or is to be told again after it."""
+    """A target was told of everything up to ``position``, or is to be told again after it.
+
+    Where nodes share the archive: whoever delivers tells the position that it ``expected`` the
+    target to have; another one ``steers``.
+
+    Raises:
+        LeaseLost: another node delivers, or has moved the target meanwhile.
+    """
 
     name: str
     position: int
+    expected: int | None = None
+    steers: bool = False
 
 
 @message

@@ -21,9 +21,14 @@ class DescribeProperty(Query[str | None]):
 class RecordProperty(Command[None]):
     """Keep a text under a name, in place of what was there.
 
+    Where it ``compares``, only in place of what was ``expected`` there.
+
     Raises:
         Forbidden: the archive is read-only.
+        RevisionConflict: another node has written something else.
     """
 
     name: str
     value: str
+    compares: bool = False
+    expected: str | None = None

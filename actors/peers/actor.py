@@ -1,13 +1,14 @@
 """Asking other archives by HTTP, as an actor: the threads of its crew wait for them."""
 
 import io
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from repertory.actors.base import RepertoryActor, handles
 from repertory.actors.crew import Crew
 from repertory.actors.kept_book import KeptBook
 from repertory.actors.messages.exports import RecordExport
+from repertory.actors.messages.nodes import NodesLooked
 from repertory.actors.messages.peers import (
     DeletePeer,
     DescribePeer,
@@ -42,6 +43,7 @@ class PeersActor(RepertoryActor):
         options: HttpOptions,
         crew: Crew,
         in_database: bool = False,
+        shared: bool = False,
     ) -> None:
         """Take what the actor works with.
 
@@ -52,6 +54,7 @@ class PeersActor(RepertoryActor):
             crew: who waits for them; it is closed with the actor.
             in_database: whether those that the index keeps count instead, and changes are kept
                 (``OrthancPeersInDatabase``).
+            shared: whether other nodes of the same archive keep theirs there.
 
         Raises:
             CannotStart: the file of authorities cannot be read.
@@ -60,7 +63,7 @@ class PeersActor(RepertoryActor):
         self._peers = dict(peers)
         self._caller = PeerCaller(options)
         self._crew = crew
-        self._kept = KeptBook(PEERS) if in_database else None
+        self._kept = KeptBook(PEERS, shared=shared) if in_database else None
 
     def open(self) -> None:
         """Take up what is kept."""
@@ -87,19 +90,28 @@ class PeersActor(RepertoryActor):
     @handles(SetPeer)
     def set_peer(self, command: SetPeer) -> None:
         """Enter or change one."""
-        self._keep({**self._peers, command.name: command.peer})
+        self._change_peers(lambda peers: {**peers, command.name: command.peer})
 
     @handles(DeletePeer)
     def delete_peer(self, command: DeletePeer) -> None:
         """Forget one."""
         if command.name not in self._peers:
             raise UnknownItem("There is no peer of this name.")
-        self._keep({name: it for name, it in self._peers.items() if name != command.name})
+        self._change_peers(
+            lambda peers: {name: it for name, it in peers.items() if name != command.name}
+        )
 
-    def _keep(self, peers: dict[str, Peer]) -> None:
-        if self._kept is not None:
-            self._kept.write(self.board, {name: written(it) for name, it in peers.items()})
-        self._peers = peers
+    def _change_peers(self, change: Callable[[dict[str, Peer]], dict[str, Peer]]) -> None:
+        if self._kept is None:
+            self._peers = change(self._peers)
+        else:
+            self._peers = self._kept.change(self.board, self._peers, change, read_peer, written)
+
+    @handles(NodesLooked)
+    def nodes_looked(self, _event: NodesLooked) -> None:
+        """Take up what was entered at another node."""
+        if self._kept is not None and self._kept.is_news(self.board):
+            self._peers = self._kept.read(self.board, read_peer)
 
     def _peer(self, name: str) -> Peer:
         if name not in self._peers:

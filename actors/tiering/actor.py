@@ -6,6 +6,7 @@ from collections.abc import Sequence
 import structlog
 
 from repertory.actors.base import RepertoryActor, handles
+from repertory.actors.duty import OnDuty
 from repertory.actors.messages.base import Event, message
 from repertory.actors.messages.housekeeping import RecordState
 from repertory.actors.messages.tiering import (
@@ -37,6 +38,7 @@ from repertory.actors.tiering.recalling import (
 from repertory.actors.tiering.tasks import RoomOf, tasks_of
 from repertory.conf.tiering import TieringSettings
 from repertory.errors import IndexFailed, RepertoryError, ShuttingDown
+from repertory.nodes import TIERING
 from repertory.tiering import PassReport, StudyRead, TierFailure, TieringStatus
 
 log = structlog.get_logger(__name__)
@@ -69,7 +71,7 @@ class PlanDue(Event):
     """A plan may go on; the actor tells it to itself."""
 
 
-class TieringActor(Passing, Stepping, RepertoryActor):
+class TieringActor(Passing, OnDuty, Stepping, RepertoryActor):
     """Makes passes over the rules, some files at a time, and brings back what is read.
 
     A file is moved as ``MoveStorage`` does: whatever ends the archive, it lies somewhere, once. The
@@ -77,6 +79,7 @@ class TieringActor(Passing, Stepping, RepertoryActor):
     """
 
     rank = 5
+    duty = TIERING
 
     def __init__(
         self,
@@ -87,6 +90,7 @@ class TieringActor(Passing, Stepping, RepertoryActor):
         room_of: RoomOf,
         pause: float = 0.0,
         local: LocalTime = local_time,
+        shared: bool = False,
     ) -> None:
         """Take what the actor works with.
 
@@ -97,8 +101,10 @@ class TieringActor(Passing, Stepping, RepertoryActor):
         room_of: tells how much room there is on the disk of one; ``None`` where it is no disk.
         pause: seconds to rest after each step (``AdvancedStorage.MoveThrottleMs``).
         local: tells the time on the wall, for the schedule.
+        shared: whether other nodes move files of the same archive: one at a time makes passes.
         """
         super().__init__(board=board)
+        self._shared = shared
         self._settings = settings
         self._tasks = tasks_of(settings.rules, storages, settings.recall)
         self._plan = [(task.rule.name, task.source) for task in self._tasks]
@@ -114,7 +120,7 @@ class TieringActor(Passing, Stepping, RepertoryActor):
             lambda event: self.board.tell(self.actor_ref, event),
         )
         self._kept = Kept(0.0)
-        self._paused = self._at_once = self._under_way = False
+        self._paused = self._at_once = self._under_way = self._is_new = False
         self._hand = Hand()
         self._next_pass = self._next_look = 0.0
         self._failures: deque[TierFailure] = deque(maxlen=FAILURES_KEPT)
@@ -122,17 +128,28 @@ class TieringActor(Passing, Stepping, RepertoryActor):
 
     def open(self) -> None:
         """Take up the pass that was under way."""
-        kept = self.board.ask(DescribeKeptTiering())
-        now = self.clock.now()
-        self._paused = kept.is_paused
-        self._kept = Kept.of(kept.text, now, self._plan)
-        if self._kept.whole:
-            self._next_pass = self._kept.whole + self._interval
+        self._open_duty()
+
+    def _resume_duty(self) -> None:
+        self._read_kept()
         if self._kept.current is not None:
             log.info("tiering_resumed")
-        elif not kept.text:
+        elif self._is_new:
             self._keep()
         self._go_on()
+
+    def _read_kept(self) -> None:
+        kept = self.board.ask(DescribeKeptTiering())
+        self._is_new = not kept.text
+        self._paused = kept.is_paused
+        self._kept = Kept.of(kept.text, self.clock.now(), self._plan)
+        if self._kept.whole:
+            self._next_pass = self._kept.whole + self._interval
+
+    def _stand_down(self) -> None:
+        self._cancel_step()
+        self._hand = Hand()
+        self._under_way = self._at_once = False
 
     def close(self) -> None:
         """Nothing is lost: what was not moved lies where it was."""
@@ -149,6 +166,7 @@ class TieringActor(Passing, Stepping, RepertoryActor):
     @handles(DescribeTiering)
     def describe_tiering(self, _query: DescribeTiering) -> TieringStatus:
         """How far it is."""
+        self._catch_up()
         return self._status()
 
     @handles(PlanTiering)
@@ -187,6 +205,7 @@ class TieringActor(Passing, Stepping, RepertoryActor):
     @handles(RunTiering)
     def run_tiering(self, _command: RunTiering) -> TieringStatus:
         """Begin a pass, or go on whatever the schedule says."""
+        self._assume()
         if self._paused:
             self._set_paused(paused=False)
         self._at_once = True
@@ -198,6 +217,7 @@ class TieringActor(Passing, Stepping, RepertoryActor):
     @handles(PauseTiering)
     def pause_tiering(self, _command: PauseTiering) -> TieringStatus:
         """Move nothing more."""
+        self._assume()
         self._set_paused(paused=True)
         self._at_once = False
         return self._status()
@@ -205,6 +225,7 @@ class TieringActor(Passing, Stepping, RepertoryActor):
     @handles(ResumeTiering)
     def resume_tiering(self, _command: ResumeTiering) -> TieringStatus:
         """Go on."""
+        self._assume()
         self._set_paused(paused=False)
         self._go_on()
         return self._status()
@@ -250,7 +271,7 @@ class TieringActor(Passing, Stepping, RepertoryActor):
     @handles(TierDue)
     def tier_due(self, event: TierDue) -> None:
         """Take the next step, unless this is not the time for it."""
-        if event.turn != self._turn or self._under_way or self._paused:
+        if event.turn != self._turn or self._under_way or self._paused or not self._is_on:
             return
         now = self.clock.now()
         if not self._at_once and not self._schedule.is_open(now):

@@ -37,6 +37,7 @@ class TierMoved(Event):
 
     page: FilesPage
     answer: Reply[MoveReport]
+    tenure: int
 
 
 @dataclass(slots=True)
@@ -69,6 +70,7 @@ class Passing:
     _plan: list[tuple[str, str]]
     _room_of: RoomOf
     _tasks: tuple[Task, ...]
+    _tenure: int
     _under_way: bool
 
     if TYPE_CHECKING:
@@ -140,9 +142,12 @@ class Passing:
             return
         self._under_way = True
         moving = MoveFiles(files=tuple(page.files), target=task.rule.target)
-        self.board.ask_soon(moving).on_done(
-            lambda reply: self.board.tell(self.actor_ref, TierMoved(page=page, answer=reply))
-        )
+        tenure = self._tenure
+
+        def tell(reply: Reply[MoveReport]) -> None:
+            self.board.tell(self.actor_ref, TierMoved(page=page, answer=reply, tenure=tenure))
+
+        self.board.ask_soon(moving).on_done(tell)
 
     def _put_down(self, task: Task, current: Pass) -> None:
         current.note(task.rule.name, studies=len(self._hand.together))
@@ -151,6 +156,8 @@ class Passing:
     @handles(TierMoved)
     def tier_moved(self, event: TierMoved) -> None:
         """Note what was moved, and go on."""
+        if event.tenure != self._tenure:
+            return
         self._under_way = False
         self._guarded(partial(self._take, event))
 

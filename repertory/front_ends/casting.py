@@ -33,6 +33,7 @@ from repertory.actors.messages.instances import (
 )
 from repertory.actors.messages.labels import ListLabels
 from repertory.actors.messages.metadata import DescribeMetadata, ListMetadata
+from repertory.actors.messages.nodes import DescribeNodes
 from repertory.actors.messages.places import ListPlaces
 from repertory.actors.messages.resources import (
     DescribeParent,
@@ -58,9 +59,11 @@ from repertory.building import (
     local_area_of,
     main_tags_of,
 )
+from repertory.conf.nodes import is_shared
 from repertory.conf.settings import Settings
 from repertory.conf.storages import FILE_SYSTEM, storage_names
 from repertory.metering import metered_areas
+from repertory.nodes import base_of
 from repertory.storage.index.base import IndexEngine
 from repertory.storage.main_tags import MainDicomTags
 
@@ -203,12 +206,19 @@ class FrontEndCast:
         for kind in AT_ONCE:
             board.take_over(kind, at_once, IndexReaderActor.rank)
 
+    def _branch(self) -> str:
+        """The name of the folder in which files are made, of this process alone."""
+        own = f"front-end-{self._number}"
+        if not is_shared(self._settings):
+            return own
+        return f"{base_of(self._board.ask(DescribeNodes()).name)}.{own}"
+
     def _start_storage(self, main_tags: MainDicomTags) -> None:
         settings = self._settings
         options = file_options_of(settings)
         places = {place.name: place.number for place in self._board.ask(ListPlaces())}
         number = places[FILE_SYSTEM]
-        area = local_area_of(settings, branch=f"front-end-{self._number}")
+        area = local_area_of(settings, branch=self._branch())
         self._put_on(
             StorageActor,
             READING | STORING if stores_locally(settings) else READING,

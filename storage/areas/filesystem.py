@@ -10,6 +10,7 @@ from pathlib import Path
 from repertory.errors import ArchiveFull, CannotStart, FileLost, StorageFailed
 from repertory.integrity import Survey
 from repertory.storage.areas.calls import SystemCalls
+from repertory.storage.areas.staging import Living, gather_leftovers
 from repertory.storage.areas.surveying import survey_folder
 
 LOST_AND_FOUND = "lost-and-found"
@@ -78,6 +79,7 @@ class FilesystemArea:
         synchronize: bool = True,
         calls: SystemCalls = os,
         branch: str = "",
+        living: Living | None = None,
     ) -> None:
         """Name the folder.
 
@@ -88,9 +90,12 @@ class FilesystemArea:
         branch: the name of another process that writes to the same folder: it has a staging
             folder of its own within the other one, and settles its own leftovers alone. Whoever
             opens the area without a name settles those of all branches, which do not run yet.
+        living: who lives of the nodes that share the folder: one of them, with its name as
+            ``branch``, settles the leftovers of those that do not.
         """
         self._root = root
         self._branch = branch
+        self._living = living
         self._staging = root / STAGING / branch
         self._prefix = f"{root}/"
         self._staged_prefix = f"{self._staging}/"
@@ -143,6 +148,8 @@ class FilesystemArea:
     def leftovers(self) -> tuple[str, ...]:
         """The names in the staging folder."""
         try:
+            if self._living is not None:
+                return gather_leftovers(self._root / STAGING, self._branch, self._living)
             return tuple(sorted(Path(path).name for path in _staged_in(self._staging)))
         except OSError as error:
             raise StorageFailed("The storage area could not be read.") from error

@@ -18,6 +18,12 @@ from repertory.storage.areas.filesystem import STAGING, not_local
 from repertory.storage.areas.naming import ObjectNames
 from repertory.storage.areas.object_errors import Trouble, failure, refuse_to_start
 from repertory.storage.areas.object_listing import Listing
+from repertory.storage.areas.staging import (
+    Living,
+    gather_leftovers,
+    make_staging,
+    take_over_branches,
+)
 
 if TYPE_CHECKING:
     from obstore.store import ObjectStore
@@ -49,6 +55,8 @@ class ObjectArea:
         staging: Path,
         names: ObjectNames | None = None,
         untouched: bool = False,
+        branch: str = "",
+        living: Living | None = None,
     ) -> None:
         """Name the store.
 
@@ -57,12 +65,17 @@ class ObjectArea:
         staging: the folder in which the local one lies, made where it is missing.
         names: how objects are named.
         untouched: whether a start writes nothing, and settles nothing.
+        branch: the name of this node, where several share the local folder.
+        living: who lives of them; without it, what lies in the folder is nobody's.
         """
         self._bucket = bucket
         self.tells_sums = bucket.tells_sums
         self._names = names or ObjectNames()
         self._untouched = untouched
-        self._staging = staging / STAGING
+        self._all_staging = staging / STAGING
+        self._staging = self._all_staging / branch
+        self._branch = branch
+        self._living = living
         self._store: ObjectStore | None = None
         self._hasty: ObjectStore | None = None
         self._doubtful: set[str] = set()
@@ -77,7 +90,9 @@ class ObjectArea:
     def open(self) -> None:
         """See whether the store can be read and written."""
         if not self._untouched:
-            self._make_staging()
+            make_staging(self._staging)
+            if self._living is None:
+                take_over_branches(self._staging)
         bucket = self._bucket
         try:
             hasty = bucket.make(False)
@@ -93,18 +108,6 @@ class ObjectArea:
             raise
         except Exception as error:  # noqa: BLE001 - of the library, which has many
             refuse_to_start(error, bucket.place, bucket.options)
-
-    def _make_staging(self) -> None:
-        try:
-            self._staging.mkdir(parents=True, exist_ok=True)
-            probe = self._staging / str(uuids.uuid4())
-            probe.write_bytes(b"")
-            probe.unlink()
-        except OSError as error:
-            raise CannotStart(
-                f"The storage directory cannot be written ({error.strerror}): files for the object"
-                " store are gathered there. Check the option StorageDirectory."
-            ) from error
 
     def _try(self, store: "ObjectStore") -> None:
         """Write, read and remove an object of no content; or list, where nothing may be written."""
@@ -140,6 +143,8 @@ class ObjectArea:
         if self._untouched:
             return ()
         try:
+            if self._living is not None:
+                return gather_leftovers(self._all_staging, self._branch, self._living)
             # The folders in it are those of files that go to a disk.
             return tuple(sorted(it.name for it in self._staging.iterdir() if not it.is_dir()))
         except OSError as error:

@@ -32,6 +32,7 @@ from repertory.storage.index.base_housekeeping import HousekeepingReader, Housek
 from repertory.storage.index.base_integrity import IntegrityReader, IntegrityWriter
 from repertory.storage.index.base_items import ItemsReader, ItemsWriter
 from repertory.storage.index.base_jobs import JobsReader, JobsWriter
+from repertory.storage.index.base_nodes import NodesReader, NodesWriter
 from repertory.storage.index.base_places import PlacesReader, PlacesWriter
 from repertory.storage.index.base_properties import PropertiesReader, PropertiesWriter
 from repertory.storage.index.base_stability import StabilityWriter
@@ -54,6 +55,7 @@ class IndexReader(
     PlacesReader,
     ValuesReader,
     PropertiesReader,
+    NodesReader,
     Protocol,
 ):
     """Answers questions about the last committed state. Each call sees one consistent state.
@@ -177,6 +179,7 @@ class IndexWriter(
     PlacesWriter,
     ValuesWriter,
     PropertiesWriter,
+    NodesWriter,
     Protocol,
 ):
     """Changes the index. The caller groups changes: ``begin``, any number of them, ``commit``.

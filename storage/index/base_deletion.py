@@ -19,12 +19,13 @@ class DeletionQueueReader(Protocol):
         """How many files wait to be removed, and the first of those that could not be."""
 
     def list_failed_removals(
-        self, up_to: int, limit: int, due: float | None = None
+        self, up_to: int, limit: int, due: float | None = None, node: str = ""
     ) -> tuple[FailedRemoval, ...]:
         """Files up to a number that could not be removed, the first due first.
 
         If ``due`` is given, those alone that are to be tried again by then; also those whose date
-        lies further ahead than the longest delay, for then the clock was set back.
+        lies further ahead than the longest delay, for then the clock was set back. Of a ``node``
+        alone, if one is named.
         """
 
 

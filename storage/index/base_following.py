@@ -44,8 +44,13 @@ class FollowingWriter(Protocol):
         its place, but holds nothing.
         """
 
-    def move_target(self, name: str, position: int) -> None:
-        """A target was told of all up to ``position``, or is to be told again after it."""
+    def move_target(
+        self, name: str, position: int, *, expected: int | None = None, steers: bool = False
+    ) -> None:
+        """A target was told of all up to ``position``, or is to be told again after it.
+
+        ``LeaseLost`` if another node delivers, or if it was not at ``expected``; unless ``steers``.
+        """
 
     def pause_target(self, name: str, *, paused: bool) -> None:
         """Tell a target nothing, or go on."""

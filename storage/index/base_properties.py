@@ -13,5 +13,8 @@ class PropertiesReader(Protocol):
 class PropertiesWriter(Protocol):
     """Keeping it."""
 
+    def need_property(self, name: str, expected: str | None) -> None:
+        """Raise ``RevisionConflict`` unless this is what is kept under a name."""
+
     def record_property(self, name: str, value: str) -> None:
         """Keep a text under a name, in place of what was there."""

@@ -32,6 +32,10 @@ class WritesProperties:
 
         def _change(self, operation: Callable[..., T], *values: object) -> T: ...
 
+    def need_property(self, name: str, expected: str | None) -> None:
+        """Raise ``RevisionConflict`` unless this is what is kept under a name."""
+        self._change(properties.need_property, self._db, self._group, name, expected)
+
     def record_property(self, name: str, value: str) -> None:
         """Keep a text under a name."""
         self._change(properties.record_property, self._db, self._group, name, value)

@@ -20,6 +20,7 @@ from repertory.model import (
 from repertory.storage.index.database import Database
 from repertory.storage.index.housekeeping import ReadsHousekeeping
 from repertory.storage.index.jobs import DatabaseJobsReader
+from repertory.storage.index.nodes import ReadsNodes
 from repertory.storage.index.operations import (
     annotating,
     attaching,
@@ -76,6 +77,7 @@ class DatabaseReader(
     TieringReading,
     DatabaseValuesReader,
     ReadsProperties,
+    ReadsNodes,
 ):
     """An ``IndexReader``.
 

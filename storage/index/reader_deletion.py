@@ -34,8 +34,8 @@ class DeletionQueueReading:
             return releasing.describe_backlog(db, failures)
 
     def list_failed_removals(
-        self, up_to: int, limit: int, due: float | None = None
+        self, up_to: int, limit: int, due: float | None = None, node: str = ""
     ) -> tuple[FailedRemoval, ...]:
         """Files that could not be removed, the first due first."""
         with self._state as db:
-            return releasing.list_failed_removals(db, up_to, limit, due)
+            return releasing.list_failed_removals(db, up_to, limit, due, node)

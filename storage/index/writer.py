@@ -6,7 +6,7 @@ from typing import TypeVar
 
 import structlog
 
-from repertory.errors import ArchiveFull, Failed, IndexFailed, LimitReached
+from repertory.errors import ArchiveFull, Failed, IndexFailed, LeaseLost, LimitReached
 from repertory.integrity import Damage, IndexedFile
 from repertory.items import MetadataValue, Revision, Stabilized
 from repertory.model import (
@@ -23,6 +23,7 @@ from repertory.model import (
 from repertory.storage.index.database import Database
 from repertory.storage.index.housekeeping import WritesHousekeeping
 from repertory.storage.index.jobs import DatabaseJobsWriter
+from repertory.storage.index.nodes import WritesNodes
 from repertory.storage.index.operations import (
     annotating,
     attaching,
@@ -66,6 +67,7 @@ class DatabaseWriter(
     TieringWriting,
     DatabaseValuesWriter,
     WritesProperties,
+    WritesNodes,
 ):
     """An ``IndexWriter``.
 
@@ -363,7 +365,9 @@ class DatabaseWriter(
             return operation(*values)
         except BaseException as error:
             full = isinstance(error, ArchiveFull) and not isinstance(error, LimitReached)
-            if group.writing or full or isinstance(error, Failed):
+            # That a node may not do something spoils nothing for others of the group.
+            failed = isinstance(error, Failed) and not isinstance(error, LeaseLost)
+            if group.writing or full or failed:
                 self._abandon()
             raise
 

@@ -34,9 +34,12 @@ class WriterFollowing:
         """These targets are to be told, and no others."""
         return self._change(following.enlist_targets, self._db, self._group, names)
 
-    def move_target(self, name: str, position: int) -> None:
+    def move_target(
+        self, name: str, position: int, *, expected: int | None = None, steers: bool = False
+    ) -> None:
         """A target was told of all up to ``position``."""
-        self._change(following.move_target, self._db, self._group, name, position)
+        move = partial(following.move_target, expected=expected, steers=steers)
+        self._change(move, self._db, self._group, name, position)
 
     def pause_target(self, name: str, *, paused: bool) -> None:
         """Tell a target nothing, or go on."""

@@ -439,7 +439,10 @@ def test_small_studies_share_a_step_where_nothing_is_throttled(house):
     house.restart(tags=MORE_TAGS, studies=20)
     steps = [command.portions for command in house.stage.heard(DoChores)]
 
-    assert [[len(portion.tasks) for portion in step] for step in steps] == [[12, 12, 12, 4], [8, 12]]
+    assert [[len(portion.tasks) for portion in step] for step in steps] == [
+        [12, 12, 12, 4],
+        [8, 12],
+    ]
     assert house.refreshed(stored) == 59
     assert house.status().studies_done == 5
     assert [it.instance for it in house.status().backlog.failures] == [stored[7].instance]

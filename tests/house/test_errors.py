@@ -68,4 +68,9 @@ def test_a_refusal_is_a_status_of_the_client_and_a_failure_one_of_the_server(kin
 def test_only_what_was_not_done_is_answered_by_503():
     unavailable = {kind for kind, row in TABLE.items() if row.status == 503}
 
-    assert unavailable == {errors.IndexBusy, errors.ShuttingDown, errors.StorageUnavailable}
+    assert unavailable == {
+        errors.IndexBusy,
+        errors.LeaseLost,
+        errors.ShuttingDown,
+        errors.StorageUnavailable,
+    }

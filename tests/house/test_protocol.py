@@ -22,6 +22,7 @@ RANKS = {
     "IndexReaderActor": 1,
     "TranscoderActor": 1,
     "PortalActor": 0,
+    "NodesActor": 2,
     "StorageActor": 2,
     "HybridRouterActor": 3,
     "DeletionQueueActor": 4,

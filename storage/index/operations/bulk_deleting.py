@@ -7,7 +7,7 @@ from repertory.model import Level, ResourceRef
 from repertory.storage.index.database import Database
 from repertory.storage.index.operations.deleting import delete_resource
 from repertory.storage.index.operations.group import Group
-from repertory.storage.index.operations.jobs import record_job_step
+from repertory.storage.index.operations.jobs import check_job, record_job_step
 from repertory.storage.index.operations.trashing import Keeping
 from repertory.storage.index.packing import pack_id
 
@@ -35,6 +35,8 @@ def delete_resources(  # noqa: PLR0917 - the database, the group, then what is t
     """
     passed = instances = 0
     deleted: list[ResourceRef] = []
+    if step is not None:
+        check_job(db, group, step.job)
     group.settle()
     for target in targets:
         if passed and instances >= room:

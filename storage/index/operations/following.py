@@ -9,9 +9,12 @@ import calendar
 import time
 from collections.abc import Collection, Sequence
 
+from repertory.errors import LeaseLost
 from repertory.events import CLASSES, ArchiveEvent, DeadLetter, EventPage, TargetPlace
 from repertory.model import ChangeType, Level
+from repertory.nodes import DELIVERY
 from repertory.storage.index.database import Database, Row
+from repertory.storage.index.operations.duties import need_duty
 from repertory.storage.index.operations.group import Group
 from repertory.storage.index.packing import LARGEST, pack_id, stamp, unpack_id, unpack_tags
 
@@ -56,6 +59,7 @@ LIST_LETTERS = (
     f"SELECT number, reason, attempts, failed_at, {_ROW}"  # noqa: S608 - of constants
     " FROM dead_letters WHERE target = ? AND number > ? ORDER BY number LIMIT ?"
 )
+FIND_PLACE = "SELECT position FROM targets WHERE name = ?"
 LIST_TARGETS = (
     "SELECT name, position, is_paused, (SELECT COUNT(*) FROM dead_letters WHERE target = name)"
     " FROM targets WHERE is_enabled = 1 ORDER BY name"
@@ -119,6 +123,7 @@ def hold(db: Database, group: Group, reader: str, position: int | None) -> int:
         The position.
     """
     group.holds[reader] = group.last_change if position is None else position
+    group.tell_hold()
     _trim(db, group)
     return group.holds[reader]
 
@@ -131,7 +136,7 @@ def let_go(db: Database, group: Group, reader: str) -> None:
 
 def _trim(db: Database, group: Group) -> None:
     """Drop what everybody was told of."""
-    floor = min(group.holds.values(), default=LARGEST)
+    floor = group.floor
     if group.oldest_kept is not None and group.oldest_kept <= floor:
         group.writing = True
         db.execute("DELETE FROM kept_changes WHERE seq <= ?", (floor,))
@@ -140,7 +145,7 @@ def _trim(db: Database, group: Group) -> None:
 
 def keep_changes(db: Database, group: Group, condition: str, value: object) -> None:
     """Keep the lines, of resources by a condition, that are about to leave the log."""
-    floor = min(group.holds.values(), default=LARGEST)
+    floor = group.floor
     if floor < group.last_change:
         group.writing = True
         db.execute(KEEP.format(condition), (floor, value))
@@ -149,7 +154,7 @@ def keep_changes(db: Database, group: Group, condition: str, value: object) -> N
 
 def keep_deletions(db: Database, group: Group, condition: str, value: object, now: float) -> None:
     """Keep the deletions that are about to be logged, with the parents."""
-    if group.holds:
+    if group.floor < LARGEST:
         group.writing = True
         db.execute(KEEP_DELETIONS.format(condition), (group.last_change, int(now), value))
         group.note_kept()
@@ -157,7 +162,7 @@ def keep_deletions(db: Database, group: Group, condition: str, value: object, no
 
 def keep_everything(db: Database, group: Group) -> None:
     """Keep all that is needed of a log that is about to be cleared."""
-    floor = min(group.holds.values(), default=LARGEST)
+    floor = group.floor
     if floor < group.last_change:
         group.writing = True
         db.execute(KEEP.format("TRUE"), (floor,))
@@ -194,8 +199,25 @@ def enlist_targets(db: Database, group: Group, names: Collection[str]) -> tuple[
     return list_targets(db)
 
 
-def move_target(db: Database, group: Group, name: str, position: int) -> None:
-    """All up to ``position`` was delivered to a target, or is to be told again after it."""
+def move_target(
+    db: Database,
+    group: Group,
+    name: str,
+    position: int,
+    *,
+    expected: int | None = None,
+    steers: bool = False,
+) -> None:
+    """All up to ``position`` was delivered to a target, or is to be told again after it.
+
+    Raises:
+        LeaseLost: another node delivers, or has somebody moved the target from ``expected``;
+            whoever ``steers`` may move it all the same.
+    """
+    if not steers:
+        need_duty(db, group, DELIVERY)
+    if expected is not None and db.one(FIND_PLACE, (name,)) != (expected,):
+        raise LeaseLost
     group.writing = True
     position = min(max(position, 0), group.last_change)
     db.execute("UPDATE targets SET position = ? WHERE name = ?", (position, name))
@@ -215,9 +237,10 @@ def bury(
     db: Database, group: Group, name: str, event: ArchiveEvent, why: tuple[str, int, float]
 ) -> None:
     """Put an event aside that a target refused: reason, attempts and time; go on behind it."""
+    need_duty(db, group, DELIVERY)
     group.writing = True
     db.execute(BURY, (name, *_row(event), *why))
-    move_target(db, group, name, event.number)
+    move_target(db, group, name, event.number, steers=True)
 
 
 def list_dead_letters(db: Database, name: str, since: int, limit: int) -> tuple[DeadLetter, ...]:

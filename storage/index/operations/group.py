@@ -11,12 +11,11 @@ from repertory.model import Attachment, ChangeType
 from repertory.storage.index.database import Database, Question
 from repertory.storage.index.packing import (
     ATTACHMENT_COLUMNS,
+    LARGEST,
     AttachmentRow,
     pack_attachment,
 )
 
-FIND_NUMBERS = "SELECT last_parent, last_instance, last_change, last_shown FROM totals"
-FIND_KEPT = "SELECT MIN(seq) FROM kept_changes"
 INSERT_ATTACHMENT = (
     f"INSERT INTO attachments (resource, {ATTACHMENT_COLUMNS})"  # noqa: S608 - a constant
     " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
@@ -43,6 +42,11 @@ UPDATE_TALLY = (
     " stable_age = CASE WHEN unstable_at IS NULL OR stable_age < ? THEN ? ELSE stable_age END,"
     " unstable_at = ? WHERE resource = ?"
 )
+READ_NUMBERS = "SELECT last_parent, last_instance, last_change, last_shown FROM totals"
+READ_KEPT = "SELECT MIN(seq) FROM kept_changes"
+READ_TARGETS = "SELECT name, position FROM targets WHERE is_enabled = 1"
+READ_HELD = "SELECT name, held FROM nodes WHERE held IS NOT NULL"
+SHARED = (READ_TARGETS, READ_HELD)
 UPDATE_TOTALS = (
     "UPDATE totals SET patients = patients + ?, studies = studies + ?, series = series + ?,"
     " instances = instances + ?, disk_size = disk_size + ?,"
@@ -186,10 +190,14 @@ class Group:
         self.last_shown = 0
         self.holds: dict[str, int] = {}
         """Who reads the log, and up to where each has read it (``following.py``)."""
+        self.node = ""
+        """The name of this node, where several share the index."""
         self.oldest_kept: int | None = None
+        self._targets: dict[str, int] = dict(db.all(READ_TARGETS))
+        self.holds.update(self._targets)
+        self._held_elsewhere = LARGEST
+        self._held_told: int | None = None
         self.forget()
-        query = "SELECT name, position FROM targets WHERE is_enabled = 1"
-        self.holds.update(db.all(query))
 
     def forget(self) -> None:
         """Drop what was added up, and read again which numbers were given."""
@@ -198,17 +206,52 @@ class Group:
         self._news: dict[int, News] = {}
         self._places: dict[int, list[int]] = {}
         self.writing = False
-        # Both at once: where nodes take turns, each turn begins with this.
-        numbers, kept = self._db.gather([Question(FIND_NUMBERS), Question(FIND_KEPT)])
-        if not numbers:
+        asked = (READ_NUMBERS, READ_KEPT, *(SHARED if self.node else ()))
+        totals, kept, *shared = self._db.gather([Question(sql) for sql in asked])
+        if not totals:
             raise IndexFailed("The index is damaged: it has lost its totals.")
-        self.last_parent, self.last_instance, self.last_change, self.last_shown = numbers[0]
+        self.last_parent, self.last_instance, self.last_change, self.last_shown = totals[0]
         self._flushed_change = self.last_change
         self.oldest_kept = kept[0][0] if kept else None
+        if shared:
+            self._note_shared(dict(shared[0]), dict(shared[1]))
+
+    def join(self, node: str) -> None:
+        """Be one of several nodes that share the index from now on."""
+        self.node = node
+        targets, held = self._db.gather([Question(sql) for sql in SHARED])
+        self._note_shared(dict(targets), dict(held))
+
+    def _note_shared(self, targets: dict[str, int], held: dict[str, int]) -> None:
+        """Take down who else needs the log, and since when."""
+        for name in self._targets.keys() - targets.keys():
+            self.holds.pop(name, None)
+        self._targets = targets
+        self.holds.update(targets)
+        self._held_told = held.pop(self.node, None)
+        self._held_elsewhere = min(held.values(), default=LARGEST)
+
+    @property
+    def floor(self) -> int:
+        """The number up to which nobody needs the log any more, here or at another node."""
+        return min(min(self.holds.values(), default=LARGEST), self._held_elsewhere)
+
+    def held_here(self) -> int | None:
+        """The number after which those need the log who read it in the memory of this node."""
+        here = (place for name, place in self.holds.items() if name not in self._targets)
+        return min(here, default=None)
+
+    def tell_hold(self) -> None:
+        """Let other nodes know at once if more of the log is needed here than they know."""
+        held = self.held_here()
+        if self.node and held is not None and (self._held_told or LARGEST) > held:
+            self.writing = True
+            self._db.execute("UPDATE nodes SET held = ? WHERE name = ?", (held, self.node))
+            self._held_told = held
 
     def note_kept(self) -> None:
         """Find out whether anything that left the log is kept for those who read it."""
-        row = self._db.one(FIND_KEPT)
+        row = self._db.one(READ_KEPT)
         self.oldest_kept = row[0] if row else None
 
     def attach(self, resource: int, attachment: AttachmentRow) -> None:

@@ -4,7 +4,7 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from repertory.errors import IndexFailed
+from repertory.errors import IndexFailed, LeaseLost
 from repertory.jobs import JobError, JobFailure, JobId, JobRecord, JobState, JobStep
 from repertory.storage.index.database import Database, Row
 from repertory.storage.index.operations.group import Group
@@ -13,23 +13,24 @@ from repertory.storage.index.packing import LARGEST
 
 _COLUMNS = (
     "number, id, type, priority, parameters, user_data, fleeting, state, position, progress,"
-    " runtime, created_at, completed_at, error, error_details"
+    " runtime, created_at, completed_at, error, error_details, node"
 )
 _FAILURES = "SELECT COUNT(*) FROM job_failures WHERE job_failures.job = jobs.number"
 LIST = f"SELECT {_COLUMNS}, ({_FAILURES}) FROM jobs ORDER BY number"  # noqa: S608 - constants
+DESCRIBE = f"SELECT {_COLUMNS}, ({_FAILURES}) FROM jobs WHERE id = ?"  # noqa: S608 - constants
 INSERT = (
     "INSERT INTO jobs (id, type, priority, parameters, user_data, fleeting, state, position,"
-    " progress, runtime, created_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+    " progress, runtime, created_at, node) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 )
-FIND = "SELECT number, fleeting FROM jobs WHERE id = ?"
+FIND = "SELECT number, fleeting, node FROM jobs WHERE id = ?"
 UPDATE_STEP = "UPDATE jobs SET position = ?, progress = ?, runtime = ? WHERE number = ?"
 COMPLETE = (
-    "UPDATE jobs SET state = ?, completed_at = ?, error = NULL, error_details = NULL"
+    "UPDATE jobs SET state = ?, completed_at = ?, error = NULL, error_details = NULL, node = NULL"
     " WHERE number = ?"
 )
 UPDATE = (
-    "UPDATE jobs SET state = ?, runtime = ?, completed_at = ?, error = ?, error_details = ?"
-    " WHERE number = ?"
+    "UPDATE jobs SET state = ?, runtime = ?, completed_at = ?, error = ?, error_details = ?,"
+    " node = ? WHERE number = ?"
 )
 BEGIN_AFRESH = "UPDATE jobs SET position = '{}', progress = 0 WHERE number = ?"
 LIST_FAILURES = (
@@ -45,6 +46,12 @@ INSERT_FAILURE = "INSERT INTO job_failures (job, item, reason) VALUES (?, ?, ?)"
 def list_jobs(db: Database) -> tuple[JobRecord, ...]:
     """All jobs, first submitted first."""
     return tuple(map(_job, db.all(LIST)))
+
+
+def find_job(db: Database, id_: JobId) -> JobRecord | None:
+    """One job; ``None`` where it is gone."""
+    row = db.one(DESCRIBE, (id_,))
+    return None if row is None else _job(row)
 
 
 def list_job_failures(db: Database, id_: JobId, since: int, limit: int) -> tuple[JobFailure, ...]:
@@ -68,6 +75,7 @@ def record_job(db: Database, group: Group, job: JobRecord) -> int:
         job.progress,
         job.runtime,
         job.created_at,
+        job.node,
     )
     group.writing = True
     db.execute(INSERT, values)
@@ -85,7 +93,8 @@ def record_job_step(db: Database, group: Group, step: JobStep, runtime: float, n
     row = db.one(FIND, (step.job,))
     if row is None:
         return 0
-    number, fleeting = row
+    number, fleeting, node = row
+    need_job(group, node)
     group.writing = True
     put_outputs(db, group, number, step.outputs)
     if step.done and fleeting:
@@ -109,10 +118,13 @@ def record_job_change(db: Database, group: Group, job: JobRecord, *, afresh: boo
     row = db.one(FIND, (job.id,))
     if row is None:
         return
-    number = row[0]
+    number, _, node = row
+    if node is not None or not afresh:
+        need_job(group, node)
     group.writing = True
     kind, details = (job.error.kind, job.error.details) if job.error else (None, None)
-    db.execute(UPDATE, (job.state.value, job.runtime, job.completed_at, kind, details, number))
+    values = (job.state.value, job.runtime, job.completed_at, kind, details, job.node, number)
+    db.execute(UPDATE, values)
     if afresh:
         db.execute(BEGIN_AFRESH, (number,))
         db.execute("DELETE FROM job_failures WHERE job = ?", (number,))
@@ -123,7 +135,22 @@ def forget_jobs(db: Database, group: Group, ids: Sequence[JobId]) -> None:
     """Remove jobs; to forget one twice does no harm."""
     rows = [row for row in (db.one(FIND, (id_,)) for id_ in ids) if row is not None]
     group.writing = True
-    _forget(db, group, [number for number, _ in rows])
+    # What another node runs is not for this one to forget.
+    ours = [row[0] for row in rows if not group.node or row[2] in (None, group.node)]
+    _forget(db, group, ours)
+
+
+def need_job(group: Group, node: str | None) -> None:
+    """Raise ``LeaseLost`` unless a job is this node's; alone, one has all."""
+    if group.node and node != group.node:
+        raise LeaseLost
+
+
+def check_job(db: Database, group: Group, id_: JobId) -> None:
+    """Raise ``LeaseLost`` if another node runs a job."""
+    row = db.one(FIND, (id_,)) if group.node else None
+    if row is not None:
+        need_job(group, row[2])
 
 
 def _forget(db: Database, group: Group, numbers: Sequence[int]) -> None:
@@ -150,6 +177,7 @@ def _job(row: Row) -> JobRecord:
         completed_at,
         error,
         details,
+        node,
         failures,
     ) = row
     return JobRecord(
@@ -168,6 +196,7 @@ def _job(row: Row) -> JobRecord:
         completed_at=completed_at,
         error=None if error is None else JobError(error, details or ""),
         failure_count=failures,
+        node=node,
     )
 
 

@@ -57,10 +57,11 @@ FILES_OF_INSTANCES = (
     " AND (? < 0 OR location = ?)"
     " ORDER BY resources.id, content_type LIMIT ?"
 )
-RESERVE = "INSERT INTO copies (uuid, content_type, size, location) VALUES (?, ?, ?, ?)"
+RESERVE = "INSERT INTO copies (uuid, content_type, size, location, node) VALUES (?, ?, ?, ?, ?)"
 FORGET_COPY = "DELETE FROM copies WHERE uuid = ?"
 FIND_COPY = "SELECT uuid, content_type, size, location FROM copies WHERE uuid = ?"
 LIST_COPIES = "SELECT uuid, content_type, size, location FROM copies"
+LIST_NOBODYS = f"{LIST_COPIES} WHERE node IS NULL"
 MOST_PLACES = 1 << 30
 """A number that no storage has."""
 
@@ -201,7 +202,8 @@ def reserve_copies(db: Database, group: Group, copies: Sequence[Attachment]) -> 
     """Remember copies that are going to be made, so that what a crash cuts short is removed."""
     packed = [pack_attachment(copy) for copy in copies]
     group.writing = True
-    db.execute_many(RESERVE, [(row[1], row[0], row[4], row[7]) for row in packed])
+    node = group.node or None
+    db.execute_many(RESERVE, [(row[1], row[0], row[4], row[7], node) for row in packed])
 
 
 def record_moves(db: Database, group: Group, copies: Sequence[Copy]) -> tuple[bool, ...]:
@@ -250,6 +252,14 @@ def has_copies(db: Database) -> bool:
 def release_all_copies(db: Database, group: Group) -> int:
     """Release the copies that the last run left unfinished; how many there were."""
     rows = db.all(LIST_COPIES)
+    for row in rows:
+        _release(db, group, row)
+    return len(rows)
+
+
+def release_copies_of(db: Database, group: Group, node: str | None) -> int:
+    """Release the copies that a node has left unfinished, or that nobody makes; how many."""
+    rows = db.all(f"{LIST_COPIES} WHERE node = ?", (node,)) if node else db.all(LIST_NOBODYS)
     for row in rows:
         _release(db, group, row)
     return len(rows)

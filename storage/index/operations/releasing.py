@@ -14,6 +14,12 @@ LIST_RELEASED = (
     "SELECT number, uuid, content_type, size, location FROM released WHERE number > ?"
     " ORDER BY number LIMIT ?"
 )
+LIST_CLAIMED = (
+    "SELECT number, uuid, content_type, size, location FROM released WHERE node = ?"
+    " AND NOT EXISTS (SELECT 1 FROM failed_removals"
+    " WHERE failed_removals.number = released.number) ORDER BY number LIMIT ?"
+)
+LIST_FREE = "SELECT number FROM released WHERE node IS NULL ORDER BY number LIMIT ?"
 _FAILED = (
     "SELECT released.number, released.uuid, released.content_type, released.size,"
     " released.location, failed_removals.attempts, failed_removals.reason,"
@@ -26,6 +32,7 @@ LIST_DUE = (
     f"{_FAILED} WHERE (failed_removals.due <= ? OR failed_removals.due > ?)"
     " AND failed_removals.number <= ? ORDER BY failed_removals.due LIMIT ?"
 )
+LIST_DUE_HERE = LIST_DUE.replace(" ORDER BY", " AND released.node = ? ORDER BY")
 DESCRIBE = (
     "SELECT released_files, released_size, (SELECT MAX(number) FROM released),"
     " (SELECT released_at FROM released ORDER BY number LIMIT 1),"
@@ -47,6 +54,20 @@ def list_released(db: Database, limit: int, after: int = 0) -> tuple[ReleasedFil
     """At most ``limit`` of them after a number, first released first; 0 is no limit."""
     rows = db.all(LIST_RELEASED, (after, min(limit, LARGEST) if limit > 0 else LARGEST))
     return tuple(_file(row) for row in rows)
+
+
+def claim_released(db: Database, group: Group, limit: int) -> tuple[ReleasedFile, ...]:
+    """Files that this node is to remove: its own that have not failed, and free ones."""
+    while True:
+        mine = db.all(LIST_CLAIMED, (group.node, limit))
+        free = db.all(LIST_FREE, (limit - len(mine),)) if len(mine) < limit else []
+        if not free:
+            break
+        group.writing = True
+        condition, value = db.among("number", [row[0] for row in free])
+        claim = f"UPDATE released SET node = ? WHERE {condition}"  # noqa: S608 - of constants
+        db.execute(claim, (group.node, value))
+    return tuple(_file(row) for row in mine)
 
 
 def count_released(db: Database) -> int:
@@ -72,13 +93,17 @@ def describe_backlog(db: Database, failures: int) -> Backlog:
 
 
 def list_failed_removals(
-    db: Database, up_to: int, limit: int, due: float | None = None
+    db: Database, up_to: int, limit: int, due: float | None = None, node: str = ""
 ) -> tuple[FailedRemoval, ...]:
-    """Those that could not be removed, the first due first; of those due, if that is asked."""
-    if due is None:
-        rows = db.all(LIST_DUE, (float(LARGEST), float(LARGEST), up_to, limit))
+    """Those that could not be removed, the first due first; of those due, if that is asked.
+
+    Of a ``node``, if one is named.
+    """
+    times = (float(LARGEST), float(LARGEST)) if due is None else (due, due + LAST_RETRY)
+    if node:
+        rows = db.all(LIST_DUE_HERE, (*times, up_to, node, limit))
     else:
-        rows = db.all(LIST_DUE, (due, due + LAST_RETRY, up_to, limit))
+        rows = db.all(LIST_DUE, (*times, up_to, limit))
     return tuple(_failure(row) for row in rows)
 
 

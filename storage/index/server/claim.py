@@ -29,6 +29,7 @@ is gone."""
 COUNT = "UPDATE writers SET commits = ? WHERE name = ?"
 COUNTED = "SELECT commits FROM writers WHERE name = ?"
 ENTER = "INSERT INTO writers (name, commits) VALUES (?, 0)"
+ENTER_AGAIN = "INSERT INTO writers (name, commits) VALUES (?, ?)"
 NAMES = "SELECT name FROM writers ORDER BY name"
 LEAVE = "DELETE FROM writers WHERE name = ?"
 COMMITS_OF_OTHERS = "SELECT COALESCE(SUM(commits), 0), COUNT(*) FROM writers WHERE name <> ?"
@@ -45,6 +46,7 @@ class Claim:
         self.commits = 0
         self._others: tuple[int, ...] | None = None
         self._is_entered = False
+        self._was_forgotten = False
 
     def take(self, session: Session) -> None:
         """Hold the locks in a new session; the one before is over then.
@@ -66,6 +68,12 @@ class Claim:
                 self._patience.pause(PAUSE)
             self._ask(session, ENTER, self.name)
             self._is_entered = True
+        elif not self._ask(session, COUNTED, self.name):
+            # Without a session it was taken for one whose process had died.
+            self._ask(session, ENTER_AGAIN, self.name, self.commits)
+            self._was_forgotten = True
+        else:
+            self._was_forgotten = False
         if self.is_shared:
             session.fetch([self._dialect.release(ARCHIVE)])
 
@@ -111,7 +119,7 @@ class Claim:
     def is_committed(self, session: Session) -> bool:
         """Whether the transaction is committed that was to be the next one."""
         rows = self._ask(session, COUNTED, self.name)
-        if not rows:
+        if not rows or self._was_forgotten:
             raise SessionFailed(Trouble.OTHER, "writer")
         return bool(rows[0][0] == self.commits + 1)
 

@@ -11,7 +11,7 @@ from repertory.storage.index.packing import unpack_id
 APPLICATION_ID = 0x52505459
 """What marks a SQLite file as ours: "RPTY"."""
 
-VERSION = 11
+VERSION = 12
 """The version of ``schema.sql``.
 
 1: the first.
@@ -26,6 +26,7 @@ are no DICOM file.
 9: in which storage each file lies.
 10: values by name.
 11: when studies were last read.
+12: nodes that share an index, and what each of them does.
 """
 
 HOME = Path(__file__).parent

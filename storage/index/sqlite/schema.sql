@@ -139,7 +139,8 @@ CREATE TABLE released (
     content_type INTEGER NOT NULL,
     size INTEGER NOT NULL,
     released_at REAL NOT NULL DEFAULT 0,
-    location INTEGER NOT NULL DEFAULT 0
+    location INTEGER NOT NULL DEFAULT 0,
+    node TEXT
 ) STRICT;
 
 -- Those of them that could not be removed yet, and when to try again.
@@ -219,7 +220,8 @@ CREATE TABLE jobs (
     created_at REAL NOT NULL,
     completed_at REAL,
     error TEXT,
-    error_details TEXT
+    error_details TEXT,
+    node TEXT
 ) STRICT;
 
 CREATE UNIQUE INDEX jobs_by_id ON jobs (id);
@@ -432,7 +434,8 @@ CREATE TABLE copies (
     uuid BLOB PRIMARY KEY,
     content_type INTEGER NOT NULL,
     size INTEGER NOT NULL,
-    location INTEGER NOT NULL
+    location INTEGER NOT NULL,
+    node TEXT
 ) STRICT, WITHOUT ROWID;
 
 -- What parts of the archive keep by name, each in a store of its own: worklists, commitments.
@@ -448,3 +451,18 @@ CREATE TABLE accesses (
     resource INTEGER PRIMARY KEY,
     at INTEGER NOT NULL
 ) STRICT;
+
+-- The nodes of one archive that share the index: `beats` grows while a node lives, `held` is the
+-- number after which it needs the log of changes.
+CREATE TABLE nodes (
+    name TEXT PRIMARY KEY,
+    title TEXT NOT NULL,
+    beats INTEGER NOT NULL,
+    held INTEGER
+) STRICT, WITHOUT ROWID;
+
+-- What one node alone does at a time, and which.
+CREATE TABLE duties (
+    name TEXT PRIMARY KEY,
+    node TEXT NOT NULL
+) STRICT, WITHOUT ROWID;

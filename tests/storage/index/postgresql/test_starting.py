@@ -3,7 +3,7 @@
 import pytest
 import structlog
 
-from repertory.errors import CannotStart
+from repertory.errors import CannotStart, IndexBusy
 from repertory.storage.index.server.schema import LATEST
 
 
@@ -138,6 +138,25 @@ def test_nodes_of_one_archive_are_let_in_together(opened, keep):
         keep(writer, "P", "1", "1.1", f"1.1.{number}")
 
     assert [reader.describe_totals().instances for _, reader in nodes] == [2, 2]
+
+
+def test_a_node_whose_row_was_removed_while_it_had_no_connection_goes_on(
+    server, proxy, opened, keep, made_up
+):
+    writer, reader = opened(through=proxy, is_shared=True)
+    keep(writer, "P", "1", "1.1", "1.1.1")
+    proxy.hang_up()
+    server.run("DELETE FROM writers")  # as another node does when it starts just then
+    with pytest.raises(IndexBusy):
+        writer.begin()
+
+    keep(writer, "P", "1", "1.1", "1.1.2")
+    writer.begin()
+    writer.record_instance(**made_up.an_instance("P", "1", "1.1", "1.1.3"))
+    proxy.cut_after = lambda data: b"COMMIT" in data
+    writer.commit()
+
+    assert reader.describe_totals().instances == 3
 
 
 def test_who_is_alone_does_not_start_beside_nodes_nor_they_beside_it(connect):

@@ -1,0 +1,228 @@
+"""Several nodes of one archive: processes with one database and one storage."""
+
+import json
+import os
+import threading
+from collections import Counter
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+
+from repertory.testing.files import make_study
+from repertory.testing.server import until
+
+STABLE = {"StablePatient", "StableStudy", "StableSeries"}
+QUICK = {"Heartbeat": 0.2, "Lease": 1.5}
+
+
+class Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+
+    def do_POST(self):
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        answer = self.server.take(self.path, body)
+        self.send_response(200)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(answer)))
+        self.end_headers()
+        self.wfile.write(answer)
+
+    def log_message(self, *_):
+        pass
+
+
+class Receiver(ThreadingHTTPServer):
+    """A peer that takes instances only when it is let, and a webhook that notes events."""
+
+    daemon_threads = True
+    request_queue_size = 50
+
+    def __init__(self):
+        super().__init__(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self.server_port}/"
+        self.gate = threading.Event()
+        self.begun = 0
+        self.events = []
+
+    def take(self, path, body):
+        if path == "/events":
+            self.events.append(json.loads(body))
+            return b"{}"
+        self.begun += 1
+        self.gate.wait(60)
+        return b'{"ID": "1", "Status": "Success"}'
+
+    def handle_error(self, request, client_address):
+        """A node that is killed cuts connections: that is what is tested."""
+
+
+@pytest.fixture
+def receiver():
+    with Receiver() as receiver:
+        thread = threading.Thread(target=receiver.serve_forever, args=(0.01,))
+        thread.start()
+        try:
+            yield receiver
+        finally:
+            receiver.gate.set()
+            receiver.shutdown()
+            thread.join()
+
+
+@pytest.fixture
+def section(postgresql_server):
+    postgresql_server.ensure()
+    postgresql_server.run("DROP SCHEMA IF EXISTS archive CASCADE")
+    return {
+        "EnableIndex": True,
+        "Host": "127.0.0.1",
+        "Port": postgresql_server.port,
+        "Database": "postgres",
+        "Username": "postgres",
+        "Password": postgresql_server.password,
+        "Schema": "archive",
+        "Lock": False,
+    }
+
+
+@pytest.fixture
+def node(serve, section, tmp_path):
+    """Start a node of the archive."""
+
+    def node(**options):
+        files = str(tmp_path / "files")
+        common = {"PostgreSQL": section, "StorageDirectory": files, "Nodes": QUICK}
+        return serve(**{**common, **options})
+
+    return node
+
+
+def changes(server):
+    return server.get("/changes?limit=10000").json["Changes"]
+
+
+def stable(server):
+    found = [(it["ChangeType"], it["ID"]) for it in changes(server) if it["ChangeType"] in STABLE]
+    return Counter(found)
+
+
+def upload(server, files):
+    ids = []
+    for file in files:
+        answer = server.post("/instances", file)
+        assert answer.status == 200
+        ids.append(answer.json["ID"])
+    return ids
+
+
+def remaining(folder):
+    """The names of the files; folders vanish while they are looked through."""
+    return {
+        name
+        for place, _, names in os.walk(folder)
+        for name in names
+        if place.endswith(f"{os.sep}{name[:2]}{os.sep}{name[2:4]}")
+    }
+
+
+def test_all_goes_on_where_a_node_is_killed(node, receiver, tmp_path):
+    """Jobs, deletions, stability and events, in the midst of which one node is killed."""
+    options = {
+        "StableAge": 1,
+        "DelayedDeletion": {"Enable": True, "ThrottleDelayMs": 15},
+        "Webhooks": {"told": {"Url": receiver.url + "events", "Events": []}},
+        "OrthancPeers": {"peer": [receiver.url]},
+    }
+    one = node(**options)
+    two = node(**options)
+    goes = upload(one, make_study(series=2, instances=40, seed=1, patient_id="GOES"))
+    stays = upload(one, make_study(series=1, instances=3, seed=2, patient_id="STAYS"))
+    stays += upload(two, make_study(series=1, instances=3, seed=3, patient_id="TOO"))
+    sent = {"Resources": stays[:2], "Asynchronous": True, "Synchronous": False}
+    job = one.post("/peers/peer/store", json.dumps(sent)).json["ID"]
+    until(lambda: receiver.begun)
+    assert two.get(f"/jobs/{job}").json["State"] == "Running"
+    patient = one.get(f"/instances/{goes[0]}/patient").json["ID"]
+    files = tmp_path / "files"
+    assert len(remaining(files)) == len(goes) + len(stays)
+    assert one.delete(f"/patients/{patient}").status == 200
+    until(lambda: len(remaining(files)) < len(goes))
+
+    one.kill()
+
+    until(lambda: receiver.begun > 1)
+    receiver.gate.set()
+    until(lambda: two.get(f"/jobs/{job}").json["State"] == "Success")
+    until(lambda: len(remaining(files)) == len(stays))
+    assert two.get("/statistics").json["CountInstances"] == len(stays)
+    for id_ in stays:
+        assert two.get(f"/instances/{id_}/file").status == 200
+    until(lambda: sum(stable(two).values()) >= 6)
+    told = two.get("/changes?last").json["Last"]
+    until(lambda: receiver.events and receiver.events[-1]["Seq"] >= told)
+    assert set(stable(two).values()) == {1}
+    numbers = [event["Seq"] for event in receiver.events]
+    again = [number for number, count in Counter(numbers).items() if count > 1]
+    # Only what was on its way to the target when the node was killed may come twice.
+    assert len(again) <= 50
+    assert sorted(set(numbers)) == [*range(1, max(numbers) + 1)]
+    assert "node_given_up" in two.log
+
+
+def test_two_nodes_share_all_work_and_nothing_is_done_twice(node, receiver, tmp_path):
+    options = {
+        "StableAge": 1,
+        "ConcurrentJobs": 1,
+        "Webhooks": {"told": {"Url": receiver.url + "events", "Events": []}},
+        "OrthancPeers": {"peer": [receiver.url]},
+        "DicomModalitiesInDatabase": True,
+        "OrthancPeersInDatabase": False,
+    }
+    nodes = [node(**options) for _ in range(2)]
+    one, two = nodes
+    studies = [make_study(series=1, instances=20, seed=s, patient_id=f"P{s}") for s in range(2)]
+    mixed = [file for pair in zip(*studies, strict=True) for file in pair]
+    threads = [
+        threading.Thread(target=upload, args=(server, mixed[start::2] + mixed[:4]))
+        for start, server in enumerate(nodes)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert [server.get("/statistics").json["CountInstances"] for server in nodes] == [40, 40]
+    until(lambda: sum(stable(one).values()) >= 6)
+    assert stable(one) == stable(two)
+    assert set(stable(one).values()) == {1}
+
+    instances = one.get("/instances").json
+    sent = {"Resources": instances[:1], "Synchronous": False}
+    jobs = [one.post("/peers/peer/store", json.dumps(sent)).json["ID"] for _ in range(2)]
+    until(lambda: receiver.begun == 2)  # each node runs one at a time
+    for server in nodes:
+        assert set(server.get("/jobs").json) == set(jobs)
+    assert two.post(f"/jobs/{jobs[0]}/cancel", b"").status == 200
+    assert one.get(f"/jobs/{jobs[0]}").json["State"] in {"Running", "Failure"}
+    receiver.gate.set()
+    for id_ in jobs:
+        until(lambda id_=id_: one.get(f"/jobs/{id_}").json["State"] in {"Success", "Failure"})
+    assert two.get(f"/jobs/{jobs[1]}").json["State"] == "Success"
+
+    for patient in one.get("/patients").json:
+        assert two.delete(f"/patients/{patient}").status == 200
+    until(lambda: not remaining(tmp_path / "files"))
+    until(lambda: one.get("/plugins/delayed-deletion/status").json["FilesPendingDeletion"] == 0)
+    removed = sum(
+        event["count"]
+        for server in nodes
+        for event in server.events()
+        if event["event"] == "attachments_removed"
+    )
+    assert removed == 40
+
+    numbers = [change["Seq"] for change in changes(one)]
+    assert numbers == sorted(set(numbers))
+    told = one.get("/changes?last").json["Last"]
+    until(lambda: receiver.events and receiver.events[-1]["Seq"] >= told)
+    heard = [event["Seq"] for event in receiver.events]
+    assert heard == sorted(set(heard))
