@@ -316,9 +316,8 @@ class HousekeeperActor(HousekeeperAnswers, HousekeeperBeginnings, OnDuty, Steppi
         self._pace.end(sum(portion.passed for portion in event.portions))
         for portion, receipt in zip(event.portions, receipts, strict=True):
             for failure in receipt.failures:
-                log.warning(
-                    "study_set_aside", id=portion.study, instance=failure.id, reason=failure.reason
-                )
+                found = {"instance": failure.id, "reason": failure.reason}
+                log.warning("study_set_aside", id=portion.study, **found)
             if portion.ends and portion.study is not None:
                 log.debug("study_kept", id=portion.study, instances=receipt.done)
         worked = any(portion.ends and portion.tasks for portion in event.portions)
