@@ -19,6 +19,7 @@ from repertory.actors.messages.housekeeping import (
     RunHousekeeping,
     SetStudyFirst,
 )
+from repertory.actors.messages.places import ListMovableTrash
 from repertory.actors.messages.trash import ResourceRestored
 from repertory.actors.pace import Pace
 from repertory.actors.passes import (
@@ -45,10 +46,11 @@ from repertory.housekeeping import (
 )
 from repertory.model import Compression, Level
 from repertory.nodes import HOUSEKEEPING
+from repertory.places import TrashCursor
 
 log = structlog.get_logger(__name__)
 
-TASKS, SIZE, STUDIES = 20, 16 << 20, 20
+TASKS, SIZE, STUDIES = 40, 16 << 20, 20
 """Instances, and bytes of their files, of one step: one at least; and studies, if not throttled."""
 
 LONGEST_SLEEP = 3600.0
@@ -134,11 +136,6 @@ class HousekeeperActor(HousekeeperAnswers, HousekeeperBeginnings, OnDuty, Steppi
     def open(self) -> None:
         """Take up the pass that was under way, or find out whether one is necessary."""
         self._open_duty()
-
-    def _read_kept(self) -> None:
-        kept = self._recall()
-        self._name, self._paused = kept.name, kept.is_paused
-        self._state = PassState.of(kept.text)
 
     def _stand_down(self) -> None:
         self._cancel_step()
@@ -241,37 +238,61 @@ class HousekeeperActor(HousekeeperAnswers, HousekeeperBeginnings, OnDuty, Steppi
     def _step(self, now: float) -> None:
         if self._has_news and not self._state.runs:
             self._look_again()
+        if self._state.trash is not None:
+            self._step_in_trash(self._state.trash)
+            return
         portions = self.board.ask(FindPortions(wanted=self._wanted(now)))
         portion, state = portions[0], self._state
         for each in portions:
             state = self._after(state, each)
         # One that was set aside and is no more has nothing to be done, but is taken off the list.
         if portion.study is not None or portion.aside:
-            self._under_way = True
-            command = DoChores(name=self._name, state=state.text(), portions=portions)
-
-            tenure = self._tenure
-
-            def tell(answer: Reply[tuple[ChoresReceipt, ...]]) -> None:
-                done = ChoresDone(state=state, portions=portions, answer=answer, tenure=tenure)
-                self.board.tell(self.actor_ref, done)
-
-            self.board.ask_soon(command).on_done(tell)
+            self._have_done(state, portions)
             return
         if state != self._state:
             self.board.ask(RecordState(name=self._name, state=state.text()))
-        ended = self._state.runs and not state.runs
-        self._state = state
-        self._recover()
-        self._pace.end(portion.passed)
-        if ended:
-            self._note_end()
-        if state.runs or ended:
-            self._go_on()
+        if self._goes_on_with(state, portion.passed):
             return
         self._at_once = False
         if portion.next_due is not None:
             self._go_on(after=min(max(portion.next_due - now, 1.0), LONGEST_SLEEP))
+
+    def _step_in_trash(self, after: TrashCursor) -> None:
+        """Store files in the trash anew, too: what is restored shall need no older key."""
+        files = self.board.ask(ListMovableTrash(after=after, target="", limit=TASKS))
+        if files:
+            last = files[-1]
+            cursor = TrashCursor(last.trash, last.row, int(last.attachment.content_type))
+            portion = Portion(position=self._state.position, others=files, anew=True)
+            self._have_done(replace(self._state, trash=cursor), (portion,))
+            return
+        state = self._ended(self._state)
+        self.board.ask(RecordState(name=self._name, state=state.text()))
+        self._goes_on_with(state, 0)
+
+    def _have_done(self, state: PassState, portions: tuple[Portion, ...]) -> None:
+        """Let the storage do portions; ``state`` is that of the pass once they are done."""
+        self._under_way = True
+        command = DoChores(name=self._name, state=state.text(), portions=portions)
+        tenure = self._tenure
+
+        def tell(answer: Reply[tuple[ChoresReceipt, ...]]) -> None:
+            done = ChoresDone(state=state, portions=portions, answer=answer, tenure=tenure)
+            self.board.tell(self.actor_ref, done)
+
+        self.board.ask_soon(command).on_done(tell)
+
+    def _goes_on_with(self, state: PassState, passed: int) -> bool:
+        """Note a state that is recorded; whether there is a next step."""
+        ended = self._state.runs and not state.runs
+        self._state = state
+        self._recover()
+        self._pace.end(passed)
+        if ended:
+            self._note_end()
+        if state.runs or ended:
+            self._go_on()
+        return state.runs or ended
 
     @handles(ChoresDone)
     def chores_done(self, event: ChoresDone) -> None:
@@ -308,9 +329,16 @@ class HousekeeperActor(HousekeeperAnswers, HousekeeperBeginnings, OnDuty, Steppi
         state = replace(state, position=portion.position, done=state.done + portion.passed)
         if not portion.is_last:
             return state
+        if self._chores.anew:
+            return replace(state, trash=TrashCursor())
+        return self._ended(state)
+
+    def _ended(self, state: PassState) -> PassState:
+        """The state once a pass is over."""
         return replace(
             state,
             current=None,
+            trash=None,
             completed=completed_by(self._chores, self._now, state.completed),
             everything=False,
             files=False,

@@ -1,7 +1,7 @@
 """Answers for several storages: writes here, reads there, and moves files between them."""
 
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -23,6 +23,7 @@ from repertory.errors import BadParameter
 from repertory.integrity import Finding, Survey
 from repertory.model import ResourceRef
 from repertory.places import MoveReport, OwnedFile, StorageHealth
+from repertory.storage.files import new_uuid
 
 log = structlog.get_logger(__name__)
 
@@ -54,6 +55,7 @@ class HybridRouterActor(WritesRouting, ReadsRouting, RepertoryActor):
         width: int = 8,
         notes_reads: bool = False,
         far: frozenset[int] = frozenset(),
+        new_name: Callable[[], str] = new_uuid,
     ) -> None:
         """Take what the actor works with.
 
@@ -66,6 +68,7 @@ class HybridRouterActor(WritesRouting, ReadsRouting, RepertoryActor):
             width: how many files are moved at a time.
             notes_reads: whether to tell what is read (``FilesRead``).
             far: the numbers of the storages whose reads are told at once (``FarFileRead``).
+            new_name: gives each copy of a file its UUID.
         """
         super().__init__(board=board)
         self._names = {side.name: number for number, side in sides.items()}
@@ -83,6 +86,7 @@ class HybridRouterActor(WritesRouting, ReadsRouting, RepertoryActor):
         self._full: set[int] = set()
         self._changing = threading.Lock()
         self._width = width
+        self._new_name = new_name
         self._claims = Claims(board)
         self._notes_reads = notes_reads
         self._far = far
@@ -111,6 +115,7 @@ class HybridRouterActor(WritesRouting, ReadsRouting, RepertoryActor):
                 files=files,
                 target=target,
                 width=self._width,
+                new_name=self._new_name,
             )
             return moving.begin()
 

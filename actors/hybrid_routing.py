@@ -17,6 +17,7 @@ from repertory.actors.messages.attachments import (
     LentFile,
     ReadAttachment,
     ReadFile,
+    ReadFiles,
     ReadHeader,
     ReadStoredFile,
     ReadTags,
@@ -272,6 +273,16 @@ class ReadsRouting:
     def read_file(self, query: ReadFile) -> Reply[bytes]:
         """Read more of a file."""
         return self._at(query.attachment.location).ask_soon(query)
+
+    @handles(ReadFiles)
+    def read_files(self, query: ReadFiles) -> Reply[tuple[bytes | Exception | None, ...]]:
+        """Read files of one storage; of several, each is to be asked for alone."""
+        places = {it.location for it, _ in query.files}
+        if len(places) == 1:
+            return self._at(places.pop()).ask_soon(query)
+        alone: Reply[tuple[bytes | Exception | None, ...]] = Reply()
+        alone.set((None,) * len(query.files))
+        return alone
 
     @handles(ReadStoredFile)
     def read_stored_file(self, query: ReadStoredFile) -> Reply[bytes]:

@@ -291,9 +291,8 @@ class IndexActor(
             reply.refuse(Forbidden("The archive is read-only."))
             return reply
         if not self._outcomes:
-            self._writer.begin(
-                self.clock.now()
-            )  # what it raises reaches the asker: nothing was begun
+            # What it raises reaches the asker: nothing was begun.
+            self._writer.begin(self.clock.now(), is_repeatable=True)
             self.tell_self(CommitGroup(group=self._group))
         self._works.append((reply, work, events))
         failure = self._run(reply, work, events)

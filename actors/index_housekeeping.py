@@ -16,11 +16,23 @@ from repertory.actors.messages.housekeeping import (
     SetStudyFirst,
 )
 from repertory.actors.reply import Reply
-from repertory.housekeeping import ChoresReceipt, KeptState, Portion, Unfinished, Workload
+from repertory.housekeeping import (
+    ChoresReceipt,
+    DonePortion,
+    KeptState,
+    Portion,
+    Unfinished,
+    Workload,
+)
 from repertory.nodes import HOUSEKEEPING, TIERING
 from repertory.storage.index.base import IndexReader
 
 R = TypeVar("R")
+
+
+def _replaces(portion: DonePortion) -> bool:
+    replaced = any(task.attachment is not None or task.obsolete for task in portion.done)
+    return replaced or bool(portion.others)
 
 
 class IndexHousekeeping(IndexPart):
@@ -41,7 +53,7 @@ class IndexHousekeeping(IndexPart):
         record = command.record
         return self._store(
             self._on(HOUSEKEEPING, lambda: self._writer.record_chores(record, self.clock.now())),
-            lambda _: (AttachmentsReleased(),) if any(it.done for it in record.portions) else (),
+            lambda _: (AttachmentsReleased(),) if any(map(_replaces, record.portions)) else (),
         )
 
     @handles(RecordState)

@@ -49,7 +49,7 @@ class IndexRepeating(IndexPart):
             try:
                 self._writer.rollback()
                 self._is_noted = False
-                self._writer.begin(self.clock.now())
+                self._writer.begin(self.clock.now(), is_repeatable=True)
             except RepertoryError as again:
                 error = again
                 break

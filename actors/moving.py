@@ -1,7 +1,6 @@
 """Moving files from one storage to another."""
 
 import threading
-import uuid as uuids
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -48,6 +47,7 @@ class Moving:
         files: Sequence[OwnedFile],
         target: int,
         width: int,
+        new_name: Callable[[], str],
     ) -> None:
         """Take what it works with.
 
@@ -57,13 +57,14 @@ class Moving:
             files: the files.
             target: the number of the storage that they are to lie in.
             width: how many are under way at a time.
+            new_name: gives each copy its UUID.
         """
         self._board = board
         self._copier = copier
         self._copies = tuple(
             Copy(
                 file,
-                replace(file.attachment, uuid=str(uuids.uuid4()), location=target, damage=""),
+                replace(file.attachment, uuid=new_name(), location=target, damage=""),
             )
             for file in files
             if file.attachment.location != target

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import astuple, dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -18,6 +18,7 @@ from repertory.housekeeping import (
     stamp,
 )
 from repertory.model import Compression, Level
+from repertory.places import TrashCursor
 
 log = structlog.get_logger(__name__)
 
@@ -52,6 +53,8 @@ class PassState:
     files: bool = False
     generation: int = 0
     seen: Mapping[str, int] = field(default_factory=dict)
+    trash: TrashCursor | None = None
+    """How far a pass is in the trash, once it has gone over all studies."""
 
     @property
     def runs(self) -> bool:
@@ -87,6 +90,7 @@ class PassState:
                     "Files": self.files,
                     "Generation": self.generation,
                     "Seen": dict(self.seen),
+                    "Trash": None if self.trash is None else astuple(self.trash),
                 },
             }
         )
@@ -106,6 +110,7 @@ class PassState:
             if "Repertory" not in kept:
                 return cls(completed=completed)
             ours, started = kept["Repertory"], kept["LastTimeStarted"]
+            trash = ours.get("Trash")
             return cls(
                 started=None if started is None else _moment(started),
                 current=_configuration(kept["CurrentlyProcessingConfiguration"]),
@@ -118,6 +123,7 @@ class PassState:
                 files=bool(ours["Files"]),
                 generation=int(ours.get("Generation", 0)),
                 seen={str(it): int(number) for it, number in ours.get("Seen", {}).items()},
+                trash=None if trash is None else TrashCursor(*map(int, trash)),
             )
         except (ValueError, TypeError, KeyError, AttributeError) as error:
             log.warning("housekeeping_state_unreadable", error=type(error).__name__)

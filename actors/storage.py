@@ -7,13 +7,14 @@ from typing import Any
 
 import structlog
 
-from repertory.actors.base import RepertoryActor, handles
+from repertory.actors.announcing import compare
+from repertory.actors.base import RepertoryActor, current_rank, handles
+from repertory.actors.brisk import SMALL, Briskness
 from repertory.actors.crew import Crew
 from repertory.actors.filtering import InstanceFiltering
 from repertory.actors.mending import Mending
 from repertory.actors.messages.attachments import (
     AttachmentDescription,
-    FindAttachments,
     RecompressAttachment,
     RecordRecompression,
 )
@@ -28,7 +29,6 @@ from repertory.actors.messages.instances import (
     StoreZip,
     UploadId,
 )
-from repertory.actors.messages.nodes import NodesLooked
 from repertory.actors.messages.reconstruction import (
     ReconstructArchive,
     ReconstructionReport,
@@ -40,6 +40,7 @@ from repertory.actors.storage_health import StorageProbing
 from repertory.actors.storage_housekeeping import StorageHousekeeping
 from repertory.actors.storage_integrity import StorageIntegrity
 from repertory.actors.storage_items import StorageItems
+from repertory.actors.storage_leftovers import StorageLeftovers
 from repertory.actors.storage_places import StoragePlaces
 from repertory.actors.storage_reading import head_length
 from repertory.actors.storage_tags import StorageTags
@@ -47,7 +48,7 @@ from repertory.actors.storage_transcoding import StorageTranscoding
 from repertory.actors.switchboard import Switchboard
 from repertory.actors.uploads import Upload, Uploads
 from repertory.actors.zip_storing import ZipStoring
-from repertory.errors import IndexFailed, WrongInstance
+from repertory.errors import IndexFailed
 from repertory.model import (
     Attachment,
     Compression,
@@ -87,6 +88,7 @@ class StorageActor(
     StorageHousekeeping,
     StoragePlaces,
     StorageProbing,
+    StorageLeftovers,
     RepertoryActor,
 ):
     """Owns one storage area: every file in it is written, read and removed by this actor's crew.
@@ -140,6 +142,7 @@ class StorageActor(
         self._uploads = Uploads(area, self.clock.monotonic, new_name=new_name)
         self._looks_after_uploads = False
         self._closing = False
+        self._brisk = Briskness(self.clock.monotonic)
         self._places_here = threading.BoundedSemaphore(STORED_HERE)
         self._mending = Mending(board=board, files=self._files, crew=crew, take_back=self.take_back)
 
@@ -148,24 +151,6 @@ class StorageActor(
         self._area.open()
         self.board.lend(StoreInstance, self.actor_ref, self._store_here)
         self._settle_leftovers()
-
-    @handles(NodesLooked)
-    def nodes_looked(self, event: NodesLooked) -> None:
-        """Settle what nodes were writing that are no more."""
-        if event.left:
-            self._crew.do(self._settle_leftovers)
-
-    def _settle_leftovers(self) -> None:
-        leftovers = self._area.leftovers()
-        if not leftovers:
-            return
-        known = self.board.ask(FindAttachments(uuids=leftovers))
-        for uuid in leftovers:
-            if uuid in known:
-                self._area.finish(uuid)
-            else:
-                self._area.discard(uuid)
-        log.info("leftovers_settled", finished=len(known), discarded=len(leftovers) - len(known))
 
     def close(self) -> None:
         """Finish what the crew has begun."""
@@ -181,6 +166,8 @@ class StorageActor(
         """Write a file, then let the index record it and answer."""
         content, announced = command.content, command.announced
         if isinstance(content, bytes):
+            if self._is_quick_to_store(content):
+                return self._store_quickly(content, command.origin, announced)
             return self._crew.do(lambda: self.store_bytes(content, command.origin, announced))
         return self._crew.do(
             lambda: self.store_upload(self._uploads.take(content), command.origin, announced)
@@ -197,6 +184,25 @@ class StorageActor(
             return self.store_bytes(content, command.origin, command.announced)
         finally:
             self._places_here.release()
+
+    def _is_quick_to_store(self, content: bytes) -> bool:
+        """Whether whoever asks, who is no actor, may as well do the work."""
+        return (
+            len(content) <= SMALL
+            and current_rank() is None
+            and self._brisk.is_brisk
+            and not (self._closing or self._filters_instances or self._ingest.syntax)
+            and self._area.local_path("0" * 36) is not None
+        )
+
+    def _store_quickly(
+        self, content: bytes, origin: Origin, announced: SopPair | None
+    ) -> Reply[StoreReceipt]:
+        began = self.clock.monotonic()
+        try:
+            return self.store_bytes(content, origin, announced)
+        finally:
+            self._brisk.note(self.clock.monotonic() - began)
 
     @handles(StoreZip)
     def store_zip(self, command: StoreZip) -> Reply[tuple[StoreReceipt, ...]]:
@@ -245,7 +251,7 @@ class StorageActor(
     ) -> Reply[StoreReceipt]:
         """Store a file that is in memory; for the crew."""
         summary = dicom.summarize(content, self._main_tags)
-        _compare(announced, summary)
+        compare(announced, summary)
         if self._filters_instances:
             keep = partial(self._keep_bytes, content, summary, origin)
             return self.admit(content, summary, origin, keep)
@@ -270,7 +276,7 @@ class StorageActor(
         """Store a file that lies at a local path; for the crew."""
         try:
             summary = dicom.summarize(upload.path, self._main_tags)
-            _compare(announced, summary)
+            compare(announced, summary)
             if self._filters_instances:
                 keep = partial(self._keep_upload, upload, summary, origin)
                 reply = self.admit(upload.path, summary, origin, keep)
@@ -382,13 +388,3 @@ class StorageActor(
             rewrite=rewrite,
             ingest=self._ingest,
         )
-
-
-def _compare(announced: SopPair | None, summary: Summary) -> None:
-    """Refuse what is not the instance that was announced; its class may be missing."""
-    if announced is None:
-        return
-    if summary.identity.sop_instance_uid != announced.sop_instance:
-        raise WrongInstance("The SOPInstanceUID of the file is not the one that was announced.")
-    if summary.sop_class_uid not in ("", announced.sop_class):
-        raise WrongInstance("The SOPClassUID of the file is not the one that was announced.")

@@ -1,6 +1,7 @@
 """The storage area's part in housekeeping: files are read anew, and stored anew."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -32,6 +33,7 @@ from repertory.housekeeping import (
 )
 from repertory.model import Attachment, Compression, Level, ResourceId, Summary
 from repertory.places import Copy, OwnedFile
+from repertory.storage.copying import copy_file
 from repertory.storage.files import Files
 from repertory.storage.main_tags import MainDicomTags
 from repertory.storage.pixels.rules import IngestRules
@@ -156,6 +158,9 @@ class _Work:
     def _do_other(self, file: OwnedFile) -> None:
         """Store a file that is no DICOM file anew, as it is."""
         it = file.attachment
+        if file.trash:
+            self._do_trashed(file)
+            return
         try:
             with self._mending.watching(file.level, file.id, it):
                 self.others.append(Copy(file, self._rewrite(it, it.compression, 0)))
@@ -167,6 +172,21 @@ class _Work:
             owner = file.id if file.level is Level.INSTANCE else first
             reason = f"The attachment {int(it.content_type)} of a {file.level.word}: {error}"
             self.failures.append(InstanceFailure(owner, reason))
+
+    def _do_trashed(self, file: OwnedFile) -> None:
+        """Store a file in the trash anew; one that cannot be read stays as it is."""
+        it = file.attachment
+        try:
+            area = self._files.area_at(it.location)
+            new = replace(it, uuid=self._files.new_name())
+            copy_file(area, area, it, new)  # decrypted, and encrypted as new files are
+        except (ArchiveFull, ShuttingDown):
+            raise
+        except RepertoryError as error:
+            log.warning("trashed_file_kept", uuid=it.uuid, error=type(error).__name__)
+        else:
+            self._written.append(new)
+            self.others.append(Copy(file, new))
 
     def _do(self, task: Task) -> None:
         levels = frozenset(it for it in task.levels if task.ids.at(it) not in self._refreshed)

@@ -1,7 +1,9 @@
 """The storage area's handlers for files going out: their bytes, their tags."""
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from repertory.actors.base import handles
@@ -15,13 +17,21 @@ from repertory.actors.messages.attachments import (
     LentFile,
     ReadAttachment,
     ReadFile,
+    ReadFiles,
     ReadHeader,
     ReadTags,
 )
 from repertory.actors.messages.finding import Sifted, SiftFiles
-from repertory.actors.reply import Reply
+from repertory.actors.reply import Reply, gather
 from repertory.actors.sifting import Sifting
-from repertory.errors import BadRange, FileCorrupted, FileLost, NotDicom, StorageFailed
+from repertory.errors import (
+    BadRange,
+    FileCorrupted,
+    FileLost,
+    NotDicom,
+    RepertoryError,
+    StorageFailed,
+)
 from repertory.model import Attachment, ContentType, Level, Metadata, ResourceId, ResourceRef
 from repertory.storage import dicom
 from repertory.storage.files import Files
@@ -88,22 +98,72 @@ class StorageReading:
 
         return self._crew.do(read)
 
+    @handles(ReadFiles, anywhere=True)
+    def read_files(self, query: ReadFiles) -> Reply[tuple[bytes | Exception | None, ...]]:
+        """Read files one after the other: to hand each over takes longer than to read it.
+
+        Those that are not to be had from a folder are read side by side, for each is waited for.
+        """
+
+        def read_from(file: Attachment) -> bytes:
+            return self._files.read(file, 0, file.uncompressed_size)
+
+        def read(attachment: Attachment, owner: ResourceRef) -> bytes | RepertoryError | None:
+            try:
+                with self._mending.watching_for_corruption(owner, attachment):
+                    content = self._wherever_it_is_now(owner, attachment, read_from)
+            except RepertoryError as error:
+                return error
+            return content if isinstance(content, bytes) else None
+
+        if all(self._is_near(it) for it, _ in query.files):
+            return self._crew.do(lambda: tuple(read(*it) for it in query.files))
+        return gather([self._crew.do(partial(read, *it)) for it in query.files])
+
+    def _is_near(self, attachment: Attachment) -> bool:
+        try:
+            area = self._files.area_at(attachment.location)
+        except StorageFailed:  # who reads it is told why
+            return True
+        return area.local_path(attachment.uuid) is not None
+
     @handles(ReadTags, anywhere=True)
     def read_tags(self, query: ReadTags) -> Reply[Mapping[str, Any]]:
-        """Read an instance up to its pixels, and list its tags."""
+        """Read an instance up to its pixels, and list its tags.
 
-        def parse(found: AttachmentDescription) -> Mapping[str, Any]:
-            return _parse(
-                lambda: dicom.tags(
-                    self._read_head(found),
-                    query.form,
-                    ignore_length=query.ignore_length,
-                    pixel_data=_has_pixel_data(found),
-                    default_encoding=self._main_tags.encoding.name,
-                )
+        At once, where its beginning is short and in memory: to hand that to the crew, and back,
+        takes longer than to do it.
+        """
+
+        def listed(found: AttachmentDescription, head: bytes) -> Mapping[str, Any]:
+            return dicom.tags(
+                head,
+                query.form,
+                ignore_length=query.ignore_length,
+                pixel_data=_has_pixel_data(found),
+                default_encoding=self._main_tags.encoding.name,
             )
 
-        return self._read_by(Level.INSTANCE, query.id, ContentType.DICOM, parse)
+        def parse(found: AttachmentDescription) -> Mapping[str, Any]:
+            return _parse(lambda: listed(found, self._read_head(found)))
+
+        def read(found: AttachmentDescription) -> Mapping[str, Any] | Reply[Mapping[str, Any]]:
+            head = self._peek_head(found)
+            if head is not None:
+                with suppress(NotDicom):  # damaged: it is looked at, and noted, below
+                    return listed(found, head)
+            return self._read_by(Level.INSTANCE, query.id, ContentType.DICOM, parse)
+
+        return self._describe(Level.INSTANCE, query.id).then(read)
+
+    def _peek_head(self, found: AttachmentDescription) -> bytes | None:
+        length = head_length(found)
+        if length is None:
+            return None
+        try:
+            return self._files.peek_head(found.attachment, length)
+        except StorageFailed:  # who reads it is told why
+            return None
 
     @handles(ReadHeader, anywhere=True)
     def read_header(self, query: ReadHeader) -> Reply[Mapping[str, Any]]:

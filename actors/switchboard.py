@@ -205,6 +205,11 @@ class Switchboard:
         reply.carry = tracer.carried
         return reply
 
+    def call(self, question: Question[R]) -> Reply[R]:
+        """``ask_soon`` for somebody who is no actor: it counts as a visit."""
+        self._visits += 1
+        return self.ask_soon(question)
+
     async def ask_async(self, question: Question[R], *, timeout: float | None = None) -> R:
         """Ask, and await the answer without blocking the running event loop.
 
@@ -212,8 +217,15 @@ class Switchboard:
             NoReplyInTime: no answer came in ``timeout`` seconds.
             RepertoryError: whatever the answer is.
         """
-        self._visits += 1
-        reply = self.ask_soon(question)
+        return await self.arrival(self.call(question), timeout=timeout)
+
+    async def arrival(self, reply: Reply[R], *, timeout: float | None = None) -> R:
+        """Await an answer without blocking the running event loop.
+
+        Raises:
+            NoReplyInTime: it does not come in ``timeout`` seconds.
+            RepertoryError: whatever the answer is.
+        """
         if not reply.done:
             loop = asyncio.get_running_loop()
             waker = self._wakers.get(loop)

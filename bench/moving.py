@@ -1,14 +1,14 @@
 """Moving files to another storage: the job against the bare copying of the same files.
 
     python bench/moving.py [--to disk|objects] [--files 5000] [--size 525000] [--rounds 3]
-                           [--apart] [--folder /tmp]
+                           [--apart] [--folder /tmp] [--store-folder /dev/shm]
 
 The files lie in a folder, and go to another one, or to a bucket of rclone's S3 server on this
 computer (``repertory[stores]``). Every file in a folder is forced to the medium. Bare is to read
 each file and to create it in the other area, by the same library, as many at a time as the job has
 under way (8), and nothing else: no index, no comparison of what was written, no removal. Bare and
-job take turns. With ``--apart`` the store has half of the processors, and whoever uses it the
-others, as if they were two computers.
+job take turns. The files of the store may be in memory. With ``--apart`` the store has half of the
+processors, and whoever uses it the others, as if they were two computers.
 """
 
 import argparse
@@ -59,7 +59,9 @@ class Target:
 
 
 @contextlib.contextmanager
-def target_at(kind: str, folder: Path, *, apart: bool) -> Iterator[Target]:
+def target_at(
+    kind: str, folder: Path, *, apart: bool, store_folder: Path | None
+) -> Iterator[Target]:
     """A disk, or a bucket, for one measurement."""
     # Threads copy, and there are 8; what is under way besides waits for one.
     advanced: dict[str, Any] = {"enable": True, "moves_at_a_time": 2 * AT_A_TIME}
@@ -69,8 +71,11 @@ def target_at(kind: str, folder: Path, *, apart: bool) -> Iterator[Target]:
         yield Target(DISK, FilesystemArea(folder / "bare"), {"advanced_storage": settings})
         return
     with contextlib.ExitStack() as stack:
+        objects = stack.enter_context(
+            tempfile.TemporaryDirectory(prefix="moving-", dir=store_folder or folder.parent)
+        )
         with its_half(apart=apart):
-            store = stack.enter_context(RcloneEmulator(folder / "s3"))
+            store = stack.enter_context(RcloneEmulator(Path(objects)))
         for bucket in ("bare", "archive"):
             store.make_bucket(bucket)
         own = {"hybrid_mode": "WriteToFileSystem", "max_connections": AT_A_TIME}
@@ -138,19 +143,21 @@ def main() -> int:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--apart", action="store_true", help="a store with its own processors")
     parser.add_argument("--folder", type=Path, default=None)
+    parser.add_argument("--store-folder", type=Path, help="the same for the objects of a store")
     arguments = parser.parse_args()
     files, size = arguments.files, arguments.size
     # A program that embeds the archive gets all that is logged, if it does not say otherwise.
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
+    where = {"apart": arguments.apart, "store_folder": arguments.store_folder}
     rates = []
     for number in range(arguments.rounds):
         with tempfile.TemporaryDirectory(prefix="moving-", dir=arguments.folder) as name:
             folder = Path(name)
-            with target_at(arguments.to, folder / "a", apart=arguments.apart) as target:
+            with target_at(arguments.to, folder / "a", **where) as target:
                 rate = bare(folder, target.area, files, size)
         with tempfile.TemporaryDirectory(prefix="moving-", dir=arguments.folder) as name:
             folder = Path(name)
-            with target_at(arguments.to, folder / "a", apart=arguments.apart) as target:
+            with target_at(arguments.to, folder / "a", **where) as target:
                 own = moved(folder, target, files, size)
         rates.append((rate, own))
         print(f"round {number + 1}: bare {rate:.0f}, moved {own:.0f}", file=sys.stderr)

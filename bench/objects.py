@@ -2,8 +2,9 @@
 
 ``python bench/objects.py [--count 10000] [--size 524288] [--at-once 16] [--rounds 3] [--apart]``,
 from the root of a checkout. The store is rclone's S3 server on this computer
-(``repertory[stores]``), with its files below ``--folder``. In turns: as many objects are put by the
-library alone, by as many threads; then as many DICOM files are stored over HTTP in an archive whose
+(``repertory[stores]``), with its files below ``--store-folder``, which may be in memory; those
+below ``--folder``, with the index, must not be. In turns: as many objects are put by the library
+alone, by as many threads; then as many DICOM files are stored over HTTP in an archive whose
 files lie in a bucket. At the end of a round the archive's are deleted, and it is timed until the
 bucket is empty. With ``--apart`` the store has half of the processors, and whoever uses it the
 others, as if they were two computers. Beside each rate is the processor time of each process.
@@ -132,6 +133,8 @@ def main() -> int:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--apart", action="store_true", help="a store with its own processors")
     parser.add_argument("--folder", type=Path, help="a folder on a disk with enough room")
+    parser.add_argument("--connections", type=int, default=25, help="MaxConnections")
+    parser.add_argument("--store-folder", type=Path, help="the same for the objects of the store")
     arguments = parser.parse_args()
     count, at_once = arguments.count, arguments.at_once
     template = make_dicom(size=arguments.size, instance="1.2.3.4.000000000", seed=1)
@@ -141,8 +144,15 @@ def main() -> int:
     with tempfile.TemporaryDirectory(prefix="objects-", dir=arguments.folder) as folder:
         root = Path(folder)
         with contextlib.ExitStack() as stack:
+            objects = Path(
+                stack.enter_context(
+                    tempfile.TemporaryDirectory(
+                        prefix="objects-", dir=arguments.store_folder or arguments.folder
+                    )
+                )
+            )
             with its_half(apart=arguments.apart):
-                s3 = stack.enter_context(RcloneEmulator(root / "s3"))
+                s3 = stack.enter_context(RcloneEmulator(objects))
             s3.make_bucket("bare")
             s3.make_bucket("archive")
             store = S3Store(
@@ -161,6 +171,7 @@ def main() -> int:
                 "SecretKey": "secret-of-the-test",
                 "Endpoint": s3.url,
                 "VirtualAddressing": False,
+                "MaxConnections": arguments.connections,
             }
             options = {"StableAge": 86_400, "KeepAlive": True, "AwsS3Storage": section}
             with ServerProcess(root / "ours", **options) as ours:
@@ -179,7 +190,7 @@ def main() -> int:
                     begun = processor_times(pids)
                     ingest = ingest_rate(ours.port, file, count, at_once)
                     times["ingest"] = since(begun, pids, count)
-                    delete = delete_seconds(ours.port, root / "s3" / "archive")
+                    delete = delete_seconds(ours.port, objects / "archive")
                     rounds.append(Round(bare, ingest, delete, times))
                     print(f"round {turn + 1}: {rounds[-1]}", file=sys.stderr)
     bare = statistics.median(it.bare for it in rounds)

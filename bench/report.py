@@ -13,7 +13,17 @@ from pathlib import Path
 from cases import Case, Sample
 from driver import default_processes
 from limits import Limit
+from plot import bar, picture
 from servers import ROOT, Memory
+
+LIMITS = {
+    **{f"ingest-10k-x{n}": f"write a file of 10 KB with fsync ×{n}" for n in (1, 4, 16)},
+    **{f"ingest-500k-x{n}": f"write a file of 0.5 MB with fsync ×{n}" for n in (1, 4, 16)},
+    "read-file-x16": "driver's ceiling, GET of 0.5 MB ×16",
+    "read-study-x16": "bare aiohttp, GET of 1 KB ×16",
+    "read-tags-x16": "bare aiohttp, GET of 1 KB ×16",
+}
+"""What bounds a case on any server, by the names of cases and limits."""
 
 BUSY = 0.7
 DISTURBED = 0.1
@@ -43,6 +53,8 @@ class Results:
     samples: dict[str, dict[str, list[Sample]]] = field(default_factory=dict)
     lives: dict[str, list[Life]] = field(default_factory=dict)
     memory_after: dict[str, Memory] = field(default_factory=dict)
+    memory_peak: dict[str, int] = field(default_factory=dict)
+    """The most resident memory that was found after a round, in bytes."""
     limits: list[Limit] = field(default_factory=list)
     differences: dict[str, list[str]] = field(default_factory=dict)
 
@@ -112,17 +124,46 @@ def _line(
     return row
 
 
+def _valid(results: Results, case: Case) -> dict[str, list[Sample]]:
+    """The samples of a case by server; none of a server that failed once."""
+    return {
+        name: [] if any(sample.failures for sample in samples) else samples
+        for name, samples in results.samples.get(case.name, {}).items()
+    }
+
+
+def _values(valid: dict[str, list[Sample]]) -> dict[str, list[float]]:
+    return {name: [sample.value for sample in valid[name]] for name in valid}
+
+
+def drawn(results: Results, cases: Sequence[Case]) -> str:
+    """The ratios as a picture (SVG)."""
+    names = list(results.servers)
+    bars = []
+    for case in cases:
+        values = _values(_valid(results, case))
+        sides = [values.get(name, []) for name in names]
+        if len(sides) == 2:
+            bars.append(bar(case.title, sides[0], sides[1], less=case.unit == "ms"))
+    heading = f"{names[0]} beside {names[-1]}: how many times better" if names else ""
+    return picture(heading, [it for it in bars if it is not None])
+
+
+def _bound(results: Results, case: Case) -> str:
+    """What the machine itself can do of what a case does most; "" where nobody measured it."""
+    for limit in results.limits:
+        if limit.name == LIMITS.get(case.name):
+            return f"{number(limit.rate)} ({limit.name})"
+    return ""
+
+
 def _speed(results: Results, cases: Sequence[Case]) -> Iterable[list[str]]:
     names = list(results.servers)
     for case in cases:
-        rounds = results.samples.get(case.name, {})
-        valid = {
-            name: [] if any(sample.failures for sample in samples) else samples
-            for name, samples in rounds.items()
-        }
+        valid = _valid(results, case)
         less = case.unit == "ms"
-        values = {name: [sample.value for sample in valid[name]] for name in valid}
-        yield _line(f"{case.title}, {case.unit}", values, names, less_is_better=less)
+        row = _line(f"{case.title}, {case.unit}", _values(valid), names, less_is_better=less)
+        yield [*row, _bound(results, case)] if results.limits else row
         lags = {
             name: [sample.lag for sample in valid[name] if sample.lag is not None] for name in valid
         }
@@ -145,6 +186,10 @@ def _lives(results: Results) -> Iterable[list[str]]:
         values = {name: [figure(life) for life in lives] for name, lives in results.lives.items()}
         if any(values.values()):
             yield _line(title, values, names, less_is_better=True)
+    if peak := {name: [size / MEGABYTE] for name, size in results.memory_peak.items()}:
+        title = "highest memory after any round (RSS), MB"
+        row = _line(title, peak, names, less_is_better=True)
+        yield [*row[:-1], "once"] if len(names) == 2 else row
     if after := {name: [m.rss / MEGABYTE] for name, m in results.memory_after.items()}:
         row = _line("memory after the whole run (RSS), MB", after, names, less_is_better=True)
         yield [*row[:-1], "once"] if len(names) == 2 else row
@@ -185,7 +230,12 @@ def markdown(results: Results, cases: Sequence[Case]) -> str:
             lines.append(f"{name} with {words}.")
     measured = [case for case in cases if case.name in results.samples]
     head = ["", *names, *(["ratio (more is better for the first)", "rounds"] if compared else [])]
-    rows = [*_speed(results, measured), *_lives(results)]
+    if results.limits:
+        head.append("the machine's own limit")
+    rows = [
+        [*row, *("" for _ in head[len(row) :])]
+        for row in (*_speed(results, measured), *_lives(results))
+    ]
     if rows:
         lines += ["", "### Speed and size", "", *table(head, rows)]
     if measured:

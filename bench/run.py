@@ -25,7 +25,7 @@ import limits
 from cases import CASES, LARGE, SMALL, Bench, Case, differences, select
 from driver import AnswerError
 from files import Stamp
-from report import Life, Results, markdown
+from report import Life, Results, drawn, markdown
 from servers import OURS, PEER, MeasureError, Memory, Server
 
 LARGE_IN_STOCK = 64
@@ -77,6 +77,7 @@ def parse() -> argparse.Namespace:
     add("--keep", action="store_true", help="leave the servers' folders and logs")
     add("--no-limits", action="store_true", help="do not measure the machine itself")
     add("--output", type=Path, help="write the page there instead of to the terminal")
+    add("--plot", type=Path, help="draw the ratios there, as SVG")
     add("--json", type=Path, help="write every round's figures there")
     arguments = parser.parse_args()
     if arguments.studies < 200:
@@ -139,6 +140,9 @@ def measure(results: Results, running: list[Bench], cases: list[Case], rounds: i
             for bench in running:
                 sample = case.measure(bench, inputs)
                 by_server.setdefault(bench.server.name, []).append(sample)
+                if size := bench.server.memory():
+                    peak = results.memory_peak
+                    peak[bench.server.name] = max(peak.get(bench.server.name, 0), size.rss)
                 say(f"{case.title}: {bench.server.name} {sample.value:,.1f} {case.unit}")
 
 
@@ -182,6 +186,19 @@ def run(arguments: argparse.Namespace, folder: Path, results: Results, cases: li
             bench.server.kill()
 
 
+def write(arguments: argparse.Namespace, results: Results, cases: list[Case]) -> None:
+    """The result, as page, picture and figures."""
+    page = markdown(results, cases)
+    if arguments.output:
+        arguments.output.write_text(page)
+    else:
+        print(page, end="")
+    if arguments.plot:
+        arguments.plot.write_text(drawn(results, cases))
+    if arguments.json:
+        arguments.json.write_text(results.as_json())
+
+
 def main() -> int:
     """Run and report; 1 if a server would not play along."""
     arguments = parse()
@@ -209,13 +226,7 @@ def main() -> int:
             say(f"left in {folder}")
         else:
             shutil.rmtree(folder, ignore_errors=True)
-    page = markdown(results, cases)
-    if arguments.output:
-        arguments.output.write_text(page)
-    else:
-        print(page, end="")
-    if arguments.json:
-        arguments.json.write_text(results.as_json())
+    write(arguments, results, cases)
     if problem:
         print(problem, file=sys.stderr)
     return 1 if problem else 0

@@ -118,7 +118,7 @@ DatabaseSettings = PostgresqlSettings | MysqlSettings | OdbcSettings
 
 def database_of(settings: "Settings") -> tuple[str, DatabaseSettings] | None:
     """The section of the database server that has the index, with its name, if one has."""
-    for name, part in _sections(settings).items():
+    for name, part in databases_in(settings).items():
         if part is not None and part.enable_index:
             return name, part
     return None
@@ -134,7 +134,7 @@ def index_readers_of(settings: "Settings") -> int:
 def faults_of(settings: "Settings") -> Iterator[tuple[str, str]]:
     """Why the archive must not start: an option, and the rest of the sentence."""
     enabled = []
-    for name, part in _sections(settings).items():
+    for name, part in databases_in(settings).items():
         if part is None:
             continue
         if part.enable_storage:
@@ -147,7 +147,8 @@ def faults_of(settings: "Settings") -> Iterator[tuple[str, str]]:
         yield f"{name}.EnableIndex", f"must be false while {enabled[0]}.EnableIndex is true"
 
 
-def _sections(settings: "Settings") -> dict[str, DatabaseSettings | None]:
+def databases_in(settings: "Settings") -> dict[str, DatabaseSettings | None]:
+    """The sections of database servers by name; ``None`` where the configuration has none."""
     return {
         "PostgreSQL": settings.postgresql,
         "MySQL": settings.mysql,

@@ -174,6 +174,10 @@ class DicomSettings(PeersSettings):
         " modality says it.",
         check=one_of("C-MOVE", "C-GET"),
     )
+    dicom_echo_checks_find: bool = setting(
+        default=False,
+        meaning="Whether a modality that is asked if it is there must answer a C-FIND, too.",
+    )
     dicom_maximum_associations: int = setting(
         default=50,
         meaning="How many associations may be open at a time; more are turned away.",
@@ -191,7 +195,8 @@ class DicomSettings(PeersSettings):
     )
     accepted_sop_classes: list[str] = setting(
         default_factory=list,
-        meaning="The SOP classes of which instances are taken, likewise; empty: all of storage.",
+        meaning="The SOP classes of which instances are taken, or asked for by C-GET, likewise;"
+        " empty: all of storage.",
     )
     rejected_sop_classes: list[str] = setting(
         default_factory=list,

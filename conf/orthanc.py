@@ -59,7 +59,6 @@ NOT_HONOURED: Mapping[str, tuple[Any, ...]] = {
     "Pkcs11": (),
     # The DICOM protocol
     "DicomAssociationCloseDelay": (5,),
-    "DicomEchoChecksFind": (False,),
     "DicomGetScuProposesAcceptedTransferSyntaxes": (True,),
     "DicomThreadsCount": (4,),
     "DicomTlsCiphersAccepted": ([],),

@@ -48,7 +48,7 @@ class Guard:
         Raises:
             Unauthorized: it comes from another computer, or from nobody we know.
         """
-        if not self._remote and not is_local(request.remote):
+        if not self.is_near_enough(request.remote):
             raise Unauthorized
         if self._authenticates:
             current_user.set(self._authenticate(request.headers.get(hdrs.AUTHORIZATION, "")))
@@ -66,9 +66,23 @@ class Guard:
         try:
             self.check(request)
         except Unauthorized:
-            if not self._remote and not is_local(request.remote):
+            if not self.is_near_enough(request.remote):
                 raise
             is_anonymous.set(True)
+
+    def is_near_enough(self, remote: str | None) -> bool:
+        """Whether requests may come from an address."""
+        return self._remote or is_local(remote)
+
+    def knows(self, authorization: str) -> bool:
+        """Whether a header Authorization, "" where there is none, is that of a user."""
+        if not self._authenticates:
+            return True
+        try:
+            self._authenticate(authorization)
+        except Unauthorized:
+            return False
+        return True
 
     def _authenticate(self, header: str) -> str:
         scheme, _, token = header.partition(" ")

@@ -67,7 +67,7 @@ class Dispatcher:
         board: Switchboard | None = None,
     ) -> None:
         self._tree = tree
-        guard = Guard(settings) if guarded else None
+        guard = self._guard = Guard(settings) if guarded else None
         self._check = _let_in if guard is None else guard.check
         self._check_health = _let_in if guard is None else guard.check_health
         self._filter = request_filter
@@ -95,7 +95,7 @@ class Dispatcher:
         """Answer a request, whatever becomes of it."""
         began, visit = perf_counter(), Visit()
         connection = request.protocol
-        self.busy.add(connection)
+        self.begin(connection)
         try:
             response = await self._follow(request, visit)
         except ConnectionError:
@@ -103,22 +103,49 @@ class Dispatcher:
             # Nobody reads it; but aiohttp would log the error that it is.
             return bare_answer(HTTPStatus.BAD_REQUEST)
         finally:
-            self.busy.discard(connection)
-            if self._idle is not None and not self.busy:
-                self._idle.set()
+            self.end(connection)
         if not self._keep_alive:
             response.force_close()
         took = perf_counter() - began
+        self.note(request.method, request.path, visit.path, response.status, took)
+        return response
+
+    def note(self, method: str, path: str, pattern: str, status: int, took: float) -> None:
+        """Tell that a request was answered, after ``took`` seconds."""
         if self._meters is not None and self._meters.is_on:
-            self._meters.note_request(request.method, visit.path, response.status, took)
+            self._meters.note_request(method, pattern, status, took)
         self._say(
             "request_handled",
-            method=request.method,
-            path=request.path,
-            status=response.status,
+            method=method,
+            path=path,
+            status=status,
             milliseconds=round(took * 1000, 2),
         )
-        return response
+
+    # For the shortcuts
+
+    @property
+    def may_be_passed_by(self) -> bool:
+        """Whether a request may be answered without coming here at all."""
+        return self._keep_alive and self._tracer is None and self._filter is None
+
+    def is_near_enough(self, remote: str | None) -> bool:
+        """Whether requests may come from an address."""
+        return self._guard is None or self._guard.is_near_enough(remote)
+
+    def knows(self, authorization: str) -> bool:
+        """Whether a header Authorization, "" where there is none, is that of a user."""
+        return self._guard is None or self._guard.knows(authorization)
+
+    def begin(self, connection: asyncio.BaseProtocol) -> None:
+        """A connection is busy from now on."""
+        self.busy.add(connection)
+
+    def end(self, connection: asyncio.BaseProtocol) -> None:
+        """It is not any more."""
+        self.busy.discard(connection)
+        if self._idle is not None and not self.busy:
+            self._idle.set()
 
     async def _follow(self, request: web.Request, visit: Visit) -> web.StreamResponse:
         """Answer a request, and let the tracer follow it, if there is one."""

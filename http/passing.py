@@ -2,7 +2,7 @@
 
 import asyncio
 import os
-from typing import Any
+from typing import Any, Protocol
 
 import structlog
 from aiohttp import web
@@ -56,8 +56,8 @@ async def send_path(
         if writer is not None:
             writer.send_headers()
         try:
-            await _Passage(request, file).pass_on(start, end)
-        except EOFError:
+            await pass_on(request, file, start, end)
+        except EndOfFile:
             _give_up(request, path)
             raise ConnectionResetError("the file could not be sent to its end") from None
         await response.write_eof()
@@ -73,21 +73,38 @@ def _give_up(request: web.Request, path: str) -> None:
         request.transport.abort()
 
 
+class EndOfFile(Exception):
+    """The file is shorter than it was."""
+
+
+class Way(Protocol):
+    """What leads to a client: its transport, until it is gone."""
+
+    @property
+    def transport(self) -> Any:
+        """An ``asyncio.Transport``; ``None`` once the client is gone."""
+
+
+async def pass_on(way: Way, file: int, start: int, end: int) -> None:
+    """Hand over the bytes of a file.
+
+    Raises:
+        ConnectionError: the client is gone.
+        EndOfFile: the file is shorter than it was.
+    """
+    await _Passage(way, file).pass_on(start, end)
+
+
 class _Passage:
     """The way of a file's bytes into a connection."""
 
-    def __init__(self, request: web.Request, file: int) -> None:
+    def __init__(self, way: Way, file: int) -> None:
         self._loop = asyncio.get_running_loop()
-        self._request = request
+        self._way = way
         self._file = file
 
     async def pass_on(self, start: int, end: int) -> None:
-        """Hand over the bytes.
-
-        Raises:
-            ConnectionError: the client is gone.
-            EOFError: the file is shorter than it was.
-        """
+        """Hand over the bytes."""
         transport = self._transport()
         while transport.get_write_buffer_size():
             # What was written before goes first: mostly the headers are on their way already.
@@ -102,13 +119,13 @@ class _Passage:
                 self._transport()
                 continue
             if not sent:
-                raise EOFError
+                raise EndOfFile
             start += sent
             if start < end and sent == _AT_ONCE:
                 await asyncio.sleep(0)
 
     def _transport(self) -> asyncio.Transport:
-        transport = self._request.transport
+        transport: asyncio.Transport | None = self._way.transport
         if transport is None or transport.is_closing():
             raise ConnectionResetError("the client is gone")
         return transport

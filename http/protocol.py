@@ -1,6 +1,8 @@
 """The archive's own way with what is not HTTP, or not the body that was announced."""
 
 import asyncio
+import os
+import socket
 from typing import Any
 
 import structlog
@@ -8,36 +10,180 @@ from aiohttp import web
 
 from repertory.errors import BadRequest
 from repertory.http.accepting import Turns
+from repertory.http.dispatch import Dispatcher
 from repertory.http.errors import error_answer
+from repertory.http.shortcuts import Shortcuts, body_length
 
 log = structlog.get_logger(__name__)
+
+_ENOUGH = 1 << 16
+"""Bytes that may wait while a request is answered, before no more is read."""
+
+_NEEDED = {"_waiter", "_messages", "_next_keepalive_close_time", "_keepalive_timeout"}
+CAN_BE_PASSED_BY = set(web.RequestHandler.__slots__) >= _NEEDED
+"""Whether this version of aiohttp tells what has to be known of a connection."""
+
+_UNKNOWN = -1
 
 
 class Protocol(web.RequestHandler):
     """A connection. Where aiohttp answers by itself, it answers in Orthanc's form.
 
     What could not be read is neither sent back nor logged: it may be a patient's name in a
-    malformed address.
+    malformed address. Requests that come whole, while the connection is idle, may take a shortcut
+    past aiohttp.
     """
 
-    __slots__ = ("_turns",)
+    __slots__ = (
+        "_direct",
+        "_dispatcher",
+        "_held",
+        "_holds",
+        "_missing",
+        "_shortcuts",
+        "_turns",
+        "descriptor",
+        "remote",
+    )
 
-    def __init__(self, *words: Any, turns: Turns | None = None, **options: Any) -> None:
-        """Take what aiohttp takes, and who is to know how many connections there are."""
+    def __init__(
+        self,
+        *words: Any,
+        turns: Turns | None = None,
+        dispatcher: Dispatcher | None = None,
+        shortcuts: Shortcuts | None = None,
+        **options: Any,
+    ) -> None:
+        """Take what aiohttp takes, and who is to know how many connections there are.
+
+        Args:
+            words: aiohttp's.
+            turns: who counts connections.
+            dispatcher: who counts those that are busy.
+            shortcuts: who answers requests that aiohttp need not see.
+            options: aiohttp's.
+        """
         super().__init__(*words, **options)
         self._turns = turns
+        self._dispatcher = dispatcher
+        self._shortcuts = shortcuts if CAN_BE_PASSED_BY and dispatcher is not None else None
+        self._held: bytearray | None = None
+        self._holds = 0
+        self._missing = 0
+        self._direct: socket.socket | None = None
+        self.remote: str | None = None
+        self.descriptor = -1
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """A client is there."""
         super().connection_made(transport)
         if self._turns is not None:
             self._turns.took()
+        if self._shortcuts is not None:
+            peer = transport.get_extra_info("peername")
+            self.remote = peer[0] if isinstance(peer, list | tuple) else None
+            found = transport.get_extra_info("socket")
+            if found is not None and transport.get_extra_info("ssl_object") is None:
+                self.descriptor = found.fileno()
 
     def connection_lost(self, exc: BaseException | None) -> None:
         """It is gone."""
+        self.descriptor = -1
+        if self._direct is not None:
+            self._direct.close()
+            self._direct = None
         super().connection_lost(exc)
         if self._turns is not None:
             self._turns.let_go()
+
+    def data_received(self, data: bytes) -> None:
+        """Something came: a request that may take a shortcut, or something for aiohttp."""
+        if self._shortcuts is None or not data:  # aiohttp says so to itself
+            super().data_received(data)
+        elif self._held is not None:
+            self._held += data
+            if len(self._held) > _ENOUGH and self.transport is not None:
+                self.transport.pause_reading()
+        elif not self._passes(data):
+            self._keep_count(data)
+            super().data_received(data)
+
+    def _passes(self, data: bytes) -> bool:
+        """Whether it is one whole request, and was taken care of."""
+        shortcuts, waiter = self._shortcuts, self._waiter
+        if (
+            shortcuts is None
+            or self._missing
+            or waiter is None
+            or waiter.done()
+            or self._messages
+            or self._paused
+            or data.find(b"\r\n\r\n") != len(data) - 4
+            or not shortcuts.take(self, data)
+        ):
+            return False
+        if self._keepalive_timeout > 0:
+            self._next_keepalive_close_time = self._loop.time() + self._keepalive_timeout
+        return True
+
+    def _keep_count(self, data: bytes) -> None:
+        """Know whether what comes next begins a request; once that is not clear it never is."""
+        if self._missing == _UNKNOWN:
+            return
+        if self._missing:
+            self._missing -= len(data)
+        else:
+            end = data.find(b"\r\n\r\n")
+            length = body_length(data[:end]) if end >= 0 else _UNKNOWN
+            self._missing = length - (len(data) - end - 4) if length >= 0 else _UNKNOWN
+        self._missing = max(self._missing, _UNKNOWN)
+
+    # For the shortcuts
+
+    @property
+    def direct(self) -> socket.socket:
+        """The connection's socket once more, for what transports cannot do.
+
+        Raises:
+            OSError: there is no descriptor left.
+        """
+        if self._direct is None:
+            self._direct = socket.socket(fileno=os.dup(self.descriptor))
+        return self._direct
+
+    def hold(self) -> None:
+        """Take no further request until ``let_go`` was called as often."""
+        self._holds += 1
+        if self._held is None:
+            self._held = bytearray()
+            if self._dispatcher is not None:
+                self._dispatcher.begin(self)
+
+    def let_go(self, request: bytes = b"") -> None:
+        """Take requests again; first ``request``, by aiohttp."""
+        self._holds -= 1
+        if self._holds:
+            return
+        held, self._held = self._held, None
+        if self._dispatcher is not None:
+            self._dispatcher.end(self)
+        if self.transport is None:
+            return
+        if held is not None and len(held) > _ENOUGH:
+            self.transport.resume_reading()
+        if request:
+            self._keep_count(request)
+            super().data_received(request)
+        if held:
+            self.data_received(bytes(held))
+
+    def _process_keepalive(self) -> None:
+        """Close a connection that nobody has used for long; one that is answered is used."""
+        if self._held is not None:
+            self._next_keepalive_close_time = self._loop.time() + self._keepalive_timeout
+        super()._process_keepalive()
+
+    # What aiohttp would answer by itself
 
     def handle_error(
         self,

@@ -19,8 +19,10 @@ from repertory.errors import CannotStart
 from repertory.http.accepting import Acceptor, Turns
 from repertory.http.app import DISPATCHER, make_app
 from repertory.http.bridge import Control
+from repertory.http.dispatch import Dispatcher
 from repertory.http.doorbell import DOORBELL
 from repertory.http.protocol import Protocol as Connection
+from repertory.http.shortcuts import Shortcuts
 
 log = structlog.get_logger(__name__)
 
@@ -159,7 +161,9 @@ class HttpServer:
             raise CannotStart("The REST API could not be set up.")
         if self._companion is not None:
             self._companion.join(asyncio.get_running_loop())
-        make = partial(self._connection, manager)
+        dispatcher = app[DISPATCHER]
+        shortcuts = Shortcuts(self._board, dispatcher)
+        make = partial(self._connection, manager, dispatcher, shortcuts)
         if self._turns is not None:
             self._acceptor = Acceptor(listener, make, tls=tls, turns=self._turns)
             self._acceptor.begin()
@@ -168,7 +172,9 @@ class HttpServer:
             make, sock=listener, ssl=tls, backlog=BACKLOG
         )
 
-    def _connection(self, manager: web.Server) -> Connection:
+    def _connection(
+        self, manager: web.Server, dispatcher: Dispatcher, shortcuts: Shortcuts
+    ) -> Connection:
         return Connection(
             manager,
             loop=asyncio.get_running_loop(),
@@ -178,6 +184,8 @@ class HttpServer:
             max_line_size=_LONGEST_HEADER,
             max_field_size=_LONGEST_HEADER,
             turns=self._turns,
+            dispatcher=dispatcher,
+            shortcuts=shortcuts,
         )
 
     async def _wind_down(self, grace: float) -> None:

@@ -54,7 +54,7 @@ def storage_rules_of(settings: Settings) -> StorageRules:
     )
 
 
-def calls_of(settings: Settings, encoding: TextEncoding) -> ClientOptions:
+def calls_of(settings: Settings, rules: StorageRules, encoding: TextEncoding) -> ClientOptions:
     """How the archive calls others."""
     return ClientOptions(
         aet=settings.dicom_aet.strip(),
@@ -64,6 +64,8 @@ def calls_of(settings: Settings, encoding: TextEncoding) -> ClientOptions:
         transcodes=settings.transcode_dicom_protocol,
         preferred_syntax=settings.dicom_scu_preferred_transfer_syntax or EXPLICIT,
         encoding=encoding,
+        storage=rules,
+        spool_threshold=settings.spool_threshold_mb << 20,
     )
 
 
@@ -87,7 +89,7 @@ def dicom_options_of(
         read_only=settings.read_only,
         spool_threshold=settings.spool_threshold_mb << 20,
         tls=_tls(settings) if settings.dicom_tls_enabled else None,
-        calls=calls_of(settings, encoding),
+        calls=calls_of(settings, rules, encoding),
         worklists=settings.worklists.enable,
         access=AccessRules(
             aet=settings.dicom_aet.strip(),

@@ -14,6 +14,7 @@ from repertory.actors.dicom.actor import DicomServerActor
 from repertory.actors.dicom.book import ModalityBook
 from repertory.actors.dicom.client_actor import DicomClientActor
 from repertory.actors.dicom.options import StorageRules
+from repertory.actors.dicom.query_functions import QueryFunctions
 from repertory.actors.dicom.rules import DicomRulesActor
 from repertory.actors.housekeeper import HousekeeperActor
 from repertory.actors.hybrid_router import HybridRouterActor, Side
@@ -82,6 +83,7 @@ class Casting:
     _rules: StorageRules
     _encoding: TextEncoding
     _subscriptions: Subscriptions
+    _query_functions: QueryFunctions
     _scripts: Scripts
     _targets: tuple[Target, ...]
 
@@ -152,7 +154,7 @@ class Casting:
             board,
             DicomClientActor,
             book=self._book,
-            options=calls_of(settings, main_tags.encoding),
+            options=calls_of(settings, self._rules, main_tags.encoding),
             crew=ThreadCrew(settings.dicom_scu_threads, name="dicom-client"),
             width=settings.dicom_scu_threads_per_modality,
             kept_queries=settings.query_retrieve_size,
@@ -160,6 +162,7 @@ class Casting:
             in_database=settings.dicom_modalities_in_database,
             shared=shared,
             main_tags=main_tags,
+            functions=self._query_functions,
         )
         self._put_on(board, WorklistActor, options=worklists_of(settings))
         self._put_on(board, PeersActor, **peers_of(settings), shared=shared)
@@ -272,4 +275,4 @@ class Casting:
     def _start_dicom(self, board: Switchboard) -> None:
         if self.settings.dicom_server_enabled:
             options = dicom_options_of(self.settings, self._book, self._rules, self._encoding)
-            self._put_on(board, DicomServerActor, options=options)
+            self._put_on(board, DicomServerActor, options=options, functions=self._query_functions)

@@ -42,6 +42,7 @@ commands:
   restore        put a backup back into an empty folder
   fsck           compare files and index, and mend what can be mended
   rebuild        make the index anew from the files
+  migrate-index  carry the index from one database to another
 
 signals:  TERM and INT stop in good order; HUP reads a changed configuration and starts anew;
           USR1 shows what every thread is doing.
@@ -69,6 +70,9 @@ class _Parser(argparse.ArgumentParser):
     def parse(self, words: Sequence[str]) -> argparse.Namespace:
         """Parse all words, or say which one was probably meant."""
         arguments, unknown = self.parse_known_args(list(words))
+        if any(not word.startswith("-") for word in unknown):
+            # argparse takes no name of a file after an option, unless it is asked like this.
+            arguments, unknown = self.parse_known_intermixed_args(list(words))
         if unknown:
             word = unknown[0].partition("=")[0]
             near = difflib.get_close_matches(word, list(self._option_string_actions), n=1)
@@ -295,6 +299,7 @@ _COMMANDS: dict[str, Callable[[Sequence[str]], int]] = {
     "restore": _run_module("restore", "repertory.restoring"),
     "fsck": _run_module("fsck", "repertory.checking"),
     "rebuild": _run_module("rebuild", "repertory.rebuilding"),
+    "migrate-index": _run_module("migrate-index", "repertory.migrating"),
 }
 
 

@@ -113,6 +113,8 @@ class Portion:
     form: Compression | None = None
     transcodes: bool = False
     anew: bool = False
+    refreshes: bool = False
+    """Whether main tags are refreshed where they are old, not only files stored anew."""
     next_due: float | None = None
     """When a study that failed is to be tried again, where there is nothing to do before."""
 

@@ -100,8 +100,18 @@ class Operation:
         """Once more."""
         self.duration.note(seconds)
         self.worst.note(seconds)
+        self.note_size(size)
+
+    def note_size(self, size: int) -> None:
+        """So many bytes more."""
         with self._lock:
             self.size += size
+
+    def take_size(self) -> int:
+        """The bytes since the last time."""
+        with self._lock:
+            size, self.size = self.size, 0
+        return size
 
 
 class Mail(NamedTuple):
@@ -138,6 +148,8 @@ class Meters:
 
     def __init__(self, *, is_on: bool = True) -> None:
         self.is_on = is_on
+        self.are_told_elsewhere = False
+        """Whether another process has the sums: what is here is only what it was not told yet."""
         self.began = perf_counter()
         self.answers: dict[type, Histogram] = {}
         """From a question to its answer, by the type of the question."""
@@ -157,17 +169,27 @@ class Meters:
         """A timer for a question of a type that is asked now; it is called with the answer."""
         histogram = self.answers.get(kind)
         if histogram is None:
-            histogram = self._of(self.answers, kind)
+            histogram = self.histogram_of(self.answers, kind)
         return Timer(histogram)
 
     def note_request(self, method: str, path: str, status: int, seconds: float) -> None:
         """A request was answered."""
-        self._of(self.requests, Request(method, path)).note(seconds)
+        self.histogram_of(self.requests, Request(method, path)).note(seconds)
         self.slowest_request.note(seconds)
         if method == "POST" and path == "/instances":
             self.slowest_store.note(seconds)
+        self.note_status(status, 1)
+
+    def note_status(self, status: int, count: int) -> None:
+        """So many requests more had an HTTP status."""
         with self._lock:
-            self.statuses[status] = self.statuses.get(status, 0) + 1
+            self.statuses[status] = self.statuses.get(status, 0) + count
+
+    def take_statuses(self) -> dict[int, int]:
+        """The statuses since the last time."""
+        with self._lock:
+            statuses, self.statuses = self.statuses, {}
+        return statuses
 
     def note_operation(self, name: str, seconds: float, size: int) -> None:
         """A storage has created, read or removed a file."""
@@ -179,7 +201,8 @@ class Meters:
         with self._lock:
             self.jobs["success" if succeeded else "failed"] += 1
 
-    def _of(self, histograms: dict[K, Histogram], key: K) -> Histogram:
+    def histogram_of(self, histograms: dict[K, Histogram], key: K) -> Histogram:
+        """One of several histograms, made when it is first asked for."""
         found = histograms.get(key)
         if found is None:
             with self._lock:

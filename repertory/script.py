@@ -23,6 +23,7 @@ from repertory.actors.messages.rest_api import CallRestApi, RestAnswer
 from repertory.events import ArchiveEvent
 
 if TYPE_CHECKING:
+    from repertory.actors.dicom.query_functions import QueryFunctions
     from repertory.service import Repertory
     from repertory.subscribing import Subscriptions
 
@@ -34,9 +35,16 @@ C = TypeVar("C", bound=Callable[..., Any])
 class Host:
     """The archive that runs a script, as the script sees it."""
 
-    def __init__(self, archive: "Repertory", subscriptions: "Subscriptions", name: str) -> None:
+    def __init__(
+        self,
+        archive: "Repertory",
+        subscriptions: "Subscriptions",
+        functions: "QueryFunctions",
+        name: str,
+    ) -> None:
         self.archive = archive
         self.subscriptions = subscriptions
+        self.functions = functions
         self.name = name
         self.origin = f"script {name}"
 
@@ -112,9 +120,17 @@ def on(
     )
 
 
+def filter(name: str) -> Callable[[C], C]:  # noqa: A001 - as the archive calls it
+    """Let a function change queries of the DICOM protocol; see ``Repertory.filter``."""
+    host = current()
+    return host.functions.on(name, context=copy_context(), origin=host.origin)
+
+
 def off(callback: Callable[..., Any]) -> bool:
-    """Call a function no more; whether it was registered."""
-    return current().subscriptions.off(callback)
+    """Call a function no more, for events or queries; whether it was registered."""
+    host = current()
+    was_filter = host.functions.off(callback)
+    return host.subscriptions.off(callback) or was_filter
 
 
 def call(

@@ -14,6 +14,7 @@ from repertory.errors import CannotStart
 from repertory.script import Host
 
 if TYPE_CHECKING:
+    from repertory.actors.dicom.query_functions import QueryFunctions
     from repertory.service import Repertory
     from repertory.subscribing import Subscriptions
 
@@ -31,10 +32,15 @@ class Scripts:
     """
 
     def __init__(
-        self, archive: "Repertory", subscriptions: "Subscriptions", paths: Sequence[str]
+        self,
+        archive: "Repertory",
+        subscriptions: "Subscriptions",
+        functions: "QueryFunctions",
+        paths: Sequence[str],
     ) -> None:
         self._archive = archive
         self._subscriptions = subscriptions
+        self._functions = functions
         self._paths = tuple(map(Path, paths))
         self._hosts: list[Host] = []
 
@@ -45,7 +51,7 @@ class Scripts:
             CannotStart: one of them cannot be run: which, and why.
         """
         for path in self._paths:
-            host = Host(self._archive, self._subscriptions, path.name)
+            host = Host(self._archive, self._subscriptions, self._functions, path.name)
             self._hosts.append(host)
             with script.hosted(host):
                 _run(path)
@@ -66,6 +72,7 @@ class Scripts:
         hosts, self._hosts = self._hosts, []
         for host in hosts:
             self._subscriptions.forget(host.origin)
+            self._functions.forget(host.origin)
             script.forget(host)
 
 

@@ -9,6 +9,7 @@ import structlog
 
 from repertory.actors.base import RepertoryActor
 from repertory.actors.clock import Clock, SystemClock
+from repertory.actors.dicom.query_functions import QueryFunctions
 from repertory.actors.messages.base import Event, Question
 from repertory.actors.messages.dicom import DescribeDicomServer
 from repertory.actors.messages.system import ActorDied, CallIn
@@ -88,7 +89,10 @@ class Repertory(Casting):
         self._board: Switchboard | None = None
         self._server: Any = None
         self._subscriptions = Subscriptions()
-        self._scripts = Scripts(self, self._subscriptions, self.settings.scripts)
+        self._query_functions = QueryFunctions()
+        self._scripts = Scripts(
+            self, self._subscriptions, self._query_functions, self.settings.scripts
+        )
         self._lock = threading.Lock()
         self._stopped = threading.Event()
         self.restart_requested = False
@@ -198,9 +202,27 @@ class Repertory(Casting):
         """
         return self._subscriptions.on(kinds, main_tags=main_tags)
 
+    def filter(self, name: str) -> Callable[[C], C]:
+        """Let a function change queries of the DICOM protocol, before they are answered or asked.
+
+        ``archive.filter("IncomingFindRequestFilter")(function)``, or as a decorator; before the
+        start or after. The function gets the query, tags by number, and from whom it comes
+        (``RemoteIp``, ``RemoteAet``, ``CalledAet``) or to which title it goes; it returns the query
+        that counts. Several threads may call it at once.
+
+        Args:
+        name: ``IncomingFindRequestFilter``, ``IncomingWorklistRequestFilter`` or
+            ``OutgoingFindRequestFilter``.
+
+        Raises:
+            ValueError: there is no such filter.
+        """
+        return self._query_functions.on(name)
+
     def off(self, callback: Callable[..., Any]) -> bool:
-        """Call a function no more; whether it was registered."""
-        return self._subscriptions.off(callback)
+        """Call a function no more, for events or queries; whether it was registered."""
+        was_filter = self._query_functions.off(callback)
+        return self._subscriptions.off(callback) or was_filter
 
     def app(self) -> "web.Application":
         """The REST API as an aiohttp application, to be mounted in another one."""

@@ -19,7 +19,8 @@ def copy_file(source: StorageArea, target: StorageArea, file: Attachment, copy: 
 
     What is read is compared with the sum that is kept of the file. The copy is read back and
     compared with what was read, unless the target itself says that it received just that, by its
-    own sum. A copy that is not right is removed.
+    own sum: where that is the sum that is kept, what was read was right, too, and no sum of it is
+    computed here. A copy that is not right is removed.
 
     Raises:
         FileLost: there is no such file.
@@ -29,16 +30,24 @@ def copy_file(source: StorageArea, target: StorageArea, file: Attachment, copy: 
     """
     if file.compressed_size <= IN_MEMORY:
         content = source.read(file.uuid, file.content_type)
-        md5 = _checked(file, len(content), hashlib.md5(content, usedforsecurity=False).hexdigest())
-        if target.create(copy.uuid, copy.content_type, content) == md5:
-            return
+        if file.compressed_md5 and getattr(target, "tells_sums", False):
+            if target.create(copy.uuid, copy.content_type, content) == file.compressed_md5:
+                return
+            try:
+                _check(file, content)
+            except FileCorrupted:
+                _drop(target, copy)
+                raise
+        else:
+            md5 = _check(file, content)
+            if target.create(copy.uuid, copy.content_type, content) == md5:
+                return
         is_right = _holds(target, copy, content)
     else:
         md5 = _copy_large(source, target, file, copy)
         is_right = _sum(target, copy) == (file.compressed_size, md5)
     if not is_right:
-        with suppress(StorageFailed):  # it is listed as a copy that was made in vain
-            target.remove(copy.uuid, copy.content_type)
+        _drop(target, copy)
         raise StorageFailed("The copy of a file was not what had been written.")
 
 
@@ -66,6 +75,15 @@ def _copy_large(
         with suppress(OSError):  # what stays is cleared away at the next start
             path.unlink(missing_ok=True)
     return md5
+
+
+def _drop(target: StorageArea, copy: Attachment) -> None:
+    with suppress(StorageFailed):  # it is listed as a copy that was made in vain
+        target.remove(copy.uuid, copy.content_type)
+
+
+def _check(file: Attachment, content: bytes) -> str:
+    return _checked(file, len(content), hashlib.md5(content, usedforsecurity=False).hexdigest())
 
 
 def _checked(file: Attachment, size: int, md5: str) -> str:

@@ -17,7 +17,7 @@ from repertory.storage.areas.base import StorageArea
 from repertory.storage.areas.filesystem import NO_ROOM
 from repertory.storage.cache import FileCache
 from repertory.storage.compression import Read, compressed, decompressed, locate, reader_of
-from repertory.storage.lending import SMALL, Lending
+from repertory.storage.lending import SMALL, Lending, peek
 from repertory.storage.streams import OpenStreams, Stream
 
 log = structlog.get_logger(__name__)
@@ -61,7 +61,7 @@ class Files:
         StorageFailed: it could not be read.
 
     Raises (all methods that write):
-        ArchiveFull: there is no room left.
+        ArchiveFull: no room is left.
         StorageFailed: the area refused it for another reason.
     """
 
@@ -79,7 +79,7 @@ class Files:
         self._area = area
         self.location = location
         self._others = others
-        self._new_name = new_name
+        self.new_name = new_name
         self.cache = FileCache(options.cache_size)
         self._streams = OpenStreams()
         self._lending = Lending(verify=options.verify)
@@ -160,7 +160,7 @@ class Files:
         head: int,
         location: int | None = None,
     ) -> Attachment:
-        uuid = self._new_name()
+        uuid = self.new_name()
         location = self.location if location is None else location
         area = self.area_at(location)
         pieces = compressed(read, size, form, level=self.options.level, head=head)
@@ -295,8 +295,7 @@ class Files:
     def read_head(self, attachment: Attachment, length: int) -> bytes:
         """The first bytes of the file; of its stored form, no more is read than it takes."""
         length = min(length, attachment.uncompressed_size)
-        known = self.cache.get(attachment.uuid, 0, length)
-        if known is not None:
+        if (known := self.cache.get(attachment.uuid, 0, length)) is not None:
             return known
         if attachment.compression is Compression.NONE:
             content = self._read_plain(attachment, 0, length)
@@ -304,6 +303,11 @@ class Files:
             content = self._stream(attachment, "").read(length)
         self.cache.put(attachment.uuid, content)
         return content
+
+    def peek_head(self, attachment: Attachment, length: int) -> bytes | None:
+        """The same, if nobody has to wait for it; ``None``: ``read_head`` gets it."""
+        area = self.area_at(attachment.location)
+        return self.cache.get(attachment.uuid, 0, length) or peek(area, attachment, length)
 
     def read_stored(self, attachment: Attachment, start: int = 0, length: int = -1) -> bytes:
         """Bytes of the file as it is stored."""
@@ -382,7 +386,7 @@ class Files:
 
     def _attachment(self, content_type: int, size: int, md5: str, uuid: str = "") -> Attachment:
         return Attachment(
-            uuid=uuid or self._new_name(),
+            uuid=uuid or self.new_name(),
             content_type=content_type,
             uncompressed_size=size,
             uncompressed_md5=md5,

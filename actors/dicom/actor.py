@@ -11,6 +11,7 @@ from repertory.actors.switchboard import Switchboard
 if TYPE_CHECKING:
     from repertory.actors.dicom.listener import Listener
     from repertory.actors.dicom.query_filter import QueryFilter
+    from repertory.actors.dicom.query_functions import QueryFunctions
     from repertory.actors.dicom.requesting import Requestor
 
 
@@ -22,8 +23,16 @@ class DicomServerActor(RepertoryActor):
 
     rank = 8
 
-    def __init__(self, *, board: Switchboard, options: ServerOptions) -> None:
+    def __init__(
+        self,
+        *,
+        board: Switchboard,
+        options: ServerOptions,
+        functions: "QueryFunctions | None" = None,
+    ) -> None:
+        """Take how it behaves, and what changes queries besides Lua's scripts."""
         super().__init__(board=board)
+        self._functions = functions
         self._options = options
         self._filters: QueryFilter | None = None
         self._listener: Listener | None = None
@@ -57,7 +66,7 @@ class DicomServerActor(RepertoryActor):
             self.board, self._requestor, access.modalities, guard.same, forms=forms
         )
         storing = Storing(self.board, guard, spool_threshold=options.spool_threshold)
-        self._filters = QueryFilter(self.board)
+        self._filters = QueryFilter(self.board, self._functions)
         self._filters.open()
         worklists = WorklistFinding(self.board, self._filters)
         committing = Committing(self.board, guard)

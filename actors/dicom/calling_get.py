@@ -1,19 +1,26 @@
 """C-GET: instances come back over the association that asks for them (PS3.4 C.4.3)."""
 
-from collections.abc import Mapping, Sequence
-from io import BytesIO
+from collections.abc import Mapping
 from typing import Any, Final
 
-import pynetdicom  # noqa: F401 - whole, before its parts (tests/house/test_imports.py)
 import structlog
-from pynetdicom.association import Association
-from pynetdicom.dimse_primitives import C_GET, C_STORE
-from pynetdicom.presentation import StoragePresentationContexts
 
 from repertory.actors.dicom import statuses
-from repertory.actors.dicom.calling import PLAIN_SYNTAXES, need
-from repertory.actors.dicom.client import MOST_CONTEXTS, Caller
+from repertory.actors.dicom.calling import ONLY, PLAIN_SYNTAXES, need, query
+from repertory.actors.dicom.options import StorageRules
+from repertory.actors.dicom.requesting import Requestor
 from repertory.actors.dicom.sending import SUCCESSFUL
+from repertory.actors.dicom.storing import Received, Spool
+from repertory.actors.dicom.upper.association import Association, Message, Sink, in_memory
+from repertory.actors.dicom.upper.commands import (
+    C_GET_RQ,
+    C_STORE_RQ,
+    RESPONSE,
+    status_of,
+)
+from repertory.actors.dicom.upper.pdus import UNEXPECTED, BadPdu
+from repertory.actors.dicom.upper.stream import Ended
+from repertory.actors.dicom.wanted import wanted
 from repertory.actors.messages.instances import SopPair, StoreInstance
 from repertory.actors.switchboard import Switchboard
 from repertory.errors import NetworkFailed, RepertoryError
@@ -26,111 +33,119 @@ log = structlog.get_logger(__name__)
 PATIENT_ROOT_GET: Final = "1.2.840.10008.5.1.4.1.2.1.3"
 STUDY_ROOT_GET: Final = "1.2.840.10008.5.1.4.1.2.2.3"
 
-_COMPRESSED: Final = (
-    "1.2.840.10008.1.2.4.50",
-    "1.2.840.10008.1.2.4.51",
-    "1.2.840.10008.1.2.4.57",
-    "1.2.840.10008.1.2.4.70",
-    "1.2.840.10008.1.2.4.80",
-    "1.2.840.10008.1.2.4.81",
-    "1.2.840.10008.1.2.4.90",
-    "1.2.840.10008.1.2.4.91",
-    "1.2.840.10008.1.2.4.201",
-    "1.2.840.10008.1.2.4.202",
-    "1.2.840.10008.1.2.4.203",
-    "1.2.840.10008.1.2.5",
-)
-
-
-def storage_contexts(accepted: Sequence[str] = ()) -> list[tuple[str, tuple[str, ...]]]:
-    """The SOP classes to be received, each with all transfer syntaxes; as many as fit.
-
-    Args:
-        accepted: which; none: those of the standard that are in use.
-    """
-    usual = [str(it.abstract_syntax) for it in StoragePresentationContexts]
-    syntaxes: tuple[str, ...] = (*PLAIN_SYNTAXES, *_COMPRESSED)
-    return [(it, syntaxes) for it in (accepted or usual)][: MOST_CONTEXTS - 1]
+_NEEDED: Final = ("MessageID", "AffectedSOPClassUID", "AffectedSOPInstanceUID")
 
 
 def get(
-    caller: Caller,
+    requestor: Requestor,
     board: Switchboard,
     modality: Modality,
     level: Level,
     identifier: Mapping[str, Any],
     *,
+    rules: StorageRules,
+    spool_threshold: int,
     title: str,
     timeout: float,
 ) -> int:
     """C-GET; how many instances came. It ends when everything was sent.
 
+    Args:
+        requestor: asks for the association.
+        board: the switchboard.
+        modality: who is asked.
+        level: what the identifier is about.
+        identifier: what is asked for.
+        rules: which instances are taken.
+        spool_threshold: bytes above which a file goes to the disk while it comes.
+        title: what we are called.
+        timeout: seconds to wait for an answer; 0 is the usual.
+
     Raises:
         NetworkFailed: the other side does not do so, or some instances did not come.
     """
     model = PATIENT_ROOT_GET if level is Level.PATIENT else STUDY_ROOT_GET
-    wanted = storage_contexts()
-    with caller.associate(
+    classes = wanted(rules)
+
+    def sink(message: Message) -> Sink:
+        command = message.command
+        if command["CommandField"] != C_STORE_RQ:
+            return in_memory(message)
+        head = file_head(
+            sop_class=str(command.get("AffectedSOPClassUID", "")),
+            sop_instance=str(command.get("AffectedSOPInstanceUID", "")),
+            transfer_syntax=message.context.transfer_syntax,
+            source_title=modality.aet,
+        )
+        return Spool(board, head, spool_threshold)
+
+    with requestor.associate(
         modality,
-        [(model, PLAIN_SYNTAXES), *wanted],
+        [(model, PLAIN_SYNTAXES), *classes],
         local_aet=title,
         timeout=timeout,
-        serves=[sop_class for sop_class, _ in wanted],
+        serves=[sop_class for sop_class, _ in classes],
+        sink=sink,
     ) as association:
         context = need(association, model, modality)
-        request = C_GET()
-        request.MessageID = 1
-        request.AffectedSOPClassUID = model
-        request.Priority = 0x0002
-        data = write_identifier(identifier, str(context.transfer_syntax[0]))
-        request.Identifier = BytesIO(data)
-        association.dimse.send_msg(request, context.context_id)
-        syntaxes = {
-            it.context_id or 0: str(it.transfer_syntax[0]) for it in association.accepted_contexts
-        }
+        data = write_identifier(identifier, context.transfer_syntax)
+        association.send(context, query(C_GET_RQ, model), data)
         origin = Origin(
             kind=OriginKind.DICOM_PROTOCOL,
-            remote_ip=association.acceptor.address or "",
+            remote_ip=association.ip,
             remote_aet=modality.aet,
             called_aet=title,
         )
         came = 0
         while True:
-            at, message = association.dimse.get_msg(block=True)
-            number = at or 0
-            if isinstance(message, C_STORE) and number in syntaxes:
-                status = _store(board, message, syntaxes[number], origin)
-                came += status in SUCCESSFUL
-                _answer(association, message, number, status)
-            elif not isinstance(message, C_GET) or message.Status is None:
-                raise NetworkFailed("The other side gave no answer in time, or broke off.")
-            elif message.Status not in (statuses.PENDING, statuses.PENDING_WITH_UNSUPPORTED_KEYS):
+            message = association.receive()
+            if message is None:
+                raise Ended
+            if message.command["CommandField"] == C_STORE_RQ:
+                came += _take(board, association, message, origin) in SUCCESSFUL
+                continue
+            status = status_of(message.command, C_GET_RQ, ONLY)
+            if status not in (statuses.PENDING, statuses.PENDING_WITH_UNSUPPORTED_KEYS):
                 break
-    if message.Status not in SUCCESSFUL:
-        failed = message.NumberOfFailedSuboperations or 0
+    if status not in SUCCESSFUL:
+        failed = message.command.get("NumberOfFailedSuboperations", 0)
         raise NetworkFailed(
-            f"{modality.aet} answers C-GET by status {message.Status:04X}:"
+            f"{modality.aet} answers C-GET by status {status:04X}:"
             f" {came} instances came, {failed} did not."
         )
     return came
 
 
-def _store(board: Switchboard, message: Any, syntax: str, origin: Origin) -> int:
-    """Archive what came; the status that tells what became of it."""
+def _take(board: Switchboard, association: Association, message: Message, origin: Origin) -> int:
+    """Archive what came, and answer; the status that tells what became of it."""
+    command, received = message.command, message.data
+    if received is None or not all(it in command for it in _NEEDED):
+        raise BadPdu(UNEXPECTED)
+    message.data = None  # or it stays in memory until the next one has come
+    status = _store(board, command, received, origin)
+    answer = {
+        "CommandField": C_STORE_RQ | RESPONSE,
+        "MessageIDBeingRespondedTo": command["MessageID"],
+        "AffectedSOPClassUID": command["AffectedSOPClassUID"],
+        "AffectedSOPInstanceUID": command["AffectedSOPInstanceUID"],
+        "Status": status,
+    }
+    association.send(message.context, answer)
+    return status
+
+
+def _store(
+    board: Switchboard, command: Mapping[str, Any], received: Received, origin: Origin
+) -> int:
     pair = SopPair(
-        sop_class=str(message.AffectedSOPClassUID),
-        sop_instance=str(message.AffectedSOPInstanceUID),
+        sop_class=str(command["AffectedSOPClassUID"]),
+        sop_instance=str(command["AffectedSOPInstanceUID"]),
     )
-    head = file_head(
-        sop_class=pair.sop_class,
-        sop_instance=pair.sop_instance,
-        transfer_syntax=syntax,
-        source_title=origin.remote_aet,
-    )
-    data, message.DataSet = message.DataSet, None
-    content = head if data is None else b"".join((head, data.getbuffer()))
     try:
-        board.ask(StoreInstance(content=content, origin=origin, announced=pair))
+        if received.error is not None:
+            received.discard(board)
+            raise received.error
+        board.ask_here(StoreInstance(content=received.content, origin=origin, announced=pair))
     except RepertoryError as error:
         status = statuses.of_storing(error)
         log.warning(
@@ -141,12 +156,3 @@ def _store(board: Switchboard, message: Any, syntax: str, origin: Origin) -> int
         )
         return status
     return statuses.SUCCESS
-
-
-def _answer(association: Association, message: Any, number: int, status: int) -> None:
-    response = C_STORE()
-    response.MessageIDBeingRespondedTo = message.MessageID
-    response.AffectedSOPClassUID = message.AffectedSOPClassUID
-    response.AffectedSOPInstanceUID = message.AffectedSOPInstanceUID
-    response.Status = status
-    association.dimse.send_msg(response, number)

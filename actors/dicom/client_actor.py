@@ -12,6 +12,7 @@ from repertory.actors.dicom.commitments import ClientCommitments
 from repertory.actors.dicom.lanes import Lanes
 from repertory.actors.dicom.options import ClientOptions
 from repertory.actors.dicom.query_filter import QueryFilter
+from repertory.actors.dicom.query_functions import QueryFunctions
 from repertory.actors.kept_book import KeptBook
 from repertory.actors.messages.exports import RecordExport
 from repertory.actors.messages.modalities import (
@@ -45,7 +46,7 @@ from repertory.storage.dicom.wire import EXPLICIT, read_identifier, write_identi
 from repertory.storage.main_tags import MAIN_DICOM_TAGS, MainDicomTags
 
 if TYPE_CHECKING:
-    from repertory.actors.dicom.client import Caller
+    from repertory.actors.dicom.requesting import Requestor
 
 
 class DicomClientActor(ClientServices, ClientCommitments, RepertoryActor):
@@ -66,6 +67,7 @@ class DicomClientActor(ClientServices, ClientCommitments, RepertoryActor):
         in_database: bool = False,
         shared: bool = False,
         main_tags: MainDicomTags = MAIN_DICOM_TAGS,
+        functions: QueryFunctions | None = None,
     ) -> None:
         """Take what the actor works with.
 
@@ -81,19 +83,20 @@ class DicomClientActor(ClientServices, ClientCommitments, RepertoryActor):
             changes are kept (``DicomModalitiesInDatabase``).
         shared: whether other nodes of the same archive keep theirs there.
         main_tags: the keys that queries which are normalized may have.
+        functions: what changes queries before they are asked, besides Lua's scripts.
         """
         super().__init__(board=board)
         self._book = book
         self._options = options
         self._crew = crew
         self._lanes = Lanes(crew, width=width)
-        self._filters = QueryFilter(board)
+        self._filters = QueryFilter(board, functions)
         self._most = kept_queries
         self._kept_commitments = kept_commitments
         self._main_tags = main_tags
         self._kept_book = KeptBook(MODALITIES, shared=shared) if in_database else None
         self._queries: dict[str, KeptQuery] = {}
-        self._made: Caller | None = None
+        self._made: Requestor | None = None
 
     def open(self) -> None:
         """Take up what is kept."""
@@ -107,12 +110,12 @@ class DicomClientActor(ClientServices, ClientCommitments, RepertoryActor):
         self._crew.close()
 
     @property
-    def _caller(self) -> "Caller":
+    def _requestor(self) -> "Requestor":
         if self._made is None:
             # Who never calls need not load what speaks DICOM.
-            from repertory.actors.dicom.client import Caller  # noqa: PLC0415
+            from repertory.actors.dicom.requesting import Requestor  # noqa: PLC0415
 
-            self._made = Caller(self._options)
+            self._made = Requestor(self._options)
         return self._made
 
     # Who they are
@@ -168,16 +171,18 @@ class DicomClientActor(ClientServices, ClientCommitments, RepertoryActor):
 
     @handles(EchoModality)
     def echo_modality(self, command: EchoModality) -> Reply[None]:
-        """C-ECHO."""
+        """C-ECHO, and C-FIND where that is to be checked."""
         from repertory.actors.dicom import calling  # noqa: PLC0415 - see above
 
-        modality, caller = self._modality(command.target), self._caller
-        return self._lanes.do(
-            modality,
-            lambda: calling.echo(
-                caller, modality, local_aet=command.local_aet, timeout=command.timeout
-            ),
-        )
+        modality, requestor = self._modality(command.target), self._requestor
+        local_aet, timeout = command.local_aet, command.timeout
+
+        def echo() -> None:
+            calling.echo(requestor, modality, local_aet=local_aet, timeout=timeout)
+            if command.check_find:
+                calling.check_find(requestor, modality, local_aet=local_aet, timeout=timeout)
+
+        return self._lanes.do(modality, echo)
 
     @handles(SendInstances)
     def send_instances(self, command: SendInstances) -> Reply[tuple[UnsentInstance, ...]]:
@@ -185,12 +190,12 @@ class DicomClientActor(ClientServices, ClientCommitments, RepertoryActor):
         from repertory.actors.dicom import calling  # noqa: PLC0415 - see above
         from repertory.actors.dicom.forms import Forms  # noqa: PLC0415 - see above
 
-        modality, caller = self._modality(command.target), self._caller
+        modality, requestor = self._modality(command.target), self._requestor
         forms = Forms(self.board, self._options)
 
         def send() -> tuple[UnsentInstance, ...]:
             unsent = calling.send(
-                caller,
+                requestor,
                 self.board,
                 modality,
                 command.instances,
@@ -217,12 +222,12 @@ class DicomClientActor(ClientServices, ClientCommitments, RepertoryActor):
         """C-MOVE."""
         from repertory.actors.dicom import calling  # noqa: PLC0415 - see above
 
-        modality, caller = self._modality(command.target), self._caller
+        modality, requestor = self._modality(command.target), self._requestor
         identifier = calling.identifier_of(command.level, command.keys)
         return self._lanes.do(
             modality,
             lambda: calling.move(
-                caller,
+                requestor,
                 modality,
                 command.level,
                 identifier,
@@ -237,7 +242,7 @@ class DicomClientActor(ClientServices, ClientCommitments, RepertoryActor):
         """C-FIND; the answers are kept."""
         from repertory.actors.dicom import calling, normalizing  # noqa: PLC0415 - see above
 
-        modality, caller = self._modality(command.modality), self._caller
+        modality, requestor = self._modality(command.modality), self._requestor
         keys = calling.identifier_of(command.level, command.keys)
         asked = read_identifier(write_identifier(keys, EXPLICIT), EXPLICIT, TagForm.FULL)
         if command.normalize:
@@ -246,7 +251,7 @@ class DicomClientActor(ClientServices, ClientCommitments, RepertoryActor):
 
         def find() -> str:
             answers = calling.find(
-                caller,
+                requestor,
                 modality,
                 command.level,
                 self._filters.outgoing(identifier, modality.aet),
@@ -270,7 +275,7 @@ class DicomClientActor(ClientServices, ClientCommitments, RepertoryActor):
         """C-FIND; the answers are not kept."""
         from repertory.actors.dicom import calling, normalizing  # noqa: PLC0415 - see above
 
-        modality, caller = self._modality(query.modality), self._caller
+        modality, requestor = self._modality(query.modality), self._requestor
         keys = calling.identifier_of(query.level, query.keys)
         keys = normalizing.normalized(query.level, keys, self._main_tags)
         keys = normalizing.with_main_tags(query.level, keys)
@@ -278,7 +283,9 @@ class DicomClientActor(ClientServices, ClientCommitments, RepertoryActor):
 
         def find() -> tuple[Mapping[str, Any], ...]:
             filtered = self._filters.outgoing(identifier, modality.aet)
-            answers = calling.find(caller, modality, query.level, filtered, local_aet="", timeout=0)
+            answers = calling.find(
+                requestor, modality, query.level, filtered, local_aet="", timeout=0
+            )
             return tuple(in_form(it, TagForm.SIMPLIFIED) for it in answers)
 
         return self._lanes.do(modality, find)
@@ -288,11 +295,11 @@ class DicomClientActor(ClientServices, ClientCommitments, RepertoryActor):
         """C-STORE of a file that somebody else has."""
         from repertory.actors.dicom import forwarding  # noqa: PLC0415 - see above
 
-        modality, caller = self._modality(command.modality), self._caller
+        modality, requestor = self._modality(command.modality), self._requestor
 
         def forward() -> ForwardedInstance:
             instance = forwarding.outgoing_of(command.content)
-            forwarding.forward(caller, modality, instance, command.content)
+            forwarding.forward(requestor, modality, instance, command.content)
             return forwarding.receipt_of(instance)
 
         return self._lanes.do(modality, forward)

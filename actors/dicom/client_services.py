@@ -15,7 +15,7 @@ from repertory.storage.dicom.tags_json import in_form
 from repertory.storage.worklists import resolved
 
 if TYPE_CHECKING:
-    from repertory.actors.dicom.client import Caller
+    from repertory.actors.dicom.requesting import Requestor
 
 
 class ClientServices:
@@ -29,7 +29,7 @@ class ClientServices:
     if TYPE_CHECKING:
 
         @property
-        def _caller(self) -> Caller: ...
+        def _requestor(self) -> Requestor: ...
         def _modality(self, target: Target) -> Modality: ...
 
     @handles(FiltersChanged)
@@ -42,12 +42,12 @@ class ClientServices:
         """C-FIND of worklists."""
         from repertory.actors.dicom import calling  # noqa: PLC0415 - who never calls needs it not
 
-        modality, caller = self._modality(command.target), self._caller
+        modality, requestor = self._modality(command.target), self._requestor
         identifier = resolved(command.keys)
 
         def find() -> tuple[dict[str, Any], ...]:
             found = calling.find_worklists(
-                caller,
+                requestor,
                 modality,
                 identifier,
                 local_aet=command.local_aet,
@@ -62,16 +62,18 @@ class ClientServices:
         """C-GET."""
         from repertory.actors.dicom import calling, calling_get  # noqa: PLC0415 - see above
 
-        modality, caller = self._modality(command.target), self._caller
+        modality, requestor = self._modality(command.target), self._requestor
         identifier = calling.identifier_of(command.level, command.keys)
         return self._lanes.do(
             modality,
             lambda: calling_get.get(
-                caller,
+                requestor,
                 self.board,
                 modality,
                 command.level,
                 identifier,
+                rules=self._options.storage,
+                spool_threshold=self._options.spool_threshold,
                 title=command.local_aet or modality.local_aet or self._options.aet,
                 timeout=command.timeout,
             ),

@@ -25,7 +25,7 @@ from repertory.errors import RepertoryError, UnknownItem
 from repertory.modalities import Modality
 
 if TYPE_CHECKING:
-    from repertory.actors.dicom.client import Caller
+    from repertory.actors.dicom.requesting import Requestor
 
 STORE: Final = "commitments"
 
@@ -41,15 +41,15 @@ class ClientCommitments:
     if TYPE_CHECKING:
 
         @property
-        def _caller(self) -> Caller: ...
+        def _requestor(self) -> Requestor: ...
         def _modality(self, target: Target) -> Modality: ...
 
     @handles(RequestCommitment)
     def request_commitment(self, command: RequestCommitment) -> Reply[str]:
         """N-ACTION; the transaction is kept before, for the report may come before the answer."""
-        from repertory.actors.dicom import calling_commitment  # noqa: PLC0415 - see ``_caller``
+        from repertory.actors.dicom import calling_commitment  # noqa: PLC0415 - see ``_requestor``
 
-        modality, caller = self._modality(command.target), self._caller
+        modality, requestor = self._modality(command.target), self._requestor
         transaction = command.transaction or f"2.25.{uuid.uuid4().int}"
 
         def ask() -> str:
@@ -63,7 +63,7 @@ class ClientCommitments:
             )
             try:
                 calling_commitment.request(
-                    caller,
+                    requestor,
                     modality,
                     transaction,
                     command.instances,
@@ -81,13 +81,13 @@ class ClientCommitments:
     @handles(ReportCommitment)
     def report_commitment(self, command: ReportCommitment) -> Reply[None]:
         """N-EVENT-REPORT."""
-        from repertory.actors.dicom import calling_commitment  # noqa: PLC0415 - see ``_caller``
+        from repertory.actors.dicom import calling_commitment  # noqa: PLC0415 - see ``_requestor``
 
-        modality, caller = self._modality(command.target), self._caller
+        modality, requestor = self._modality(command.target), self._requestor
         return self._lanes.do(
             modality,
             lambda: calling_commitment.report(
-                caller,
+                requestor,
                 modality,
                 command.transaction,
                 command.committed,

@@ -1,13 +1,14 @@
 """Sending a file to a modality that need not be in the archive."""
 
-from repertory.actors.dicom.client import Caller
-from repertory.actors.dicom.sending import SUCCESSFUL, WARNINGS, Outgoing, Sender
+from repertory.actors.dicom.requesting import Requestor
+from repertory.actors.dicom.sending import SUCCESSFUL, WARNINGS, Outgoing
+from repertory.actors.dicom.suboperations import Sender
 from repertory.actors.messages.modalities import ForwardedInstance
 from repertory.errors import NetworkFailed
 from repertory.modalities import Modality
 from repertory.model import ResourceId
 from repertory.storage.dicom import summarize
-from repertory.storage.dicom.wire import EXPLICIT, data_set_of
+from repertory.storage.dicom.wire import EXPLICIT
 
 
 def outgoing_of(content: bytes) -> Outgoing:
@@ -25,18 +26,18 @@ def outgoing_of(content: bytes) -> Outgoing:
     )
 
 
-def forward(caller: Caller, modality: Modality, instance: Outgoing, content: bytes) -> None:
+def forward(requestor: Requestor, modality: Modality, instance: Outgoing, content: bytes) -> None:
     """C-STORE of a file.
 
     Raises:
         NetworkFailed: no association came about, or the other side does not take it.
     """
     contexts = [(instance.sop_class, [instance.transfer_syntax])]
-    with caller.associate(modality, contexts) as association:
+    with requestor.associate(modality, contexts) as association:
         sender = Sender(association)
         if not sender.takes(instance):
             raise NetworkFailed(f"{modality.aet} does not take it in its transfer syntax.")
-        status = sender.send(instance, data_set_of(content), message_id=1)
+        status = sender.send(instance, content, message_id=1)
     if status not in SUCCESSFUL | WARNINGS:
         raise NetworkFailed(f"{modality.aet} answers C-STORE by status {status:04X}.")
 

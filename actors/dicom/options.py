@@ -57,7 +57,8 @@ class ClientOptions:
     """How we call others. ``timeout`` 0 is for ever.
 
     ``transcodes`` says whether what they do not take is transcoded for them, to
-    ``preferred_syntax`` first.
+    ``preferred_syntax`` first. ``storage`` says what we take of what they send by C-GET; files
+    above ``spool_threshold`` bytes go to the disk while they come.
     """
 
     aet: str = "ORTHANC"
@@ -67,6 +68,8 @@ class ClientOptions:
     transcodes: bool = True
     preferred_syntax: str = "1.2.840.10008.1.2.1"
     encoding: TextEncoding = field(default_factory=TextEncoding)
+    storage: StorageRules = field(default_factory=StorageRules)
+    spool_threshold: int = 16 << 20
 
 
 @dataclass(frozen=True, slots=True)

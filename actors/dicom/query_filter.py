@@ -1,24 +1,28 @@
 """Queries that scripts may change before they are answered, or asked."""
 
-from collections.abc import Mapping
-from typing import Any, Final
-
 from repertory.actors.dicom.access import Caller
+from repertory.actors.dicom.query_functions import (
+    INCOMING_FIND,
+    INCOMING_WORKLIST,
+    OUTGOING_FIND,
+    Identifier,
+    QueryFunctions,
+)
 from repertory.actors.messages.scripting import DescribeFilters, FilterQuery, FiltersChanged
 from repertory.actors.switchboard import NobodyHandles, Switchboard
 
-INCOMING_FIND: Final = "IncomingFindRequestFilter"
-INCOMING_WORKLIST: Final = "IncomingWorklistRequestFilter"
-OUTGOING_FIND: Final = "OutgoingFindRequestFilter"
-
-Identifier = Mapping[str, Any]
+__all__ = ["INCOMING_FIND", "INCOMING_WORKLIST", "OUTGOING_FIND", "QueryFilter"]
 
 
 class QueryFilter:
-    """Asks the scripts, if they have a filter; nobody is kept waiting where they have none."""
+    """Asks the scripts, if they have a filter; nobody is kept waiting where they have none.
 
-    def __init__(self, board: Switchboard) -> None:
+    Those of Lua come first, then the functions of Python.
+    """
+
+    def __init__(self, board: Switchboard, functions: QueryFunctions | None = None) -> None:
         self._board = board
+        self._functions = functions or QueryFunctions()
         self._filters: frozenset[str] = frozenset()
 
     def open(self) -> None:
@@ -43,18 +47,19 @@ class QueryFilter:
         Raises:
             ScriptFailed: they cannot say: the query is not to be answered.
         """
-        if name not in self._filters:
-            return identifier
         words = {
             "RemoteIp": caller.ip,
             "RemoteAet": caller.title,
             "CalledAet": caller.called,
         }
-        return self._board.ask(FilterQuery(name=name, query=identifier, about=words))
+        if name in self._filters:
+            question = FilterQuery(name=name, query=identifier, about=words)
+            identifier = self._board.ask(question)
+        return self._functions.change(name, identifier, words)
 
     def outgoing(self, identifier: Identifier, title: str) -> Identifier:
         """The identifier of our query to somebody of that title, likewise."""
-        if OUTGOING_FIND not in self._filters:
-            return identifier
-        question = FilterQuery(name=OUTGOING_FIND, query=identifier, about=title)
-        return self._board.ask(question)
+        if OUTGOING_FIND in self._filters:
+            question = FilterQuery(name=OUTGOING_FIND, query=identifier, about=title)
+            identifier = self._board.ask(question)
+        return self._functions.change(OUTGOING_FIND, identifier, title)

@@ -1,22 +1,29 @@
-"""Associations that the archive asks for to send instances (PS3.8 section 7.1)."""
+"""Associations that the archive asks for (PS3.8 section 7.1)."""
 
 import socket
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 
-from repertory.actors.dicom.client import tls_of
 from repertory.actors.dicom.options import ClientOptions
+from repertory.actors.dicom.securing import tls_of
 from repertory.actors.dicom.upper.associating import (
     MOST_CONTEXTS,
     AssociateAccept,
     AssociateRequest,
     Proposed,
     Result,
+    Roles,
     UserInformation,
     read_accept,
     write_request,
 )
-from repertory.actors.dicom.upper.association import Association, Context
+from repertory.actors.dicom.upper.association import (
+    Association,
+    Context,
+    Message,
+    Sink,
+    in_memory,
+)
 from repertory.actors.dicom.upper.pdus import (
     ABORT,
     ASSOCIATE_AC,
@@ -35,6 +42,7 @@ class Requestor:
 
     def __init__(self, options: ClientOptions) -> None:
         self._options = options
+        self.encoding = options.encoding
         self._open: set[PduStream] = set()
         self._closed = False
 
@@ -46,6 +54,8 @@ class Requestor:
         *,
         local_aet: str = "",
         timeout: float = 0.0,
+        serves: Iterable[str] = (),
+        sink: Callable[[Message], Sink] = in_memory,
     ) -> Iterator[Association]:
         """An association for as long as the context lasts.
 
@@ -54,9 +64,11 @@ class Requestor:
             contexts: SOP classes, each with the transfer syntaxes to propose.
             local_aet: the title to call by, where it is not the modality's or our own.
             timeout: seconds to wait for an answer, where it is not the modality's or our own.
+            serves: SOP classes of which we are the provider here (PS3.7 D.3.3.4).
+            sink: chooses who takes the data set of a message that comes.
 
         Raises:
-            NetworkFailed: nobody is there, or who is there does not want us.
+            NetworkFailed: nobody is there, who is there does not want us, or it breaks off.
         """
         seconds = timeout or modality.timeout or self._options.timeout or None
         proposed = tuple(
@@ -71,6 +83,7 @@ class Requestor:
                 largest=self._options.pdu_length,
                 implementation_class=IMPLEMENTATION_CLASS_UID,
                 implementation_version=IMPLEMENTATION_VERSION_NAME,
+                roles={it: Roles(scu=False, scp=True) for it in serves},
             ),
         )
         if self._closed:
@@ -78,12 +91,21 @@ class Requestor:
         stream = self._connect(modality, seconds)
         self._open.add(stream)
         try:
-            association = _negotiate(stream, request, modality, seconds)
+            if self._closed:  # meanwhile
+                raise NetworkFailed("The archive is stopping.")
+            association = _negotiate(stream, request, modality, seconds, sink)
             try:
                 yield association
+            except (BadPdu, Ended) as error:
+                stream.abort(seconds=0)
+                raise NetworkFailed(
+                    f"{modality.aet} gave no answer in time, or broke off."
+                ) from error
             except BaseException:
                 stream.abort(seconds=0)
                 raise
+            finally:
+                association.discard()
             _release(association)
         finally:
             self._open.discard(stream)
@@ -96,12 +118,13 @@ class Requestor:
             stream.stop()
 
     def _connect(self, modality: Modality, seconds: float | None) -> PduStream:
+        tls = tls_of(self._options, modality)
         connection: socket.socket | None = None
         try:
             connection = socket.create_connection((modality.host, modality.port), timeout=seconds)
             connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            if (tls := tls_of(self._options, modality)) is not None:
-                connection = tls[0].wrap_socket(connection, server_hostname=tls[1])
+            if tls is not None:
+                connection = tls.wrap_socket(connection, server_hostname=modality.host)
         except OSError as error:
             if connection is not None:
                 connection.close()
@@ -112,7 +135,11 @@ class Requestor:
 
 
 def _negotiate(
-    stream: PduStream, request: AssociateRequest, modality: Modality, seconds: float | None
+    stream: PduStream,
+    request: AssociateRequest,
+    modality: Modality,
+    seconds: float | None,
+    sink: Callable[[Message], Sink],
 ) -> Association:
     try:
         stream.write([write_request(request)])
@@ -126,13 +153,13 @@ def _negotiate(
                 it.number,
                 proposed[it.number].abstract_syntax,
                 it.transfer_syntax,
-                as_scp=False,
-                as_scu=True,
+                as_scp=proposed[it.number].abstract_syntax in request.user.roles,
+                as_scu=proposed[it.number].abstract_syntax not in request.user.roles,
             )
             for it in accept.contexts
             if it.result == Result.ACCEPTED and it.number in proposed
         }
-        return Association(stream, contexts, largest=accept.user.largest)
+        return Association(stream, contexts, largest=accept.user.largest, sink=sink)
     except (BadPdu, Ended) as error:
         reason = "gave no answer in time" if isinstance(error, Silent) else "broke off"
         raise NetworkFailed(f"{modality.aet} {reason}: no association.") from error

@@ -1,6 +1,6 @@
 """C-MOVE and C-GET: instances are sent as others ask for them (PS3.4 C.4.2, C.4.3)."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Any, Final
@@ -13,7 +13,7 @@ from repertory.actors.dicom.finding import LEVELS, QUERY_RETRIEVE_LEVEL
 from repertory.actors.dicom.forms import Fitted, Forms
 from repertory.actors.dicom.requesting import Requestor
 from repertory.actors.dicom.sending import SUCCESSFUL, WARNINGS, Outgoing, outgoing
-from repertory.actors.dicom.suboperations import ReadAhead, Sender, read_file
+from repertory.actors.dicom.suboperations import ReadAhead, Sender, reading
 from repertory.actors.dicom.upper.pdus import BadPdu
 from repertory.actors.dicom.upper.stream import Ended
 from repertory.actors.messages.exports import RecordExport
@@ -99,7 +99,7 @@ class Retrieving:
                 except (BadPdu, Ended) as error:
                     raise NetworkFailed(f"{modality.aet} gave no answer to C-STORE.") from error
 
-            read = self._reading(modality, sender)
+            read = reading(self._board, sender, self._forms, modality)
             sending = Sending(instances, read, send, remote=name)
             yield from self._send(request, sending, more=False)
 
@@ -117,23 +117,10 @@ class Retrieving:
 
         title = request.caller.title
         known = (it for it in self._modalities.values() if self._same(it.aet, title))
-        read = self._reading(next(known, None), sender)
+        read = reading(self._board, sender, self._forms, next(known, None))
         sending = Sending(instances, read, send, remote=title)
         # What is pending is told together with the next instance.
         yield from self._send(request, sending, more=True)
-
-    def _reading(
-        self, modality: Modality | None, sender: Sender
-    ) -> Callable[[Outgoing], Reply[Fitted]]:
-        """How files are read: as the other side takes them."""
-
-        def read(instance: Outgoing) -> Reply[Fitted]:
-            if sender.takes(instance):
-                return read_file(self._board, instance).then(lambda content: (instance, content))
-            accepted = sender.accepted(instance.sop_class)
-            return self._forms.transcoded(modality, instance, accepted)
-
-        return read
 
     def _instances(self, request: Request) -> list[Outgoing]:
         """What is asked for."""
@@ -176,7 +163,7 @@ class Sending:
     """What is to be sent, and how: ``read`` gives it its form, ``send`` returns a status."""
 
     instances: list[Outgoing]
-    read: Callable[[Outgoing], Reply[Fitted]]
+    read: Callable[[Sequence[Outgoing]], list[Reply[Fitted]]]
     send: Callable[[Outgoing, bytes, int], int]
     remote: str
 

@@ -3,15 +3,15 @@
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 
-from repertory.actors.dicom.forms import Fitted
+from repertory.actors.dicom.forms import Fitted, Forms
 from repertory.actors.dicom.sending import Outgoing
-from repertory.actors.dicom.upper.association import Association, Message
-from repertory.actors.dicom.upper.commands import C_STORE_RQ, MEDIUM, RESPONSE
-from repertory.actors.dicom.upper.pdus import UNEXPECTED, BadPdu
-from repertory.actors.messages.attachments import ReadAttachment, ReadFile
+from repertory.actors.dicom.upper.association import Association
+from repertory.actors.dicom.upper.commands import C_STORE_RQ, MEDIUM, status_of
+from repertory.actors.messages.attachments import ReadAttachment, ReadFile, ReadFiles
 from repertory.actors.reply import Reply
 from repertory.actors.switchboard import Switchboard
-from repertory.model import Level, ResourceRef
+from repertory.modalities import Modality
+from repertory.model import Level, ResourceId, ResourceRef
 from repertory.storage.dicom.wire import data_set_in
 
 AHEAD = 16
@@ -20,25 +20,35 @@ AHEAD = 16
 AHEAD_BYTES = 16 << 20
 """Bytes of files that are read ahead; one file may have more."""
 
+TOGETHER = 8
+"""Files that are asked for at one go, the first ones fewer."""
+
+SMALL = 1 << 18
+"""Bytes of a file that is read together with others."""
+
 _LAST_MESSAGE_ID = 0xFFFF
+
+Batch = Sequence[Outgoing]
 
 
 class ReadAhead:
     """The files of instances, one after the other, some of them before they are asked for."""
 
     def __init__(
-        self, instances: Sequence[Outgoing], read: Callable[[Outgoing], Reply[Fitted]]
+        self, instances: Sequence[Outgoing], read: Callable[[Batch], list[Reply[Fitted]]]
     ) -> None:
-        """Take what is to be sent, and how a file is read."""
+        """Take what is to be sent, and how some files are read."""
         self._read = read
         self._instances = iter(instances)
         self._next = next(self._instances, None)
         self._begun: deque[tuple[Outgoing, Reply[Fitted]]] = deque()
         self._size = 0
+        self._width = 1
 
     def __iter__(self) -> Iterator[tuple[Outgoing, Reply[Fitted]]]:
         while True:
-            self._begin()
+            if len(self._begun) <= AHEAD - self._width:
+                self._begin()
             if not self._begun:
                 return
             instance, reply = self._begun.popleft()
@@ -46,14 +56,17 @@ class ReadAhead:
             self._size -= instance.size
 
     def _begin(self) -> None:
-        while (instance := self._next) is not None:
-            is_first = not self._begun
-            is_room = len(self._begun) < AHEAD and self._size + instance.size <= AHEAD_BYTES
-            if not is_first and not is_room:
-                return
-            self._begun.append((instance, self._read(instance)))
+        batch: list[Outgoing] = []
+        while (instance := self._next) is not None and len(batch) < self._width:
+            is_first = not self._begun and not batch
+            if not is_first and self._size + instance.size > AHEAD_BYTES:
+                break
+            batch.append(instance)
             self._size += instance.size
             self._next = next(self._instances, None)
+        if batch:
+            self._begun.extend(zip(batch, self._read(batch), strict=True))
+            self._width = min(2 * self._width, TOGETHER)
 
 
 def read_file(board: Switchboard, instance: Outgoing) -> Reply[bytes]:
@@ -126,15 +139,60 @@ class Sender:
             },
             data_set_in(content),
         )
-        return _status(answer, number)
+        return status_of(answer.command, C_STORE_RQ, number)
 
 
-def _status(answer: Message, number: int) -> int:
-    command = answer.command
-    if (
-        command["CommandField"] != C_STORE_RQ | RESPONSE
-        or command.get("MessageIDBeingRespondedTo") != number
-        or "Status" not in command
-    ):
-        raise BadPdu(UNEXPECTED)
-    return int(command["Status"])
+def reading(
+    board: Switchboard, sender: Sender, forms: Forms, modality: Modality | None
+) -> Callable[[Batch], list[Reply[Fitted]]]:
+    """How files are read: as the other side takes them, small ones several at a time."""
+    reads_together = ReadFiles in board.kinds()
+
+    def is_small(instance: Outgoing) -> bool:
+        return instance.attachment is not None and instance.size <= SMALL
+
+    def read(batch: Batch) -> list[Reply[Fitted]]:
+        taken = [it for it in batch if sender.takes(it)]
+        small = [it for it in taken if reads_together and is_small(it)]
+        together = read_together(board, small) if len(small) > 1 else {}
+
+        def read_one(instance: Outgoing) -> Reply[Fitted]:
+            if instance.id in together:
+                return together[instance.id]
+            if instance in taken:
+                return read_alone(board, instance)
+            return forms.transcoded(modality, instance, sender.accepted(instance.sop_class))
+
+        return [read_one(it) for it in batch]
+
+    return read
+
+
+def read_alone(board: Switchboard, instance: Outgoing) -> Reply[Fitted]:
+    """An instance as it is stored."""
+    return read_file(board, instance).then(lambda content: (instance, content))
+
+
+def read_together(board: Switchboard, instances: Batch) -> dict[ResourceId, Reply[Fitted]]:
+    """Instances as they are stored, by one question; their attachments are known."""
+    replies: dict[ResourceId, Reply[Fitted]] = {it.id: Reply() for it in instances}
+    files = tuple(
+        (it.attachment, ResourceRef(Level.INSTANCE, it.id)) for it in instances if it.attachment
+    )
+
+    def settle(found: Reply[tuple[bytes | Exception | None, ...]]) -> None:
+        if found.error is not None:
+            for reply in replies.values():
+                reply.refuse(found.error)
+            return
+        for instance, content in zip(instances, found.get(), strict=True):
+            reply = replies[instance.id]
+            if isinstance(content, bytes):
+                reply.set((instance, content))
+            elif content is None:
+                reply.set(read_alone(board, instance))
+            else:
+                reply.refuse(content)
+
+    board.ask_soon(ReadFiles(files=files)).on_done(settle)
+    return replies

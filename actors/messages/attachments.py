@@ -106,6 +106,17 @@ class ReadFile(Query[bytes]):
 
 
 @message
+class ReadFiles(Query[tuple[bytes | Exception | None, ...]]):
+    """Some small files whose attachments are known, each with whose file it is, at one go.
+
+    Each is its uncompressed bytes, or the error of ``ReadFile``; ``None`` is to be asked for alone,
+    since it lies elsewhere now, or the others do.
+    """
+
+    files: tuple[tuple[Attachment, ResourceRef], ...]
+
+
+@message
 class ReadTags(Query[Mapping[str, Any]]):
     """All tags of an instance, in a form.
 

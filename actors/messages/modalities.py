@@ -54,7 +54,8 @@ class DeleteModality(Command[None]):
 class EchoModality(Command[None]):
     """Ask a modality whether it is there (C-ECHO).
 
-    ``local_aet`` and ``timeout`` are the archive's own where they are empty, here and below.
+    ``local_aet`` and ``timeout`` are the archive's own where they are empty, here and below. With
+    ``check_find`` it is also asked for a study that nobody has (C-FIND): does it answer us at all?
 
     Raises:
         UnknownItem: there is no modality of this name.
@@ -64,6 +65,7 @@ class EchoModality(Command[None]):
     target: Target
     local_aet: str = ""
     timeout: int = 0
+    check_find: bool = False
 
 
 @message

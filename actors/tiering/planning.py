@@ -11,6 +11,9 @@ from repertory.actors.tiering.tasks import RoomOf, Task
 from repertory.model import ResourceId
 from repertory.tiering import PassReport
 
+TOGETHER = 100
+"""Studies that are counted by one question, as long as all of them are wanted."""
+
 NO_ROOM = "Nobody can say how much room there is on the disk."
 
 
@@ -70,13 +73,18 @@ class Planning:
         return task.missing(room, released + self._sizes[task.source])
 
     def _count(self, task: Task, studies: Sequence[ResourceId]) -> None:
-        portions = [(it,) for it in studies] if task.makes_room else [tuple(studies)]
-        for ids in portions:
-            if self._missing is None or self._missing <= 0 or not ids:
+        """Count studies; where room is to be made, to the one that makes enough of it."""
+        for start in range(0, len(studies), TOGETHER):
+            ids = tuple(studies[start : start + TOGETHER])
+            if self._missing is None or self._missing <= 0:
                 return
             files, size = self._board.ask(
                 CountMovable(ids=ids, target=task.rule.target, source=task.source)
             )
+            if size > self._missing and len(ids) > 1:
+                for one in ids:
+                    self._count(task, (one,))
+                continue
             self._pass.note(task.rule.name, studies=len(ids), files=files, size=size)
             self._taken[task.source].update(ids)
             self._sizes[task.source] += size

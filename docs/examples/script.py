@@ -1,6 +1,7 @@
 """A script for ``PythonScripts``; run as a program, it starts an archive that runs it."""
 
 from pathlib import Path
+from typing import Any
 
 from pydicom.data import get_testdata_file
 
@@ -24,3 +25,10 @@ else:
         if series["MainDicomTags"]["Modality"] == "CT":
             script.call("PUT", f"/studies/{event.study}/labels/ct")
         print(script.get(f"/studies/{event.study}/labels"))
+
+    @script.filter("IncomingFindRequestFilter")
+    def tidy(query: dict[str, Any], origin: dict[str, str]) -> dict[str, Any]:
+        """One workstation asks for a private key that nothing here has."""
+        if origin["RemoteAet"] == "OLDSTATION":
+            query.pop("0009,1001", None)
+        return query

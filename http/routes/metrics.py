@@ -24,9 +24,9 @@ _WORDS = {"0": False, "false": False, "1": True, "true": True}
 
 
 def _are_elsewhere(request: web.Request) -> bool:
-    """Whether this is a front-end: the main process has the meters."""
-    board = request.app[BOARD]
-    return board.meters is None and CallRestApi in board.kinds()
+    """Whether this is a front-end: the main process has the sums."""
+    meters = request.app[BOARD].meters
+    return meters is not None and meters.are_told_elsewhere
 
 
 async def _ask_elsewhere(request: web.Request) -> web.Response:
@@ -71,7 +71,8 @@ async def read_metrics(request: web.Request) -> web.Response:
 
     Those of Orthanc have its names. Ours are the latencies of requests by route and of messages by
     type, the depth and the age of each actor's mailbox, and what the process uses. Where front-ends
-    serve, these are the main process's, which does not see what they answer by themselves.
+    serve, what they answer is in the latencies within a second; mailboxes and what the process uses
+    are the main process's.
     """
     if _are_elsewhere(request):
         return await _ask_elsewhere(request)

@@ -15,7 +15,7 @@ from repertory.actors.messages.modalities import (
 )
 from repertory.errors import BadRequest, UnknownItem
 from repertory.http.answers import answer, done
-from repertory.http.bridge import ask
+from repertory.http.bridge import SETTINGS, ask
 from repertory.http.finding import Fields, level_of, read_fields
 from repertory.http.jobs import Submission, run, submit
 from repertory.http.modalities import (
@@ -93,9 +93,11 @@ async def echo_modality(request: web.Request) -> web.Response:
 
     - `Timeout`: seconds to wait for it.
     - `LocalAet`: the title to call by.
+    - `CheckFind`: whether it must answer a query, too (C-FIND of a study that nobody has);
+      otherwise as `DicomEchoChecksFind` says.
     """
     fields = await read_optional_fields(request)
-    await ask(request, _echo(_name(request), fields))
+    await ask(request, _echo(request, _name(request), fields))
     return answer({})
 
 
@@ -104,17 +106,21 @@ async def echo(request: web.Request) -> web.Response:
     """Ask somebody whether they are there (C-ECHO) who need not be a modality of ours.
 
     - `AET`, `Host`, `Port`: required; `Manufacturer`, `UseDicomTls`, `LocalAet`, `Timeout`.
+    - `CheckFind`: as above.
     """
     body = await read_body(request)
     if not isinstance(body, dict):
         raise BadRequest("The body must be a JSON object.")
-    await ask(request, _echo(modality_of(body), Fields(body)))
+    await ask(request, _echo(request, modality_of(body), Fields(body)))
     return answer({})
 
 
-def _echo(target: Any, fields: Fields) -> EchoModality:
+def _echo(request: web.Request, target: Any, fields: Fields) -> EchoModality:
     return EchoModality(
-        target=target, local_aet=fields.get("LocalAet", ""), timeout=timeout_of(fields)
+        target=target,
+        local_aet=fields.get("LocalAet", ""),
+        timeout=timeout_of(fields),
+        check_find=fields.get("CheckFind", request.app[SETTINGS].dicom_echo_checks_find),
     )
 
 

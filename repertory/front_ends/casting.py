@@ -62,6 +62,7 @@ from repertory.building import (
 from repertory.conf.nodes import is_shared
 from repertory.conf.settings import Settings
 from repertory.conf.storages import FILE_SYSTEM, storage_names
+from repertory.metering import metered_areas
 from repertory.nodes import base_of
 from repertory.storage.index.base import IndexEngine
 from repertory.storage.main_tags import MainDicomTags
@@ -146,6 +147,8 @@ class FrontEndCast:
         self._count = count
         self._refs: list[Ref] = []
         self._endings: list[Callable[[], None]] = []
+        self.answered_here: frozenset[type[Message]] = frozenset()
+        """The types of messages that are answered in this process."""
 
     def start(self, kinds: Mapping[type[Question[Any]], int]) -> None:
         """Start the actors; ``kinds`` are what the main process answers.
@@ -161,6 +164,7 @@ class FrontEndCast:
         self._start_readers(engine, main_tags)
         if reads_locally(settings):
             self._start_storage(main_tags)
+        self.answered_here = frozenset(self._board.kinds())
         open_portal(self._board, self._line, kinds)
         encoding = main_tags.encoding
         self._board.listen(EncodingChanged, lambda event: encoding.change(event.name))
@@ -213,15 +217,17 @@ class FrontEndCast:
         settings = self._settings
         options = file_options_of(settings)
         places = {place.name: place.number for place in self._board.ask(ListPlaces())}
+        number = places[FILE_SYSTEM]
+        area = local_area_of(settings, branch=self._branch())
         self._put_on(
             StorageActor,
             READING | STORING if stores_locally(settings) else READING,
-            area=local_area_of(settings, branch=self._branch()),
+            area=metered_areas(self._board, {number: area})[number],
             crew=ThreadCrew(settings.storage_threads, name="storage"),
             main_tags=main_tags,
             options=replace(options, cache_size=options.cache_size // self._count),
             store_dicom=settings.store_dicom,
             unpacking_limit=settings.maximum_request_body_size_mb << 20,
             ingest=ingest_rules_of(settings),
-            location=places[FILE_SYSTEM],
+            location=number,
         )

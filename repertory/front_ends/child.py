@@ -11,6 +11,7 @@ import socket
 import sys
 import threading
 from collections.abc import Awaitable
+from functools import partial
 from importlib.abc import MetaPathFinder
 from typing import Any
 
@@ -30,17 +31,23 @@ from repertory.front_ends.letters import (
     End,
     LevelSet,
     Logged,
+    ReportMeters,
     RequestStop,
     SetLevel,
     TellLevel,
 )
 from repertory.front_ends.tally import SharedTurns, Tally
 from repertory.http.server import HttpServer
+from repertory.meter_reports import take
+from repertory.meters import Meters
 
 log = structlog.get_logger(__name__)
 
 VISITS_PACE = 0.25
 """Seconds between two times that the other processes learn how much is asked here."""
+
+METERS_PACE = 1.0
+"""Seconds between two reports of what the meters have noted."""
 
 _NOT_NEEDED = ("PIL", "gdcm", "jpeg_ls", "numpy", "openjpeg", "pylibjpeg")
 """What pydicom loads for pixels where it is installed: 30 MB in each process. No front-end decodes
@@ -163,7 +170,10 @@ class FrontEnd:
         for category, level in order.levels.items():
             logs.set_level(category, level)
         self._number = order.number
-        board = self._board = Switchboard(clock=SystemClock(), patience=order.patience)
+        meters = Meters(is_on=order.metered)
+        meters.are_told_elsewhere = True
+        board = Switchboard(clock=SystemClock(), patience=order.patience, meters=meters)
+        self._board = board
         self._cast = FrontEndCast(
             board, self._line, order.settings, number=order.number, count=order.count
         )
@@ -180,16 +190,33 @@ class FrontEnd:
         )
         self._server.start()
         self._note_visits()
+        self._report_meters()
 
     def _note_visits(self) -> None:
         if self._board is not None and self._turns is not None:
             self._turns.note_visits(self._board.visits)
             self._board.clock.call_after(VISITS_PACE, self._note_visits)
 
+    def _report_meters(self) -> None:
+        board = self._board
+        if board is not None and board.meters is not None and not self._line.is_ended:
+            self._report(board.meters).on_done(partial(self._note_metered, board.meters))
+            board.clock.call_after(METERS_PACE, self._report_meters)
+
+    def _report(self, meters: Meters) -> Reply[bool]:
+        kinds = frozenset() if self._cast is None else self._cast.answered_here
+        return self._line.ask(ReportMeters(report=take(meters, kinds, self._number or 0)))
+
+    def _note_metered(self, meters: Meters, wanted: Reply[bool]) -> None:
+        if wanted.error is None:
+            meters.is_on = wanted.get()
+
     def _end(self, order: End) -> None:
         self._is_ending = True
         if self._server is not None:
             self._server.stop(order.grace)
+        if self._board is not None and self._board.meters is not None:
+            self._report(self._board.meters)
         if self._cast is not None:
             self._cast.stop()
 

@@ -22,6 +22,7 @@ from repertory.front_ends.process import LAST_MOMENT, FrontEndProcess, Office
 from repertory.front_ends.tally import Tally
 from repertory.http.server import listen, make_tls
 from repertory.logs import CATEGORIES
+from repertory.meter_reports import MeterReport, Reports
 
 log = structlog.get_logger(__name__)
 
@@ -32,6 +33,9 @@ _YOUNG = 10.0
 """Seconds of life after which a front-end's death is no longer that of one that cannot live."""
 
 _FIRST_DELAY, _LAST_DELAY = 0.1, 10.0
+
+_ARENAS = 2
+"""Pools of memory that the threads of a front-end share at most; most of the work is its loop's."""
 
 
 class Control(Protocol):
@@ -76,11 +80,13 @@ class FrontEnds:
         self._listener: socket.socket | None = None
         self._tally_file = -1
         self._tally: Tally | None = None
+        self._reports: Reports | None = None
         self._office = Office(
             stop=lambda restart: control.request_shutdown(restart=restart),
             tell_level=control.log_level,
             set_level=self._set_level,
             gone=lambda process: self._mail.put(partial(self._replace, process)),
+            add_meters=self._add_meters,
         )
         self.port = 0
         """The port that is listened on."""
@@ -110,6 +116,8 @@ class FrontEnds:
         self._listener = listen(self._settings)
         self.port = self._listener.getsockname()[1]
         self._board = board
+        if board.meters is not None:
+            self._reports = Reports(board.meters)
         self._tally_file = Tally.make_file(self._count)
         self._tally = Tally(self._tally_file, self._count)
         board.count_visits_of(self._tally.visits)
@@ -155,7 +163,9 @@ class FrontEnds:
         self._launch(number)
 
     def _launch(self, number: int) -> FrontEndProcess:
-        process = self._processes[number] = FrontEndProcess(number, self._office)
+        process = self._processes[number] = FrontEndProcess(
+            number, self._office, arenas=min(self._settings.malloc_arena_max, _ARENAS)
+        )
         process.launch()
         return process
 
@@ -171,6 +181,7 @@ class FrontEnds:
             count=self._count,
             patience=board.patience,
             levels={category: self._control.log_level(category) for category in CATEGORIES},
+            metered=board.meters is not None and board.meters.is_on,
         )
         return process.begin(counterpart, order, listener, self._tally_file)
 
@@ -180,6 +191,8 @@ class FrontEnds:
         if self._stopping.is_set() or dead.is_over:
             return
         dead.is_over = True
+        if self._reports is not None:
+            self._reports.forget(number)
         if self._tally is not None:
             self._tally.mark_absent(number)
         code = dead.leave()
@@ -211,6 +224,9 @@ class FrontEnds:
                 reason=str(begun.error) or type(begun.error).__name__,
             )
             self._mail.put(partial(self._replace, process))
+
+    def _add_meters(self, report: MeterReport) -> bool:
+        return self._reports is not None and self._reports.add(report)
 
     def _set_level(self, category: str, level: str) -> None:
         self._control.set_log_level(category, level)

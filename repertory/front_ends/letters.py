@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from repertory.conf.settings import Settings
+from repertory.meter_reports import MeterReport
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,6 +25,8 @@ class Begin:
     patience: float | None
     levels: Mapping[str, str]
     """How much each category logs."""
+    metered: bool
+    """Whether metrics are collected."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,6 +55,16 @@ class Logged:
     level: str
     event: str
     fields: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReportMeters:
+    """Asked by a front-end: add this to the meters.
+
+    Its answer is whether metrics are still collected.
+    """
+
+    report: MeterReport
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

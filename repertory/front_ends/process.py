@@ -21,10 +21,12 @@ from repertory.front_ends.letters import (
     Begin,
     End,
     Logged,
+    ReportMeters,
     RequestStop,
     SetLevel,
     TellLevel,
 )
+from repertory.meter_reports import MeterReport
 
 log = structlog.get_logger(__name__)
 
@@ -44,19 +46,25 @@ class Office:
         tell_level: Callable[[str], str],
         set_level: Callable[[str, str], None],
         gone: Callable[["FrontEndProcess"], None],
+        add_meters: Callable[[MeterReport], bool],
     ) -> None:
         self.stop = stop
         self.tell_level = tell_level
         self.set_level = set_level
         self.gone = gone
+        self.add_meters = add_meters
 
 
 class FrontEndProcess:
     """Starts a process, speaks with it, and sees it off."""
 
-    def __init__(self, number: int, office: Office) -> None:
-        """Take its number and who answers for the main process."""
+    def __init__(self, number: int, office: Office, *, arenas: int = 0) -> None:
+        """Take its number and who answers for the main process.
+
+        ``arenas`` is how many pools of memory its threads share; 0: as the system has it.
+        """
         self.number = number
+        self._arenas = arenas
         self.began = time.monotonic()
         self.is_over = False
         self._office = office
@@ -72,12 +80,15 @@ class FrontEndProcess:
         From a thread that lives as long as the process shall: on Linux it ends with that thread.
         """
         self._ours, theirs = socket.socketpair()
+        environment = {**os.environ, "PYTHONPATH": _path()}
+        if self._arenas:
+            environment.setdefault("MALLOC_ARENA_MAX", str(self._arenas))
         with theirs:
             self._process = subprocess.Popen(  # noqa: S603 - our own program
                 [sys.executable, "-P", "-m", "repertory.front_ends", str(theirs.fileno())],
                 stdin=subprocess.DEVNULL,
                 pass_fds=(theirs.fileno(),),
-                env={**os.environ, "PYTHONPATH": _path()},
+                env=environment,
             )
 
     @property
@@ -154,6 +165,8 @@ class FrontEndProcess:
         reply: Reply[Any] = Reply()
         if isinstance(question, TellLevel):
             reply.set(self._office.tell_level(question.category))
+        elif isinstance(question, ReportMeters):
+            reply.set(self._office.add_meters(question.report))
         elif isinstance(question, SetLevel):
             self._office.set_level(question.category, question.level)
             reply.set()

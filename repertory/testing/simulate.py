@@ -12,7 +12,7 @@ from pathlib import Path
 
 from repertory.testing.simulation.mutants import MUTANTS
 from repertory.testing.simulation.mutants import THEMES as MUTANT_THEMES
-from repertory.testing.simulation.plans import Plan, make_plan
+from repertory.testing.simulation.plans import THEMES, Plan, make_plan
 from repertory.testing.simulation.playing import Outcome, play
 from repertory.testing.simulation.shrinking import shrink
 
@@ -49,6 +49,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     if options.mutant is not None and options.mutant not in MUTANTS:
         parser.error(f"no mutant {options.mutant!r}; there are: {', '.join(MUTANTS)}")
+    if options.theme not in ("", "tiers", *THEMES):
+        parser.error(f"no theme {options.theme!r}; there are: tiers, {', '.join(THEMES)}")
     if options.seeds is not None and options.seeds < 1:
         parser.error("--seeds must be at least 1")
     if options.mutants:
@@ -73,6 +75,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--seeds", type=int, metavar="N", help="play N seeds")
     parser.add_argument("--first", type=int, default=0, metavar="SEED", help="begin with this one")
     parser.add_argument("--plan", type=Path, metavar="FILE", help="play a plan that was kept")
+    parser.add_argument("--theme", default="", metavar="NAME", help="of what there is to be much")
     parser.add_argument("--length", type=int, default=40, help="steps of a plan (40)")
     parser.add_argument("--shrink", action="store_true", help="make a failing plan small")
     parser.add_argument("--save", type=Path, metavar="FILE", help="keep the plan as JSON")
@@ -93,7 +96,9 @@ def _plan_of(options: argparse.Namespace, parser: argparse.ArgumentParser) -> Pl
             parser.error(f"{options.plan} cannot be read: {error.strerror}")
         except (ValueError, KeyError, TypeError) as error:
             parser.error(f"{options.plan} is no plan: {error}")
-    return None if options.seed is None else make_plan(options.seed, length=options.length)
+    if options.seed is None:
+        return None
+    return make_plan(options.seed, length=options.length, theme=options.theme)
 
 
 def play_seed(
@@ -109,10 +114,10 @@ def _play(plan: Plan, mutant: str | None) -> Outcome:
 
 
 def play_seeds(
-    seeds: range, *, length: int = 40, mutant: str | None = None, jobs: int = 1
+    seeds: range, *, length: int = 40, mutant: str | None = None, jobs: int = 1, theme: str = ""
 ) -> Iterator[Outcome]:
     """Play many seeds, in several processes; the outcomes come in order."""
-    one = partial(play_seed, length=length, mutant=mutant)
+    one = partial(play_seed, length=length, mutant=mutant, theme=theme)
     if jobs == 1:
         yield from map(one, seeds)
         return
@@ -149,7 +154,11 @@ def _play_many(options: argparse.Namespace) -> int:
     done = steps = lives = answered = refused = faults = 0
     said = began
     for outcome in play_seeds(
-        seeds, length=options.length, mutant=options.mutant, jobs=options.jobs
+        seeds,
+        length=options.length,
+        mutant=options.mutant,
+        jobs=options.jobs,
+        theme=options.theme,
     ):
         done += 1
         steps += outcome.steps

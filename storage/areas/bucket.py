@@ -25,3 +25,5 @@ class Bucket:
     tags: Mapping[str, str] = field(default_factory=dict)
     part_size: int = 5 << 20
     parts_at_once: int = 10
+    tells_sums: bool = False
+    """Whether entity tags are MD5 sums, as a rule."""

@@ -74,6 +74,7 @@ def s3_bucket(
         tags=tags or {},
         part_size=part_size,
         parts_at_once=parts_at_once,
+        tells_sums=True,
     )
 
 

@@ -216,6 +216,11 @@ class EncryptedArea:
         }
         return Survey(files, survey.foreign)
 
+    @property
+    def tells_sums(self) -> bool:
+        """Whether ``create`` tells the MD5 sum of what was received: of clear files alone."""
+        return self._keys.current is None and getattr(self._area, "tells_sums", False)
+
     def set_aside(self, uuid: str) -> bool:
         """Take a file out of the area, as it is."""
         return self._area.set_aside(uuid)

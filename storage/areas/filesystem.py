@@ -17,7 +17,11 @@ LOST_AND_FOUND = "lost-and-found"
 """The folder of files that nobody owns; laid out like the area, so that they can be moved back."""
 
 STAGING = ".staging"
-"""The folder of files that are still being written; on the same disk, to be renamed."""
+"""The folder of files that are still being written; on the same disk, to be renamed.
+
+They lie in folders by the first two letters of their names: file systems look for room for a new
+file near its folder; if there was but one, all writers would look in the same place.
+"""
 
 NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 """The errors of the operating system that mean that the disk, or one's share of it, is full."""
@@ -36,11 +40,26 @@ def not_local(_area: object, _uuid: str) -> str | None:
 
 def staged_file(root: str, uuid: str) -> str:
     """Where a file of this name may be in the making: in a branch's folder if it lies there."""
+    staging = f"{root}/{STAGING}"
     with suppress(FileNotFoundError):
-        for entry in list(os.scandir(f"{root}/{STAGING}")):
-            if entry.is_dir() and os.path.exists(f"{entry.path}/{uuid}"):  # noqa: PTH110 - as below
-                return f"{entry.path}/{uuid}"
-    return f"{root}/{STAGING}/{uuid}"
+        for folder in [staging, *(it.path for it in os.scandir(staging) if _is_branch(it))]:
+            for path in (f"{folder}/{uuid[:2]}/{uuid}", f"{folder}/{uuid}"):
+                if os.path.exists(path):  # noqa: PTH110 - as below
+                    return path
+    return f"{staging}/{uuid[:2]}/{uuid}"
+
+
+def _is_branch(entry: "os.DirEntry[str]") -> bool:
+    return len(entry.name) > 2 and entry.is_dir()
+
+
+def _staged_in(folder: Path) -> Iterator[str]:
+    """The files in a staging folder without its branches; older versions had all in it."""
+    for entry in list(os.scandir(folder)):
+        if not entry.is_dir():
+            yield entry.path
+        elif not _is_branch(entry):
+            yield from (it.path for it in list(os.scandir(entry.path)) if not it.is_dir())
 
 
 class FilesystemArea:
@@ -80,6 +99,7 @@ class FilesystemArea:
         self._staging = root / STAGING / branch
         self._prefix = f"{root}/"
         self._staged_prefix = f"{self._staging}/"
+        self._known_folders: set[str] = set()
         self._synchronize = synchronize
         self._calls = calls
 
@@ -100,11 +120,13 @@ class FilesystemArea:
 
     def _gather_branches(self) -> None:
         """Take over what other processes of the last run were writing."""
-        for branch in [entry for entry in os.scandir(self._staging) if entry.is_dir()]:
-            for entry in list(os.scandir(branch.path)):
+        for branch in [entry for entry in os.scandir(self._staging) if _is_branch(entry)]:
+            for path in map(Path, _staged_in(Path(branch.path))):
                 with suppress(FileNotFoundError):  # the other process ends just now
-                    Path(entry.path).rename(self._staging / entry.name)
+                    path.rename(self.staging_path(path.name))
             with suppress(OSError):  # the same, or it is none of ours
+                for folder in list(os.scandir(branch.path)):
+                    Path(folder.path).rmdir()
                 Path(branch.path).rmdir()
 
     def close(self) -> None:
@@ -127,15 +149,16 @@ class FilesystemArea:
         """The names in the staging folder."""
         try:
             if self._living is not None:
-                return gather_leftovers(self._root / STAGING, self._branch, self._living)
-            return tuple(sorted(it.name for it in os.scandir(self._staging) if not it.is_dir()))
+                staging = self._root / STAGING
+                return gather_leftovers(staging, self._branch, self._living, self.staging_path)
+            return tuple(sorted(Path(path).name for path in _staged_in(self._staging)))
         except OSError as error:
             raise StorageFailed("The storage area could not be read.") from error
 
     def finish(self, uuid: str) -> None:
         """Put a file in its place."""
         try:
-            self._put_in_place(str(self.staging_path(uuid)), uuid)
+            self._put_in_place(self._found(uuid), uuid)
         except OSError as error:
             raise _failure(error) from error
 
@@ -143,7 +166,7 @@ class FilesystemArea:
         """Remove a file from the staging folder."""
         try:
             with suppress(FileNotFoundError):
-                self._calls.unlink(str(self.staging_path(uuid)))
+                self._calls.unlink(self._found(uuid))
         except OSError as error:
             raise StorageFailed("An incomplete file could not be removed.") from error
 
@@ -152,12 +175,25 @@ class FilesystemArea:
         return f"{self._prefix}{uuid[0:2]}/{uuid[2:4]}/{uuid}"
 
     def staging_path(self, uuid: str) -> Path:
-        """A path on the same disk, for ``adopt``."""
-        return self._staging / uuid
+        """A path on the same disk, for ``adopt``; its folder is there, unless the disk is full."""
+        return Path(self._staged(uuid))
+
+    def _staged(self, uuid: str) -> str:
+        folder = f"{self._staged_prefix}{uuid[:2]}"
+        if folder not in self._known_folders:
+            # If it cannot be made, whoever writes the file is told why.
+            with suppress(OSError):
+                self._calls.makedirs(folder, exist_ok=True)
+                self._known_folders.add(folder)
+        return f"{folder}/{uuid}"
+
+    def _found(self, uuid: str) -> str:
+        flat = f"{self._staged_prefix}{uuid}"
+        return flat if os.path.lexists(flat) else self._staged(uuid)
 
     def create(self, uuid: str, _content_type: int, content: bytes) -> str:
         """Store a new file."""
-        staged = f"{self._staged_prefix}{uuid}"
+        staged = self._staged(uuid)
         try:
             descriptor = self._open_staged(staged)
             try:
@@ -295,7 +331,7 @@ class FilesystemArea:
             return self._calls.open(staged, flags, 0o644)
         except FileNotFoundError:
             # Somebody removed the storage folder of a running server; scripts of Orthanc do.
-            self._staging.mkdir(parents=True, exist_ok=True)
+            self._calls.makedirs(staged.rpartition("/")[0], exist_ok=True)
             return self._calls.open(staged, flags, 0o644)
 
     def _put_in_place(self, staged: str, uuid: str) -> None:

@@ -21,11 +21,12 @@ class MeteredArea:
     def __getattr__(self, name: str) -> Any:
         return getattr(self._area, name)
 
-    def create(self, uuid: str, content_type: int, content: bytes) -> None:
+    def create(self, uuid: str, content_type: int, content: bytes) -> str:
         """Store a new file."""
         began = perf_counter()
-        self._area.create(uuid, content_type, content)
+        received = self._area.create(uuid, content_type, content)
         self._note("create", perf_counter() - began, len(content))
+        return received
 
     def adopt(self, uuid: str, content_type: int, path: Path) -> None:
         """Store a local file as a new file of the area."""

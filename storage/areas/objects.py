@@ -18,7 +18,7 @@ from repertory.storage.areas.filesystem import STAGING, not_local
 from repertory.storage.areas.naming import ObjectNames
 from repertory.storage.areas.object_errors import Trouble, failure, refuse_to_start
 from repertory.storage.areas.object_listing import Listing
-from repertory.storage.areas.staging import Living, gather_leftovers, make_staging
+from repertory.storage.areas.staging import OF_OBJECTS, Living, gather_leftovers, make_staging
 
 if TYPE_CHECKING:
     from obstore.store import ObjectStore
@@ -40,6 +40,8 @@ class ObjectArea:
     """
 
     local_path = not_local
+    tells_clear_sizes = True
+    """Whether ``survey`` leaves out what encryption adds: it does, by names or as new ones."""
 
     def __init__(
         self,
@@ -62,22 +64,18 @@ class ObjectArea:
         living: who lives of them; without it, what lies in the folder is nobody's.
         """
         self._bucket = bucket
+        self.tells_sums = bucket.tells_sums
         self._names = names or ObjectNames()
         self._untouched = untouched
         self._all_staging = staging / STAGING
-        self._staging = self._all_staging / branch
-        self._branch = branch
+        # Beside that of a disk that lies there: whose leftovers they are, the name tells.
+        self._staging = self._all_staging / (branch and f"{branch}{OF_OBJECTS}")
         self._living = living
         self._store: ObjectStore | None = None
         self._hasty: ObjectStore | None = None
         self._doubtful: set[str] = set()
         self._lock = threading.Lock()
         self._listing: Listing | None = None
-
-    @property
-    def tells_clear_sizes(self) -> bool:
-        """Whether ``survey`` leaves out what encryption adds: it does, by names or as new ones."""
-        return True
 
     @property
     def place(self) -> str:
@@ -139,8 +137,10 @@ class ObjectArea:
             return ()
         try:
             if self._living is not None:
-                return gather_leftovers(self._all_staging, self._branch, self._living)
-            return tuple(sorted(path.name for path in self._staging.rglob("*") if path.is_file()))
+                staging, branch = self._all_staging, self._staging.name
+                return gather_leftovers(staging, branch, self._living, self.staging_path)
+            # The folders in it are those of files that go to a disk.
+            return tuple(sorted(it.name for it in self._staging.iterdir() if not it.is_dir()))
         except OSError as error:
             raise StorageFailed("The staging folder could not be read.") from error
 

@@ -38,6 +38,7 @@ from repertory.storage.index.base_properties import PropertiesReader, Properties
 from repertory.storage.index.base_stability import StabilityWriter
 from repertory.storage.index.base_trash import TrashReader, TrashWriter
 from repertory.storage.index.base_values import ValuesReader, ValuesWriter
+from repertory.storage.index.held import HeldIndex
 from repertory.storage.index.operations.trashing import Keeping
 from repertory.storage.index.policy import StorePolicy
 from repertory.storage.searching import Candidate, Requested, Search, Wanted
@@ -200,8 +201,12 @@ class IndexWriter(
     def last_change(self) -> int:
         """The last number that was given to a change or to a deletion."""
 
-    def begin(self, now: float = 0.0) -> None:
-        """Open a group; what it releases is released ``now``."""
+    def begin(self, now: float = 0.0, *, is_repeatable: bool = False) -> None:
+        """Open a group; what it releases is released ``now``.
+
+        Of one that is repeatable, changes may be answered before they are known to be right: it
+        may end as ``IndexBusy``, and is then right when all of it is made anew.
+        """
 
     def commit(self) -> None:
         """End the group; whether or not it succeeds, none is open afterwards."""
@@ -314,6 +319,20 @@ class IndexEngine(Protocol):
 
         Raises:
             CannotStart: it is not there, or cannot be read.
+        """
+
+    def find_version(self) -> int:
+        """The version of the schema, 0 where there is no index; nothing is made or changed.
+
+        Raises:
+            CannotStart: what lies there is not our index, or cannot be read.
+        """
+
+    def hold(self) -> HeldIndex:
+        """Lock the index for a migration alone; its schema is made where there is none.
+
+        Raises:
+            CannotStart: another server holds it, or it cannot be used.
         """
 
     def detach(self) -> None:

@@ -40,6 +40,14 @@ class Database(Protocol):
         A database that is far away may do it together with what it is asked next.
         """
 
+    def insert_new(self, sql: str, values: Sequence[Any]) -> bool:
+        """Insert a row that is hardly there yet; whether it was not.
+
+        ``sql`` ends with ``ON CONFLICT … DO NOTHING``. In a transaction that is repeatable, a
+        database that is far away may say yes at once and be ``IndexBusy`` in the end, if that was
+        wrong: when all is done again, it looks.
+        """
+
     def one(self, sql: str, values: Sequence[Any] = ()) -> Row | None:
         """The first row of the answer."""
 
@@ -49,8 +57,11 @@ class Database(Protocol):
     def gather(self, questions: Sequence[Question]) -> list[list[Row]]:
         """The answers to several questions, asked at once where the database is far away."""
 
-    def begin(self) -> bool:
+    def begin(self, *, is_repeatable: bool = False) -> bool:
         """Begin a transaction that writes.
+
+        Args:
+            is_repeatable: whether the caller makes all of it anew where it ends as ``IndexBusy``.
 
         Returns:
             Whether what was read before may be true no more: others may have written since.

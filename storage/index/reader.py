@@ -123,7 +123,7 @@ class DatabaseReader(
     def describe_resource(self, level: Level, id_: ResourceId) -> ResourceDescription:
         """One resource."""
         with self._state as db:
-            return self._describe(db, level, [listing.find(db, level, id_)[0]])[0]
+            return describing.describe_one(db, level, id_, self._tag_names)
 
     def list_children(self, level: Level, id_: ResourceId, at: Level) -> tuple[ResourceId, ...]:
         """Identifiers of the descendants at a level, in order of arrival."""

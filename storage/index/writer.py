@@ -97,11 +97,11 @@ class DatabaseWriter(
         """The last number that was given to a change or to a deletion."""
         return self._group.last_change
 
-    def begin(self, now: float = 0.0) -> None:
+    def begin(self, now: float = 0.0, *, is_repeatable: bool = False) -> None:
         """Open a group."""
         if self._is_open:
             raise IndexFailed("The group before was not ended.")
-        stale = self._db.begin()
+        stale = self._db.begin(is_repeatable=is_repeatable)
         self._is_open = True
         if stale or self._is_stale:
             self._read_again()

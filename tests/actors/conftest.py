@@ -86,7 +86,7 @@ class Archive:
 
     def staged(self):
         """The names of the files in the making."""
-        return {it.name for it in (self.folder / "files" / STAGING).iterdir()}
+        return {it.name for it in (self.folder / "files" / STAGING).glob("*/*")}
 
     def files(self):
         return sorted(self.area.names())

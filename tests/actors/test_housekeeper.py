@@ -11,7 +11,7 @@ from repertory.actors.deletion_queue import DeletionQueueActor
 from repertory.actors.housekeeper import TASKS, HousekeeperActor
 from repertory.actors.index import IndexActor
 from repertory.actors.index_reader import IndexReaderActor
-from repertory.actors.messages.attachments import RemoveReleased
+from repertory.actors.messages.attachments import RecompressAttachment, RemoveReleased
 from repertory.actors.messages.changes import ClearChanges
 from repertory.actors.messages.housekeeping import (
     DescribeHousekeeping,
@@ -434,13 +434,16 @@ def test_a_large_study_is_done_in_several_steps(house):
 
 
 def test_small_studies_share_a_step_where_nothing_is_throttled(house):
-    stored = [ids for patient in "ABCDE" for ids in house.store(patient, instances=6)]
+    stored = [ids for patient in "ABCDE" for ids in house.store(patient, instances=12)]
     house.path(stored[7]).unlink()
     house.restart(tags=MORE_TAGS, studies=20)
     steps = [command.portions for command in house.stage.heard(DoChores)]
 
-    assert [[len(portion.tasks) for portion in step] for step in steps] == [[6, 6, 6, 2], [4, 6]]
-    assert house.refreshed(stored) == 29
+    assert [[len(portion.tasks) for portion in step] for step in steps] == [
+        [12, 12, 12, 4],
+        [8, 12],
+    ]
+    assert house.refreshed(stored) == 59
     assert house.status().studies_done == 5
     assert [it.instance for it in house.status().backlog.failures] == [stored[7].instance]
     house.restart(tags=MORE_TAGS, studies=20, throttle_delay=1.0, force=True)
@@ -652,6 +655,24 @@ def test_attempts_grow_rarer_but_never_end(house):
     assert 30 < attempts < 60
     house.stage.clock.advance(86_401)
     assert house.status().backlog.failures[0].attempts == attempts + 1
+
+
+def test_a_pass_over_files_alone_is_no_success_of_what_failed_with_tags(house):
+    stored = house.store("A")
+    house.restart(tags=MORE_TAGS, steps=0)
+    # While the storage reads the file, somebody stores it anew: what it read is of no use.
+    ask = RecompressAttachment(level=Level.INSTANCE, id=stored[0].instance, compressed=True)
+    house.stage.ask(ask)
+    house.let()
+    assert house.status().backlog.failed == 1
+    house.restart(tags=MORE_TAGS, form=Compression.ZSTANDARD)
+
+    assert house.status().completed.storage_compression
+    assert house.status().backlog.failed == 1
+    house.stage.clock.advance(3600)
+    house.stage.settle()
+    assert house.status().backlog.failed == 0
+    assert house.refreshed(stored) == 2
 
 
 def test_what_failed_is_known_and_tried_again_after_a_restart(house):

@@ -1,4 +1,5 @@
 import hashlib
+from dataclasses import replace
 
 import apsw
 import pytest
@@ -15,6 +16,7 @@ from repertory.actors.messages.attachments import (
     DescribeAttachment,
     ReadAttachment,
     ReadFile,
+    ReadFiles,
     ReadHeader,
     ReadStoredFile,
     ReadTags,
@@ -427,6 +429,35 @@ def test_a_copy_whose_sum_the_storage_tells_is_not_read_back(hybrid):
     assert hybrid.file_of(ids).location == OTHER
 
 
+def test_a_storage_that_tells_sums_finds_a_damaged_source_and_keeps_no_copy(hybrid, tmp_path):
+    content = make_dicom()
+    ids = hybrid.store(content)
+    name = hybrid.file_of(ids).uuid
+    spoilt = content[:-1] + bytes([content[-1] ^ 1])
+    (tmp_path / "files" / name[:2] / name[2:4] / name).write_bytes(spoilt)
+    hybrid.other.tells_sums, hybrid.other.own_sum = True, hashlib.md5(spoilt).hexdigest()
+
+    report = hybrid.move(ids)
+
+    assert report.moved == 0
+    assert "not as it was" in report.failures[0].reason
+    assert hybrid.other.files == {}
+    assert hybrid.file_of(ids).location == DISK
+
+
+@pytest.mark.parametrize("sum_of", [None, b"something else"])
+def test_a_storage_that_tells_another_sum_this_time_is_read_back(hybrid, sum_of):
+    content = make_dicom()
+    ids = hybrid.store(content)
+    hybrid.other.tells_sums = True
+    hybrid.other.own_sum = hashlib.md5(sum_of or content).hexdigest()
+
+    report = hybrid.move(ids)
+
+    assert report.moved == 1
+    assert [what for what, _ in hybrid.other.asked] == ["create", "read"][: 2 if sum_of else 1]
+
+
 def test_another_sum_than_that_of_the_file_has_the_copy_read_back(hybrid):
     """Such as the tag of an object that the store encrypts."""
     ids = hybrid.store(make_dicom())
@@ -740,3 +771,15 @@ def test_a_filter_of_the_scripts_guards_every_storage(tmp_path, writer):
     assert receipt.status is StoreStatus.FILTERED_OUT
     assert (archive.on_disk(), archive.other.files) == ([], {})
     archive.stage.close()
+
+
+def test_files_of_one_storage_are_read_together_and_those_of_several_alone(hybrid):
+    ids = hybrid.store(make_dicom())
+    here = hybrid.file_of(ids)
+    owner = ResourceRef(Level.INSTANCE, ids.instance)
+
+    (content,) = hybrid.stage.ask(ReadFiles(files=((here, owner),)))
+    apart = hybrid.stage.ask(ReadFiles(files=((here, owner), (replace(here, location=9), owner))))
+
+    assert len(content) == here.uncompressed_size
+    assert apart == (None, None)

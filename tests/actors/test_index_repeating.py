@@ -23,7 +23,7 @@ class FickleWriter:
     def __getattr__(self, name):
         return getattr(self._writer, name)
 
-    def begin(self, now=0.0):
+    def begin(self, now=0.0, *, is_repeatable=False):
         self.begun += 1
         self._writer.begin(now)
 

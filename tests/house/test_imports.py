@@ -102,7 +102,6 @@ HOMES = {
     "pymysql": "repertory.storage",
     "pyodbc": "repertory.storage",
     "pykka": "repertory.actors",
-    "pynetdicom": "repertory.actors.dicom",
     "aiohttp": "repertory.http",
     "obstore": "repertory.storage",
     "cryptography": "repertory.storage",
@@ -234,7 +233,7 @@ def test_the_libraries_that_are_imported_are_the_ones_that_are_required(root, sh
     assert imported - set(sys.stdlib_module_names) - {"repertory"} == required
 
 
-WHOLE_FIRST = ("pydicom", "pynetdicom")
+WHOLE_FIRST = ("pydicom",)
 """Packages whose modules import each other, loaded by whichever thread wants them first."""
 
 

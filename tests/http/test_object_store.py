@@ -25,7 +25,8 @@ def section(s3_emulator, proxy, bucket_name):
     s3_emulator.make_bucket(bucket_name)
 
     def make(**options):
-        given = {"endpoint": proxy.url, "idle_timeout": 0.5, "max_retries": 0}
+        # Patient: an emulator on a busy computer may take seconds.
+        given = {"endpoint": proxy.url, "idle_timeout": 20.0, "max_retries": 0}
         return s3_emulator.section(bucket_name, **(given | options))
 
     return make
@@ -72,6 +73,11 @@ def failing(**fault):
     return lambda _method, _path: Fault(**fault)
 
 
+def patience(fault):
+    """How long to wait for a store that hangs."""
+    return {"idle_timeout": 1.0} if fault.get("hangs") else {}
+
+
 def checked(client, **options):
     client.archive.ask(BeginCheck(**options))
     return client.archive.ask(AwaitCheck()).report
@@ -116,11 +122,19 @@ def test_a_body_that_comes_in_pieces_goes_to_the_bucket_in_parts(whole, section,
     assert len(bucket()) == 1
 
 
-@pytest.mark.parametrize("fault", [{"status": 500}, {"status": 503}, {"hangs": True}])
+@pytest.mark.parametrize(
+    ("fault", "mode"),
+    [
+        ({"status": 500}, "Disabled"),
+        ({"status": 503}, "Disabled"),
+        ({"hangs": True}, "Disabled"),
+        ({"status": 503}, "WriteToObjectStorage"),
+    ],
+)
 def test_an_upload_while_the_store_is_down_is_a_503_and_leaves_nothing(
-    whole, section, bucket, proxy, fault
+    whole, section, bucket, proxy, fault, mode
 ):
-    client = whole(aws_s3_storage=section())
+    client = whole(aws_s3_storage=section(hybrid_mode=mode, **patience(fault)))
     proxy.choose = failing(**fault)
     status, body = posted(client, make_dicom())
     proxy.choose = failing()
@@ -131,6 +145,32 @@ def test_an_upload_while_the_store_is_down_is_a_503_and_leaves_nothing(
     assert client.json("/instances") == []
     assert bucket() == []
     assert posted(client, make_dicom())[0] == 200
+
+
+@pytest.mark.parametrize("fault", [{"status": 503}, {"hangs": True}])
+def test_a_move_while_the_store_is_down_leaves_all_where_it_is(
+    whole, section, bucket, proxy, tmp_path, fault
+):
+    options = {"hybrid_mode": "WriteToFileSystem", **patience(fault)}
+    client = whole(aws_s3_storage=section(**options))
+    content = make_dicom()
+    instance = posted(client, content)[1]["ID"]
+    body = {"Resources": [instance], "TargetStorage": "object-storage"}
+    proxy.choose = failing(**fault)
+    job = client("POST", "/move-storage", body=json.dumps(body | {"Asynchronous": True}).encode())
+    path = json.loads(job.content)["Path"]
+    until(lambda: client.json(path)["State"] in ("Success", "Failure"))
+    failures = client.json(f"{path}/failures")
+    proxy.choose = failing()
+
+    assert client.json(path)["Content"]["MovedFilesCount"] == 0
+    assert "could not be stored: the S3 bucket" in json.dumps(failures)
+    assert client.get(f"/instances/{instance}/file").content == content
+    assert len(local_files(tmp_path)) == 1
+    assert client("POST", "/move-storage", body=json.dumps(body).encode()).status == 200
+    client.archive.ask(RemoveReleased())
+    assert (local_files(tmp_path), len(bucket())) == ([], 1)
+    assert client.get(f"/instances/{instance}/file").content == content
 
 
 def test_a_read_while_the_store_is_down_says_which_file_and_which_store(
@@ -250,7 +290,8 @@ def test_a_key_that_is_revoked_while_the_archive_runs_stores_and_loses_nothing(
     "fault", [{"shortens": 20}, {"keeps": 300}, {"hangs": True}, {"status": 500}, {"status": 503}]
 )
 def test_an_archive_of_what_the_store_does_not_give_is_no_silent_gap(whole, section, proxy, fault):
-    client = whole(aws_s3_storage=section(), maximum_storage_cache_size=0)
+    options = patience(fault)
+    client = whole(aws_s3_storage=section(**options), maximum_storage_cache_size=0)
     study = [posted(client, content)[1] for content in make_study(series=1, instances=3)]
     lost = file_name(client, study[1]["ID"])
     proxy.choose = lambda method, path: Fault(**fault) if method == "GET" and lost in path else None

@@ -366,9 +366,25 @@ def test_the_default_encoding_is_changed_in_all_of_them_and_in_those_that_come_l
     assert names() == {cyrillic}
 
 
-def test_metrics_are_those_of_the_main_process(front):
+def test_metrics_are_those_of_all_processes(front):
     server = front()
     assert server.post("/instances", make_dicom()).status == 200
+    (id_,) = json.loads(server.get("/studies").text)
+    for _ in range(20):
+        assert server.get(f"/studies/{id_}").status == 200
+
+    def sums():
+        page = server.get("/tools/metrics-prometheus").text
+        wanted = (
+            'repertory_http_request_duration_seconds_count{method="GET",path="/studies/{id}"} 20',
+            'repertory_http_request_duration_seconds_count{method="POST",path="/instances"} 1',
+            'repertory_message_duration_seconds_count{message="DescribeResource"} 20',
+            'repertory_message_duration_seconds_count{message="RecordInstance"} 1',
+            'repertory_storage_duration_seconds_count{operation="create"} 1',
+        )
+        return all(f"{line}\n" in page for line in wanted)
+
+    assert until(sums)
 
     pages = [server.get("/tools/metrics-prometheus") for _ in range(4)]
 

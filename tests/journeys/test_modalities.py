@@ -333,3 +333,20 @@ def test_the_older_searches_answer_at_once(pair):
     (study,) = patient["Studies"]
     assert [it["SeriesInstanceUID"] for it in study["Series"]] == ["1.2"]
     assert pair.ours.get("/queries").json == []
+
+
+def test_an_echo_checks_that_queries_are_answered_where_that_is_wanted(serve):
+    port = free_port()
+    serve(DicomServerEnabled=True, DicomPort=port, DicomAet="OTHER")  # strangers may not search
+    asking = serve(
+        DicomServerEnabled=False,
+        DicomEchoChecksFind=True,
+        DicomModalities={"other": ["OTHER", HERE, port]},
+    )
+
+    assert asking.post("/modalities/other/echo", "").status == 500
+    assert asking.post("/modalities/other/echo", '{"CheckFind": false}').status == 200
+    body = {"AET": "OTHER", "Host": HERE, "Port": port}
+    assert asking.post("/tools/dicom-echo", json.dumps(body)).status == 500
+    body["CheckFind"] = False
+    assert asking.post("/tools/dicom-echo", json.dumps(body)).status == 200

@@ -117,7 +117,7 @@ def objects_in(folder):
     return sorted(hashlib.md5(it.read_bytes()).hexdigest() for it in folder.iterdir())
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", range(2))
 def test_a_move_to_an_object_store_killed_at_any_point_leaves_every_file_exactly_once(
     serve, bucket, seed
 ):
@@ -146,10 +146,10 @@ def test_a_move_to_an_object_store_killed_at_any_point_leaves_every_file_exactly
     assert report["Sound"], report
 
 
-@pytest.mark.parametrize("seed", range(2))
-def test_a_move_killed_by_kill_9_at_any_point_leaves_every_file_exactly_once(two_disks, seed):
+def test_a_move_killed_by_kill_9_at_any_point_leaves_every_file_exactly_once(two_disks):
+    # Once with real processes: the simulation plays this with many seeds.
     server = two_disks()
-    chance = random.Random(seed)
+    chance = random.Random(0)
     stored, studies = store(server, studies=6, instances=30)
     sums = sorted(hashlib.md5(content).hexdigest() for content in stored.values())
     job = move(server, studies, "second", Asynchronous=True).json

@@ -71,6 +71,12 @@ def test_words_that_are_not_understood_end_with_a_hint(run, words, complaint):
     assert "--help'." in result.stderr
 
 
+def test_the_configuration_may_stand_after_an_option_that_has_a_value(run, tmp_path):
+    result = run("adopt", str(tmp_path), "--index", str(tmp_path), str(tmp_path / "none.json"))
+
+    assert "none.json: There is no such file." in result.stderr
+
+
 def test_the_default_configuration_is_printed(run):
     result = run("--config=-")
 

@@ -3,6 +3,8 @@ import sys
 import threading
 
 import pytest
+from pydicom.dataset import Dataset
+from pynetdicom import AE
 from structlog.testing import capture_logs
 
 from repertory import Repertory, Settings, script
@@ -12,7 +14,10 @@ from repertory.errors import CannotStart, ShuttingDown
 from repertory.model import Level
 from repertory.testing import ManualClock
 from repertory.testing.files import make_dicom
+from repertory.testing.orthanc import free_port
 from repertory.testing.server import until
+
+STUDY_ROOT = "1.2.840.10008.5.1.4.1.2.2.1"
 
 
 @pytest.fixture
@@ -227,3 +232,62 @@ tell(lambda event: note("two", script.get("/system")["Name"]))
         store(archive)
 
     assert sorted(archive.notes) == [("one", "ours"), ("two", "ours")]
+
+
+FILTER = """
+from notes import note
+from repertory import script
+
+@script.filter("IncomingFindRequestFilter")
+def only_b(query, origin):
+    note(origin["RemoteAet"], script.get("/statistics")["CountStudies"])
+    return {**query, "0010,0020": "B"}
+"""
+
+
+def test_a_script_changes_queries_of_the_dicom_protocol(scripted):
+    archive = scripted(
+        FILTER, dicom_server_enabled=True, dicom_port=free_port(), dicom_always_allow_find=True
+    )
+    with archive:
+        store(archive, patient_id="A")
+        store(archive, patient_id="B")
+        assert [it.PatientID for it in find(archive.dicom_port, "A")] == ["B"]
+        assert archive.off(sys.modules["repertory_script_script1"].only_b)
+        assert [it.PatientID for it in find(archive.dicom_port, "A")] == ["A"]
+
+    assert archive.notes == [("PEER", 2)]
+
+
+def test_a_program_changes_queries_of_the_dicom_protocol(tmp_path):
+    archive = Repertory(
+        Settings(
+            storage_directory=str(tmp_path),
+            http_server_enabled=False,
+            dicom_server_enabled=True,
+            dicom_port=free_port(),
+            dicom_always_allow_find=True,
+        )
+    )
+
+    @archive.filter("IncomingFindRequestFilter")
+    def all_of_them(query, _origin):
+        return {**query, "0010,0020": ""}
+
+    with archive:
+        store(archive, patient_id="A")
+        assert [it.PatientID for it in find(archive.dicom_port, "nobody")] == ["A"]
+        assert archive.off(all_of_them)
+        assert find(archive.dicom_port, "nobody") == []
+
+
+def find(port, patient):
+    entity = AE("PEER")
+    entity.add_requested_context(STUDY_ROOT)
+    association = entity.associate("127.0.0.1", port)
+    asked = Dataset()
+    asked.QueryRetrieveLevel = "STUDY"
+    asked.PatientID = patient
+    found = [it for _, it in association.send_c_find(asked, STUDY_ROOT) if it is not None]
+    association.release()
+    return found

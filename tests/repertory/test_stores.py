@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from structlog.testing import capture_logs
 
 from repertory import Repertory, Settings, cli
 from repertory.actors.messages.attachments import (
@@ -16,9 +17,12 @@ from repertory.actors.messages.attachments import (
 from repertory.actors.messages.housekeeping import DescribeHousekeeping
 from repertory.actors.messages.instances import StoreInstance
 from repertory.actors.messages.integrity import AwaitCheck, BeginCheck
+from repertory.actors.messages.resources import DeleteResource
 from repertory.actors.messages.system import DescribeTotals
+from repertory.actors.messages.trash import ListTrash, RestoreTrash
 from repertory.conf.encryption import StorageEncryptionSettings
 from repertory.conf.housekeeper import HousekeeperSettings
+from repertory.conf.resources import TrashSettings
 from repertory.model import ContentType, Level
 from repertory.testing.files import make_study
 from repertory.testing.server import until
@@ -175,3 +179,69 @@ def test_an_attachment_that_is_lost_keeps_nothing_else_from_the_new_key(tmp_path
         assert failure.instance == ids.instance
         assert "The attachment 2000 of a Study" in failure.reason
         until(lambda: key_numbers(tmp_path / "files") == [2])
+
+
+@pytest.fixture
+def with_trash(tmp_path):
+    """Settings of an archive that has a trash, a housekeeper, and the last of some keys."""
+
+    def settings(*numbers):
+        keys = [(number, str(tmp_path / str(number))) for number in numbers]
+        for number, path in keys:
+            Path(path).write_bytes(base64.b64encode(bytes([number]) * 32))
+        return Settings(
+            storage_directory=str(tmp_path / "files"),
+            http_server_enabled=False,
+            storage_encryption=StorageEncryptionSettings(
+                master_key=keys[-1], previous_master_keys=tuple(keys[:-1])
+            ),
+            housekeeper=HousekeeperSettings(enable=True, throttle_delay=0.0),
+            trash=TrashSettings(retention_days=1),
+        )
+
+    return settings
+
+
+def has_new_key(archive):
+    status = archive.ask(DescribeHousekeeping())
+    return status.completed is not None and status.completed.encryption == "2"
+
+
+def test_another_key_makes_housekeeping_encrypt_the_trash_anew(tmp_path, with_trash):
+    contents = make_study(series=2, instances=15)  # more than one step of it
+    with Repertory(with_trash(1)) as archive:
+        stored = [archive.ask(StoreInstance(content=content)).ids for content in contents]
+        archive.ask(
+            StoreAttachment(level=Level.STUDY, id=stored[0].study, content_type=2000, content=b"x")
+        )
+        archive.ask(DeleteResource(level=Level.STUDY, id=stored[0].study))
+
+    with Repertory(with_trash(1, 2)) as archive:
+        until(lambda: has_new_key(archive))
+        until(lambda: key_numbers(tmp_path / "files") == [2] * 31)
+
+    with Repertory(with_trash(2)) as archive:  # without the old one
+        archive.ask(RestoreTrash(name=stored[0].study))
+        for ids, content in zip(stored, contents, strict=True):
+            question = ReadAttachment(level=Level.INSTANCE, id=ids.instance)
+            assert archive.ask(question).content == content
+        question = ReadAttachment(level=Level.STUDY, id=stored[0].study, content_type=2000)
+        assert archive.ask(question).content == b"x"
+        archive.ask(BeginCheck(checksums=True))
+        assert archive.ask(AwaitCheck()).report.is_sound
+
+
+def test_a_file_in_the_trash_that_is_lost_keeps_nothing_else_from_the_new_key(tmp_path, with_trash):
+    with Repertory(with_trash(1)) as archive:
+        stored = [archive.ask(StoreInstance(content=it)).ids for it in make_study(instances=2)]
+        lost = archive.ask(DescribeAttachment(level=Level.INSTANCE, id=stored[0].instance))
+        archive.ask(DeleteResource(level=Level.STUDY, id=stored[0].study))
+    next((tmp_path / "files").glob(f"??/??/{lost.attachment.uuid}")).unlink()
+
+    with capture_logs() as logs, Repertory(with_trash(1, 2)) as archive:
+        until(lambda: has_new_key(archive))
+        until(lambda: key_numbers(tmp_path / "files") == [2] * (len(stored) - 1))
+
+        assert [entry.files for entry in archive.ask(ListTrash())] == [len(stored)]
+    (kept,) = [it for it in logs if it["event"] == "trashed_file_kept"]
+    assert kept["uuid"] == lost.attachment.uuid

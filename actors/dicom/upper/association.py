@@ -138,6 +138,11 @@ class Association:
         self._is_released = False
         self._is_broken = False  # somebody owes us an answer
 
+    @property
+    def ip(self) -> str:
+        """The address of the other side."""
+        return self._stream.ip
+
     # What comes
 
     def receive(self) -> Message | None:
@@ -232,7 +237,9 @@ class Association:
     ) -> None:
         """Send a message; with ``more`` to come, it may wait for that.
 
-        The command may be written already, as ``write_command`` does.
+        The command may be written already, as ``write_command`` does. Of many small messages, each
+        has one PDU, as those of dcm4che have; of a single one, command and data set have their own,
+        as old devices expect.
 
         Raises:
             Ended: nobody takes it.
@@ -242,11 +249,18 @@ class Association:
         else:
             content = write_command(command, has_data=data is not None)
         out = self._out
-        out += self._fragmenter.command(context.number, content)
-        self._out_size += len(content)
+        self._out_size += len(content) + (0 if data is None else len(data))
+        if more and isinstance(data, bytes):
+            whole = self._fragmenter.both(context.number, content, data)
+            if whole is not None:
+                out.append(whole)
+                data = None
+            else:
+                out += self._fragmenter.command(context.number, content)
+        else:
+            out += self._fragmenter.command(context.number, content)
         if data is not None:
             out += self._fragmenter.data(context.number, data)
-            self._out_size += len(data)
         if not more or self._out_size >= _TOGETHER:
             self.flush()
 

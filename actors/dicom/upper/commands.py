@@ -7,7 +7,7 @@ import struct
 from collections.abc import Mapping
 from typing import Any, Final
 
-from repertory.actors.dicom.upper.pdus import BadPdu
+from repertory.actors.dicom.upper.pdus import UNEXPECTED, BadPdu
 
 C_STORE_RQ: Final = 0x0001
 C_GET_RQ: Final = 0x0010
@@ -103,6 +103,21 @@ def _value(vr: str, raw: bytes) -> Any:
         return tuple(group << 16 | element for group, element in struct.iter_unpack("<HH", raw))
     # Commands know the default repertoire alone; what is beyond is not to be rejected for it.
     return raw.decode("latin-1").strip("\0 ")
+
+
+def status_of(command: Command, kind: int, number: int) -> int:
+    """The status of a response to request ``number`` of a kind.
+
+    Raises:
+        BadPdu: it is none.
+    """
+    if (
+        command["CommandField"] != kind | RESPONSE
+        or command.get("MessageIDBeingRespondedTo") != number
+        or "Status" not in command
+    ):
+        raise BadPdu(UNEXPECTED)
+    return int(command["Status"])
 
 
 def write_command(command: Command, *, has_data: bool) -> bytes:

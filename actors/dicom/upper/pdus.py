@@ -113,6 +113,24 @@ class Fragmenter:
         else:
             yield from self._pieces(context, memoryview(content), IS_COMMAND)
 
+    def both(self, context: int, command: bytes, content: bytes) -> bytes | None:
+        """A message whole, in one PDU (PS3.8 9.3.5 has one or more fragments); ``None``: too long.
+
+        Whoever reads it has half as much to read from the connection.
+        """
+        size = len(command) + len(content) + 2 * _OVERHEAD
+        if size > self._room + _OVERHEAD:
+            return None
+        return b"".join(
+            (
+                HEAD.pack(P_DATA_TF, size),
+                _ITEM.pack(len(command) + 2, context, IS_COMMAND | IS_LAST),
+                command,
+                _ITEM.pack(len(content) + 2, context, IS_LAST),
+                content,
+            )
+        )
+
     def data(self, context: int, content: bytes | memoryview) -> Iterator[bytes | memoryview]:
         """A data set."""
         return self._pieces(context, memoryview(content), 0)

@@ -21,6 +21,8 @@ FAREWELL = 2.0
 _BUFFER = 1 << 16
 _LARGE_BUFFER = 1 << 18
 _TOGETHER = 1 << 18
+_SLOWEST = 1 << 14
+"""Bytes that come in a second at least, besides the time for an answer."""
 
 
 class Ended(Exception):
@@ -51,6 +53,14 @@ class PduStream:
         self._poll = select.poll()
         self._poll.register(connection, select.POLLIN)
         connection.settimeout(timeout)
+
+    @property
+    def ip(self) -> str:
+        """The address of the other side; "" where it is gone."""
+        try:
+            return str(self._connection.getpeername()[0]).removeprefix("::ffff:")
+        except (OSError, IndexError):  # a pair of sockets has no addresses
+            return ""
 
     def read(self, *, within: float | None = None) -> tuple[int, memoryview]:
         """The next PDU: its type, and what follows its head.
@@ -160,18 +170,30 @@ class PduStream:
             self._start = self._end = 0
         if self._start + size > len(self._buffer):
             self._make_room(size)
+        self._receive(deadline)
+        if self._end - self._start >= size:
+            return
+        # Whoever has begun goes on, and not by one byte at a time: that would take for ever.
+        end = None
+        if self._timeout is not None:
+            end = time.monotonic() + self._timeout + size / _SLOWEST
         while self._end - self._start < size:
-            try:
-                if deadline is not None:
-                    self._connection.settimeout(max(deadline - time.monotonic(), 0.001))
-                received = self._connection.recv_into(self._buffer[self._end :])
-            except TimeoutError as error:
-                raise Silent from error
-            except OSError as error:
-                raise Ended from error
-            if not received:
-                raise Ended
-            self._end += received
+            if end is not None and time.monotonic() > end:
+                raise Silent
+            self._receive(deadline)
+
+    def _receive(self, deadline: float | None) -> None:
+        try:
+            if deadline is not None:
+                self._connection.settimeout(max(deadline - time.monotonic(), 0.001))
+            received = self._connection.recv_into(self._buffer[self._end :])
+        except TimeoutError as error:
+            raise Silent from error
+        except OSError as error:
+            raise Ended from error
+        if not received:
+            raise Ended
+        self._end += received
 
     def _make_room(self, size: int) -> None:
         """Move what is there to the front, of a larger buffer where it needs one."""

@@ -25,12 +25,13 @@ from repertory.model import Level, ResourceId
 from repertory.testing.simulation.books import Violation
 from repertory.testing.simulation.catalog import COUNT, id_of
 from repertory.testing.simulation.model import ABSENT, Deed, Model
+from repertory.testing.simulation.tiers import KEEPING_LABEL
 from repertory.testing.simulation.world import World
 
 NUMBER = 2000
 """Of the users' metadata and attachments in the runs."""
 
-LABEL = "simulated"
+LABEL = KEEPING_LABEL
 GONE = (UnknownResource, UnknownItem)
 NOTHING_DONE = (Refused, StorageFailed, IndexBusy, ShuttingDown)
 

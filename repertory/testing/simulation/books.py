@@ -14,6 +14,7 @@ from repertory.jobs import JobState
 from repertory.model import ChangeType, Level, ResourceId
 from repertory.storage.index.packing import pack_id, unpack_id, unpack_uuid
 from repertory.testing.simulation.declarations import Declarations
+from repertory.testing.simulation.tiers import FOLDERS
 
 
 class Violation(AssertionError):
@@ -39,6 +40,9 @@ class Books:
         self.owned: frozenset[str] = frozenset()
         self.released: frozenset[str] = frozenset()
         self.trashed: frozenset[str] = frozenset()
+        self.copies: frozenset[str] = frozenset()
+        """Files that are on their way to another disk, or may be."""
+        self._disks: dict[str, str] = {}
         self.ever: set[str] = set()
         self.orphans: set[str] = set()
         """Files that may lie there without a row: something ended, or failed, in between."""
@@ -65,8 +69,8 @@ class Books:
         """Look at the index that a process has just opened."""
         self.close()
         self._database = apsw.Connection(str(database), flags=apsw.SQLITE_OPEN_READONLY)
-        self.owned, self.released, self.trashed = self._read()
-        self.ever |= self.owned | self.released | self.trashed
+        self._read()
+        self.ever |= self.owned | self.released | self.trashed | self.copies
         self._note_changes()
 
     @property
@@ -90,38 +94,54 @@ class Books:
         assert self._database is not None  # noqa: S101 - `open` comes first
         return self._database.execute(sql, values).fetchall()
 
-    def _read(self) -> tuple[frozenset[str], frozenset[str], frozenset[str]]:
-        owned = self._all("SELECT uuid FROM attachments UNION ALL SELECT uuid FROM job_outputs")
-        released = self._all("SELECT uuid FROM released")
-        trashed = self._all("SELECT uuid FROM trashed_attachments")
-        counted = Counter([*owned, *released, *trashed])
+    def _read(self) -> None:
+        owned = self._all(
+            "SELECT uuid, location FROM attachments"
+            " UNION ALL SELECT uuid, location FROM job_outputs"
+        )
+        released = self._all("SELECT uuid, location FROM released")
+        trashed = self._all("SELECT uuid, location FROM trashed_attachments")
+        copies = self._all("SELECT uuid, location FROM copies")
+        counted = Counter(uuid for uuid, _ in (*owned, *released, *trashed, *copies))
         again = [uuid for uuid, count in counted.items() if count > 1]
         if again:
             raise self.violate("one owner", f"{len(again)} files are in the books twice")
-        return (
-            frozenset(unpack_uuid(uuid) for (uuid,) in owned),
-            frozenset(unpack_uuid(uuid) for (uuid,) in released),
-            frozenset(unpack_uuid(uuid) for (uuid,) in trashed),
+        self.owned, self.released, self.trashed, self.copies = (
+            frozenset(unpack_uuid(uuid) for uuid, _ in rows)
+            for rows in (owned, released, trashed, copies)
         )
+        folders = {number: FOLDERS[name] for number, name in self._places()}
+        self._disks = {unpack_uuid(uuid): folders[number] for uuid, number in (*owned, *trashed)}
 
-    def lies_there(self, uuid: str) -> bool:
-        """Whether a file is in its place."""
-        return (self._files / uuid[:2] / uuid[2:4] / uuid).exists()
+    def _places(self) -> list[tuple[Any, ...]]:
+        return self._all("SELECT number, name FROM places WHERE name IN ('file-system', 'second')")
+
+    def lies_at(self, uuid: str) -> list[str]:
+        """The disks on which a file is in its place."""
+        return [
+            disk
+            for disk in FOLDERS.values()
+            if (self._files / disk / uuid[:2] / uuid[2:4] / uuid).exists()
+        ]
+
+    def disk_of(self, uuid: str) -> str:
+        """The disk on which a file should be."""
+        return self._disks[uuid]
 
     def note_commit(self) -> None:
         """Compare with the books before."""
         if self._database is None:
             return
-        before = self.owned | self.released | self.trashed
-        owned, trashed = self.owned, self.trashed
-        self.owned, self.released, self.trashed = self._read()
-        for uuid in sorted(self.owned - owned - trashed):
-            if not self.lies_there(uuid):
+        before = self.owned | self.released | self.trashed | self.copies
+        disks = self._disks
+        self._read()
+        for uuid in sorted(self._disks):
+            if disks.get(uuid) != (disk := self._disks[uuid]) and disk not in self.lies_at(uuid):
                 raise self.violate("file before row", f"{uuid} was recorded, but is not there")
-        for uuid in sorted(before - self.owned - self.released - self.trashed):
-            if self.lies_there(uuid):
+        for uuid in sorted(before - self.owned - self.released - self.trashed - self.copies):
+            if self.lies_at(uuid):
                 raise self.violate("removed before forgotten", f"{uuid} is in no book any more")
-        self.ever |= self.owned | self.released
+        self.ever |= self.owned | self.released | self.copies
         self._note_changes()
 
     def note_removal(self, uuid: str) -> None:
@@ -134,7 +154,7 @@ class Books:
             raise self.violate("removed once", f"{uuid} is removed a second time")
         if self.held is not None and uuid in self.held:
             raise self.violate("held back", f"{uuid} goes while somebody copies it")
-        if self.lies_there(uuid):
+        if self.lies_at(uuid):
             if uuid in self.released and not self.may_go():
                 raise self.violate("nothing goes in a pause", f"{uuid} goes all the same")
             self._removed.add(uuid)
@@ -164,15 +184,24 @@ class Books:
         if kept != counted:
             raise self.violate("counters are right", f"{kept} files wait, counted {counted}")
 
-    def check_staging(self) -> None:
-        """The process has begun: what the last one was writing is settled."""
-        if left := sorted(path.name for path in self._files.glob(".staging/*")):
+    def check_disks(self) -> None:
+        """Each file lies on one disk, and that is the one that the index names."""
+        for uuid in sorted(self._disks):
+            if (found := self.lies_at(uuid)) != [self._disks[uuid]]:
+                what = f"{uuid} should be on the {self._disks[uuid]} disk, and is on {found}"
+                raise self.violate("each file once", what)
+
+    def check_staging(self, disk: str) -> None:
+        """The process has begun: what the last one was writing on a disk is settled."""
+        if left := sorted(path.name for path in self._files.glob(f"{disk}/.staging/*/*")):
             raise self.violate("leftovers are settled", f"{left} were being written")
 
     def files(self) -> set[str]:
         """The files in their places, and those that are still being written."""
         return {
-            path.name for pattern in ("??/??/*", ".staging/*") for path in self._files.glob(pattern)
+            path.name
+            for pattern in ("*/??/??/*", "*/.staging/*/*")
+            for path in self._files.glob(pattern)
         }
 
     def find(self, level: Level, id_: ResourceId) -> int | None:

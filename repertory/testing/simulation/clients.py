@@ -26,9 +26,10 @@ from repertory.testing.simulation.controlling import Controlling
 from repertory.testing.simulation.plans import Step
 from repertory.testing.simulation.restoring import Restoring
 from repertory.testing.simulation.storing import Storing
+from repertory.testing.simulation.tiering import Tiering
 
 
-class Clients(Storing, Annotating, Controlling, Archiving, Restoring):
+class Clients(Storing, Annotating, Controlling, Archiving, Restoring, Tiering):
     """Does what a plan wants clients to do; one strand for each request."""
 
     def act(self, step: Step) -> None:

@@ -13,6 +13,7 @@ from pathlib import Path
 from random import Random
 from typing import ClassVar
 
+from repertory.storage.areas.filesystem import STAGING
 from repertory.testing.simulation.scheduler import Scheduler
 
 SETTLED = 30.0
@@ -33,7 +34,7 @@ class _File:
 
 
 class SimulatedDisk:
-    """The system calls of a ``FilesystemArea``.
+    """The system calls of ``FilesystemArea``s, each a folder below one root.
 
     ``fault_rate`` and ``slow_rate`` are the chances that a call fails, or takes seconds.
     ``is_full`` lets every write fail. Unless the disk ``is_watched``, calls are no points between
@@ -72,7 +73,7 @@ class SimulatedDisk:
         descriptor = os.open(path, flags, mode)
         name = Path(path).name
         self._names[descriptor] = name
-        if writes or self._place(path).startswith("."):
+        if writes or _is_staged(self._place(path)):
             self._file(name, self._place(path))
         return descriptor
 
@@ -112,7 +113,7 @@ class SimulatedDisk:
     def unlink(self, path: str, /) -> None:
         """Remove a file; the medium learns of it later."""
         name, place = Path(path).name, self._place(path)
-        is_placed = not place.startswith(".")
+        is_placed = not _is_staged(place)
         try:
             self._point("removes", path)
         except OSError:
@@ -170,7 +171,7 @@ class SimulatedDisk:
             if place is None or not source.exists():
                 continue
             (target / place).parent.mkdir(parents=True, exist_ok=True)
-            if current is None and not place.startswith("."):
+            if current is None and not _is_staged(place):
                 revived.add(name)
             self._lay(source, target / place, file)
         self._files.clear()
@@ -222,3 +223,8 @@ class SimulatedDisk:
 
 
 _SECTOR = 512
+
+
+def _is_staged(place: str) -> bool:
+    """Whether a place is one of files that are still being written."""
+    return STAGING in place.split("/")

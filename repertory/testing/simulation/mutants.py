@@ -44,6 +44,7 @@ from repertory.storage.areas.filesystem import FilesystemArea
 from repertory.storage.index.operations import deleting
 from repertory.storage.index.operations.trashing import Keeping
 from repertory.storage.index.writer import DatabaseWriter
+from repertory.testing.simulation import mutants_of_tiers as of_tiers
 from repertory.testing.simulation import mutants_of_work as of_work
 from repertory.testing.simulation.world import STABLE_AGE, Parts
 from repertory.trash import TrashTide
@@ -362,6 +363,7 @@ MUTANTS: dict[str, Callable[[], Parts]] = {
     "notes before delivery": lambda: _acting(DeliveryActor, of_work.NotesBeforeDelivery),
     "puts off": lambda: _acting(DeliveryActor, of_work.PutsOff),
     "forgets configurations": lambda: _acting(IndexActor, of_work.ForgetsConfigurations),
+    **of_tiers.MUTANTS,
 }
 """By name, the parts with a mutant among them."""
 
@@ -387,5 +389,6 @@ THEMES: dict[str, str] = {
     "notes before delivery": "events",
     "puts off": "events",
     "forgets configurations": "housekeeping",
+    **dict.fromkeys(of_tiers.MUTANTS, "tiers"),
 }
 """The theme of the plans that show a mutant soon; the others show in any plan."""

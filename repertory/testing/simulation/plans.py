@@ -6,6 +6,7 @@ from random import Random
 from typing import Any
 
 from repertory.testing.simulation.catalog import COUNT, VERSIONS
+from repertory.testing.simulation.tiers import Tiers, make_tiers
 from repertory.testing.simulation.world import Setup
 
 CLIENT: dict[str, float] = {
@@ -235,7 +236,9 @@ class Plan:
     def from_json(text: str) -> "Plan":
         """The plan that was written down."""
         values: dict[str, Any] = json.loads(text)
-        values["setup"] = Setup(**values["setup"])
+        setup = values["setup"]
+        tiers = setup.get("tiers")
+        values["setup"] = Setup(**setup | {"tiers": None if tiers is None else Tiers(**tiers)})
         values["steps"] = tuple(
             Step(one["number"], one["kind"], tuple(one["values"]), one["then"])
             for one in values["steps"]
@@ -244,7 +247,18 @@ class Plan:
 
 
 def make_plan(seed: int, *, length: int = 40, theme: str = "") -> Plan:
-    """The plan of a seed; its theme is left to chance, unless one is given."""
+    """The plan of a seed; its theme is left to chance, unless one is given.
+
+    "tiers" is none of the themes: the run is what it would be without, on two disks.
+    """
+    if theme == "tiers":
+        return make_tiered(_make_plan(seed, length=length, theme=""))
+    plan = _make_plan(seed, length=length, theme=theme)
+    own = Random(f"tiers {seed}")  # noqa: S311 - chance, not secrets
+    return make_tiered(plan) if not theme and own.random() < TIERED else plan
+
+
+def _make_plan(seed: int, *, length: int, theme: str) -> Plan:
     chance = Random(seed)  # noqa: S311 - chance, not secrets
     kinds = {**CLIENT, **CIRCUMSTANCES}
     # Half of the runs are about a few instances, where what is asked meets more often.
@@ -286,6 +300,40 @@ def make_plan(seed: int, *, length: int = 40, theme: str = "") -> Plan:
     )
 
 
+TIERED = 0.12
+"""How many runs, of those that nobody wanted a theme of, have two disks."""
+
+TWO_DISKS = 1 << 17
+"""Configurations from this number on have two disks."""
+
+ON_TWO_DISKS: dict[str, float] = {
+    "move": 3.0,
+    "submit_move": 2.0,
+    "tier": 3.0,
+    "read": 3.0,
+    "advance": 4.0,
+    "kill": 0.5,
+}
+"""What happens besides where there are two disks, and how often."""
+
+
+def make_tiered(plan: Plan) -> Plan:
+    """The same, but that it begins with two disks, and a third of the steps is about them."""
+    chance = Random(f"two disks {plan.seed}")  # noqa: S311 - chance, not secrets
+    numbers = sorted({it.values[-1] for it in plan.steps if it.kind in AT_A_LEVEL}) or [0]
+    steps = []
+    for step in plan.steps:
+        kind, values = step.kind, step.values
+        if chance.random() < 0.35:
+            (kind,) = chance.choices(tuple(ON_TWO_DISKS), weights=tuple(ON_TWO_DISKS.values()))
+            at = (chance.choice((4, 3, 2, 2, 1)), chance.choice(numbers))
+            values = _values_on_two_disks(kind, chance, numbers, at)
+        if kind in {"restart", "kill", "cut_power"} and values[0] >= 0:
+            values = (values[0] + TWO_DISKS, values[1])
+        steps.append(replace(step, kind=kind, values=values))
+    return replace(plan, setup=replace(plan.setup, tiers=make_tiers(chance)), steps=tuple(steps))
+
+
 KEPT = 1 << 16
 """Configurations from this number on have a housekeeper most of the time, and no limits."""
 
@@ -305,10 +353,22 @@ def make_setup(number: int) -> Setup:
         retention=chance.choice((0.0, 0.0, 0.0, 600.0, 86_400.0)),
         concurrent=chance.choice((1, 1, 4)),
     )
+    if number >= TWO_DISKS:
+        return replace(make_setup(number - TWO_DISKS), tiers=make_tiers(chance))
     if number < KEPT:
         return setup
     compression = chance.random() < 0.5
     return replace(setup, compression=compression, housekeeper=chance.random() < 0.7, patients=0)
+
+
+def _values_on_two_disks(
+    kind: str, chance: Random, numbers: list[int], at: tuple[int, int]
+) -> tuple[int, ...]:
+    if kind in {"move", "submit_move"}:
+        return (*at, chance.choice((0, 1, 1)))
+    if kind == "tier":
+        return (chance.randrange(5),)
+    return _values(kind, chance, numbers, at)
 
 
 def _values(kind: str, chance: Random, numbers: list[int], at: tuple[int, int]) -> tuple[int, ...]:

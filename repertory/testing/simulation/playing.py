@@ -25,6 +25,7 @@ from repertory.testing.simulation.model import ABSENT, Model
 from repertory.testing.simulation.plans import CIRCUMSTANCES, Plan, Step, make_setup
 from repertory.testing.simulation.scheduler import Deadlock, Livelock, OutOfSteps
 from repertory.testing.simulation.tidiness import check_events, check_order, check_trash, resume
+from repertory.testing.simulation.tiering import check_recall, check_rules, go_on, halt
 from repertory.testing.simulation.world import Parts, World
 
 AT_ONCE = 6
@@ -92,6 +93,8 @@ class Player:
         self.world.die(power_cut=True)
         self.world.start(self._setup)
         self._rest()
+        if left := self.world.books.copies:
+            raise Violation("no file is left over", f"{sorted(left)} are still being copied")
         self.world.stop()
 
     def _trouble(self) -> None:
@@ -216,10 +219,12 @@ class Player:
 
     def _resume(self) -> None:
         resume(self.world)
+        go_on(self.world)
         self.clients.end_pauses()
 
     def _inspect(self) -> None:
         board, books = self.world.board, self.world.books
+        halt(self.world)
         jobs = board.ask(ListJobs())
         if left := [job for job in jobs if not job.state.is_final]:
             raise Violation("jobs end", f"{left}")
@@ -231,8 +236,10 @@ class Player:
         there = books.files()
         if lost := sorted((books.owned | books.trashed) - there):
             raise Violation("no file is lost", f"{lost} are in the index alone")
-        if extra := sorted(there - books.owned - books.trashed - books.orphans):
+        if extra := sorted(there - books.owned - books.trashed - books.orphans - books.copies):
             raise Violation("no file is left over", f"{extra} are nobody's")
+        books.check_disks()
+        check_rules(self.world)
         books.check_backlog()
         counters = (*board.ask(RecountTallies(after=0, limit=1000)).counters,)
         if wrong := (*counters, *board.ask(RecountTotals())):
@@ -248,10 +255,12 @@ class Player:
                     what = f"{name} is {value!r}, and may only be one of {register.possible()}"
                     raise Violation("what was answered is true", what)
                 register.settle(value)
+            check_recall(self.world)
             check_order(self.world, forms=self._is_formal)
             check_trash(self.world, lambda: self._read_all(reader))
         finally:
             reader.close()
+        go_on(self.world)
 
     def _read_all(self, reader: IndexReader) -> dict[Any, object]:
         return {name: self._read(reader, name) for name in self.model.registers}

@@ -33,8 +33,12 @@ from repertory.testing.simulation.disk import SimulatedDisk
 from repertory.testing.simulation.listening import Listener
 from repertory.testing.simulation.pausing import Pauses
 from repertory.testing.simulation.scheduler import Scheduler
+from repertory.testing.simulation.tiers import FIRST, Tiers, room_at
 
 STABLE_AGE = 60
+
+FILES = "files"
+"""The folder of all disks: each storage is a folder in it."""
 
 
 @dataclass(frozen=True)
@@ -51,11 +55,12 @@ class Setup:
     more_tags: bool = False
     retention: float = 0.0
     concurrent: int = 1
+    tiers: Tiers | None = None
 
     def settings(self, folder: Path) -> Settings:
         """The same as the archive reads it, for an archive in ``folder``."""
         return Settings(
-            storage_directory=str(folder / "files"),
+            storage_directory=str(folder / FILES / FIRST),
             index_directory=str(folder / "index"),
             index_readers=self.readers,
             storage_threads=self.crew,
@@ -75,6 +80,7 @@ class Setup:
             ),
             trash=TrashSettings(retention_days=self.retention / 86_400),
             http_server_enabled=False,
+            **({} if self.tiers is None else self.tiers.options(folder / FILES)),
         )
 
 
@@ -124,10 +130,11 @@ class World:
         self._folder = folder
         self._process: Process | None = None
         self._engine: SimulatedEngine | None = None
+        self._areas: dict[str, FilesystemArea] = {}
         self._place = folder / "0"
         self._place.mkdir()
-        (self._place / "files").mkdir()
-        self.disk.mount(self._place / "files")
+        (self._place / FILES).mkdir()
+        self.disk.mount(self._place / FILES)
         self.books.may_go = self.pauses.may_go
         self.disk.on_removal = self.books.note_removal
         self.disk.on_failed_removal = self.books.note_failed_removal
@@ -149,7 +156,7 @@ class World:
         self.lives += 1
         self.setup = setup
         self.scheduler.note(f"life {self.lives} begins: {setup}")
-        self.books.look_at(self._place / "files")
+        self.books.look_at(self._place / FILES)
         self._process = Process(setup.settings(self._place), self)
         self._process.start()
 
@@ -181,9 +188,9 @@ class World:
             self._engine.leave_behind(place / "index", power_cut=power_cut)
         revived: set[str] = set()
         if power_cut:
-            revived = self.disk.cut_power(place / "files")
+            revived = self.disk.cut_power(place / FILES)
         else:
-            self.disk.end_process(place / "files")
+            self.disk.end_process(place / FILES)
         self.books.close()
         self.scheduler.kill()
         for actor in self._casting.actors:
@@ -194,7 +201,7 @@ class World:
             self._engine.abandon()
         self._leave()
         self._place = place
-        self.disk.mount(place / "files")
+        self.disk.mount(place / FILES)
         self.books.orphans |= revived
 
     def close(self) -> None:
@@ -208,6 +215,7 @@ class World:
     def _leave(self) -> None:
         self.books.close()
         self._process = self._engine = None
+        self._areas.clear()
         self.pauses.note_end()
         self._casting.actors.clear()
         self.scheduler.clock.close()
@@ -234,7 +242,7 @@ class World:
         if not self.books.is_open:
             self.books.open(self._place / "index" / "repertory.db")
         if actor is StorageActor:
-            self.books.check_staging()
+            self.books.check_staging(_folder_of(parts["area"]))
         return played, ref
 
     def _simulated(self, actor: type[RepertoryActor], parts: dict[str, Any]) -> dict[str, Any]:
@@ -244,16 +252,29 @@ class World:
         if "engine" in parts:
             others["engine"] = self._simulated_engine(parts["engine"])
         if "area" in parts:
-            others["area"] = self._parts.area(self._place / "files", calls=self.disk)
+            others["area"] = self._area(_folder_of(parts["area"]))
+            others["others"] = {
+                number: self._area(_folder_of(area)) for number, area in parts["others"].items()
+            }
         for name, part in parts.items():
             if isinstance(part, ThreadCrew):
                 part.close()
                 others[name] = SimulatedCrew(self.scheduler, part.size, name=name)
         if "area" in parts:
             others["new_name"] = self._new_name
+        if "sides" in parts:
+            others["new_name"] = self._new_name_of_copy
+        if "room_of" in parts:
+            others["room_of"] = lambda name: room_at(self.disk.root, name)
         if "hold" in parts:
             others["hold"] = self.hold
         return parts | others
+
+    def _area(self, folder: str) -> FilesystemArea:
+        if folder not in self._areas:
+            root = self._place / FILES / folder
+            self._areas[folder] = self._parts.area(root, calls=self.disk)
+        return self._areas[folder]
 
     def _simulated_engine(self, engine: SqliteEngine) -> SimulatedEngine:
         if self._engine is None:
@@ -263,6 +284,11 @@ class World:
 
     def _new_name(self) -> str:
         return str(uuids.UUID(int=self._names.getrandbits(128), version=4))
+
+    def _new_name_of_copy(self) -> str:
+        name = self._new_name()
+        self.books.ever.add(name)  # it is no loose end: the index should know of it
+        return name
 
     def _note_death(self, event: ActorDied) -> None:
         violation = Violation("no actor dies", f"{event.actor}: {event.reason}")
@@ -274,6 +300,10 @@ class World:
     def _note_stable(self, event: ResourceStabilized) -> None:
         self.stabilized += 1
         self.scheduler.note(f"stable: {event.level.word} {event.id[:8]}")
+
+
+def _folder_of(area: FilesystemArea) -> str:
+    return area._root.name  # noqa: SLF001 - another one takes its place
 
 
 class Process(Repertory):

@@ -67,6 +67,21 @@ class MysqlDialect:
             ("DEALLOCATE PREPARE ending", ()),
         ]
 
+    def kept(self, values: Sequence[Any]) -> Sequence[Any]:
+        """The same values."""
+        return values
+
+    def last_number(self, table: str, column: str) -> str:  # noqa: ARG002 - a table has one
+        """Asks for the last number that was given to a row of a table."""
+        return (
+            "SELECT COALESCE(auto_increment, 1) - 1 FROM information_schema.tables"  # noqa: S608
+            f" WHERE table_schema = DATABASE() AND table_name = '{table}'"
+        )
+
+    def go_on_after(self, table: str, column: str, number: int) -> str:  # noqa: ARG002
+        """Lets the next row get a number above ``number``."""
+        return f"ALTER TABLE {table} AUTO_INCREMENT = {number + 1}"
+
     def list_tables(self) -> str:
         """Asks for the names of the tables in the database."""
         return (

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from decimal import Decimal
-from typing import Any
+from typing import Any, ClassVar
 
 import pymysql
 from pymysql.constants import CLIENT, FIELD_TYPE
@@ -26,6 +26,8 @@ def trouble_of(error: Exception) -> SessionFailed:
 
 class MysqlSession:
     """A ``Session``. Several statements are sent at once, and their answers come at once."""
+
+    defers: ClassVar[bool] = False
 
     def __init__(self, parameters: dict[str, Any]) -> None:
         """Connect; ``parameters`` are PyMySQL's."""

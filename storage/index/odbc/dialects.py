@@ -21,7 +21,7 @@ class OdbcPostgresqlDialect(PostgresqlDialect):
         elements = "json_array_elements_text(?::json) AS them (one)"
         return (
             f"{column} IN (SELECT one::bigint FROM {elements})",  # noqa: S608 - our own names
-            orjson.dumps(numbers).decode(),
+            orjson.dumps(list(numbers)).decode(),
         )
 
     def preparation(self) -> list[str]:
@@ -40,5 +40,5 @@ class OdbcMysqlDialect(MysqlDialect):
         elements = "JSON_TABLE(?, '$[*]' COLUMNS (one BIGINT PATH '$')) AS them"
         return (
             f"{column} IN (SELECT one FROM {elements})",  # noqa: S608 - our own names
-            orjson.dumps(numbers).decode(),
+            orjson.dumps(list(numbers)).decode(),
         )

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 import pyodbc
 
@@ -44,6 +44,8 @@ def trouble_of(error: pyodbc.Error) -> SessionFailed:
 
 class OdbcSession:
     """A ``Session``."""
+
+    defers: ClassVar[bool] = False
 
     def __init__(self, connection_string: str) -> None:
         """Connect."""

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from operator import attrgetter
 from types import MappingProxyType
 
-from repertory.errors import UnknownItem
+from repertory.errors import UnknownItem, UnknownResource
 from repertory.model import (
     Attachment,
     Level,
@@ -14,12 +14,12 @@ from repertory.model import (
     ResourceId,
 )
 from repertory.storage.index.database import Database, Question, Row
-from repertory.storage.index.operations.checking import ANY_DAMAGED, OF_FILE, damages_of
+from repertory.storage.index.operations.checking import damages_of
 from repertory.storage.index.operations.finding.matching import of_metadata
-from repertory.storage.index.operations.listing import find
 from repertory.storage.index.operations.parents import expected_number
 from repertory.storage.index.packing import (
     ATTACHMENT_COLUMNS,
+    pack_id,
     stamp,
     unpack_attachment,
     unpack_both_tags,
@@ -55,6 +55,30 @@ OTHERS = (
     " LEFT JOIN damaged ON damaged.resource = files.resource"
     " AND damaged.content_type = files.content_type WHERE files.content_type <> 1 AND "
 )
+FILE_BY_ID = (
+    f"SELECT resources.metadata, tallies.last_update, damaged.damage, {_FILE} FROM resources"  # noqa: S608
+    " LEFT JOIN tallies ON tallies.resource = resources.id"
+    " LEFT JOIN attachments AS files ON files.resource = resources.id AND files.content_type = ?"
+    " LEFT JOIN damaged ON damaged.resource = files.resource"
+    " AND damaged.content_type = files.content_type"
+    " WHERE resources.public_id = ? AND resources.level = ?"
+)
+_BY_ID = "resources.public_id = ? AND resources.level = ?"
+_MORE = (
+    "(SELECT COUNT(*) FROM labels WHERE labels.resource = resources.id)"
+    " + (SELECT COUNT(*) FROM attachments AS files"
+    " WHERE files.resource = resources.id AND files.content_type <> 1)"
+)
+_MARKED = "(SELECT COUNT(*) FROM damaged WHERE damaged.resource = resources.id)"
+PARENT_BY_ID = PARENTS.replace("SELECT ", f"SELECT {_MORE}, ", 1).format("NULL") + _BY_ID
+STUDY_BY_ID = PARENTS.replace("SELECT ", f"SELECT {_MORE}, ", 1).format(PATIENT_SEQUENCES) + _BY_ID
+INSTANCE_BY_ID = INSTANCES.replace("SELECT ", f"SELECT {_MORE} + {_MARKED}, ", 1) + _BY_ID
+"""What ``PARENTS`` and ``INSTANCES`` tell; first, how much there is that they do not."""
+CHILDREN_BY_ID = (
+    "SELECT parent, public_id, index_in_series FROM resources"
+    " WHERE parent = (SELECT id FROM resources WHERE public_id = ? AND level = ?) ORDER BY id"
+)
+
 ATTACHMENT = (
     f"SELECT {ATTACHMENT_COLUMNS} FROM attachments"  # noqa: S608 - a constant
     " WHERE resource = ? AND content_type = ?"
@@ -229,16 +253,41 @@ def describe_attachment(
     db: Database, level: Level, id_: ResourceId, content_type: int
 ) -> tuple[Attachment, dict[int, str]]:
     """An attachment and its resource's metadata; ``UnknownItem`` where there is none."""
-    number = find(db, level, id_)[0]
-    files, kept, damages = db.gather(
-        [
-            Question(ATTACHMENT, (number, int(content_type))),
-            Question(METADATA, (number,)),
-            Question(OF_FILE, (number, int(content_type)), only_if=ANY_DAMAGED),
-        ]
-    )
-    if not files:
+    digest = pack_id(id_)
+    row = digest and db.one(FILE_BY_ID, (int(content_type), digest, int(level)))
+    if not row:
+        raise UnknownResource
+    packed, last_update, damage, *columns = row
+    if columns[0] is None:
         raise UnknownItem
-    packed, last_update = kept[0] if kept else ("{}", None)
     metadata = _with_last_update(unpack_metadata(packed), last_update)
-    return unpack_attachment(files[0], damages[0][2] if damages else ""), metadata
+    return unpack_attachment(tuple(columns), damage or ""), metadata
+
+
+def describe_one(
+    db: Database, level: Level, id_: ResourceId, names: Mapping[str, str] = NO_NAMES
+) -> ResourceDescription:
+    """The resource with this identifier; ``UnknownResource`` where there is none.
+
+    As ``describe`` does it, in two statements for the many that have neither labels nor
+    attachments besides the DICOM file.
+    """
+    digest = pack_id(id_)
+    if digest is None:
+        raise UnknownResource
+    key = (digest, int(level))
+    if level is Level.INSTANCE:
+        row = db.one(INSTANCE_BY_ID, key)
+        children: list[Row] = []
+    else:
+        statement = STUDY_BY_ID if level is Level.STUDY else PARENT_BY_ID
+        rows, children = db.gather([Question(statement, key), Question(CHILDREN_BY_ID, key)])
+        row = rows[0] if rows else None
+    if not row:
+        raise UnknownResource
+    more, *columns = row
+    if more:
+        return describe(db, level, [columns[0]], names)[0]
+    if level is Level.INSTANCE:
+        return _instance(tuple(columns), (), names, (), "")
+    return _parent(level, tuple(columns), children, (), names, ())

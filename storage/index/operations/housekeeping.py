@@ -305,6 +305,7 @@ class _Looking:
             form=self._chores.form,
             transcodes=bool(self._chores.transcode),
             anew=self._chores.anew,
+            refreshes=bool(self._chores.levels),
         )
 
     def _task(self, ids: ResourceIds, levels: frozenset[Level], row: Row) -> Task | None:

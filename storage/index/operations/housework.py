@@ -15,7 +15,7 @@ from repertory.housekeeping import (
 )
 from repertory.model import Compression, Level, ResourceId
 from repertory.storage.index.database import Database
-from repertory.storage.index.operations.group import Group
+from repertory.storage.index.operations.group import Group, Lineage
 from repertory.storage.index.operations.housekeeping import (
     LONGEST_DELAY,
     STORED_UNDER,
@@ -23,6 +23,7 @@ from repertory.storage.index.operations.housekeeping import (
 )
 from repertory.storage.index.operations.listing import FIND, find
 from repertory.storage.index.operations.other_files import replace_other
+from repertory.storage.index.operations.placing_trash import record_move_in_trash
 from repertory.storage.index.operations.recompressing import find_file, put_file, resize
 from repertory.storage.index.operations.reconstructing import OBSOLETE, record_reconstruction
 from repertory.storage.index.packing import pack_id
@@ -129,6 +130,7 @@ def _record_portion(  # noqa: PLR0917 - the database, the group, then what is to
 ) -> ChoresReceipt:
     done = gone = 0
     failures = []
+    known: dict[ResourceId, Lineage] = {}
     for failure in portion.failures:
         if db.one(FIND, (pack_id(failure.id), int(Level.INSTANCE))) is None:
             gone += 1
@@ -136,7 +138,7 @@ def _record_portion(  # noqa: PLR0917 - the database, the group, then what is to
             failures.append(failure)
     for task in portion.done:
         try:
-            _record(db, group, signatures, task)
+            _record(db, group, signatures, task, known)
         except UnknownResource:
             gone += 1
         except Refused as error:
@@ -148,12 +150,18 @@ def _record_portion(  # noqa: PLR0917 - the database, the group, then what is to
             group.release(task.attachment)
     for copy in portion.others:
         group.writing = True
-        replace_other(db, group, copy)
+        (record_move_in_trash if copy.file.trash else replace_other)(db, group, copy)
     _note(db, name, portion.portion, failures, now)
     return ChoresReceipt(done, gone, tuple(failures))
 
 
-def _record(db: Database, group: Group, signatures: Mapping[Level, str], task: DoneTask) -> None:
+def _record(
+    db: Database,
+    group: Group,
+    signatures: Mapping[Level, str],
+    task: DoneTask,
+    known: dict[ResourceId, Lineage],
+) -> None:
     if task.summary is not None:
         record_reconstruction(
             db,
@@ -165,6 +173,7 @@ def _record(db: Database, group: Group, signatures: Mapping[Level, str], task: D
             task.replaces,
             task.attachment,
             beside=False,
+            known=known,
         )
     else:
         group.settle()
@@ -192,6 +201,8 @@ def _note(
         values = (now + delay, portion.form, pack_id(first.id), first.reason)
         db.execute(FAIL, (*study, *values))
     if portion.ends:
-        # A pass over tags alone is no success of what was to be stored anew.
-        db.execute(SUCCEED, (*study, int(portion.aside or portion.form is not None)))
+        # A pass over tags alone is no success of what was to be stored anew, nor is one over files
+        # alone one of tags.
+        if portion.aside or portion.refreshes:
+            db.execute(SUCCEED, (*study, int(portion.aside or portion.form is not None)))
         db.execute(CLOSE, study)

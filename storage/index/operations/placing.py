@@ -41,7 +41,8 @@ COUNT_BELOW = (
     " SELECT id FROM resources WHERE id = ?"
     " UNION ALL SELECT resources.id FROM below JOIN resources ON resources.parent = below.id"
     ") SELECT COUNT(*), COALESCE(SUM(compressed_size), 0) FROM below"
-    " JOIN attachments ON attachments.resource = below.id AND location <> ?"
+    # CROSS: SQLite takes the tables in this order, or it would go through all attachments.
+    " CROSS JOIN attachments WHERE attachments.resource = below.id AND location <> ?"
     " AND (? < 0 OR location = ?)"
 )
 OWN_FILES = (

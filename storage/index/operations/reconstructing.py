@@ -3,9 +3,9 @@
 from collections.abc import Collection, Mapping
 
 from repertory.errors import RevisionConflict, UnknownItem, UnknownResource
-from repertory.model import Attachment, ContentType, Level, ResourceIds, Summary
+from repertory.model import Attachment, ContentType, Level, ResourceId, ResourceIds, Summary
 from repertory.storage.index.database import Database
-from repertory.storage.index.operations.group import Group
+from repertory.storage.index.operations.group import Group, Lineage
 from repertory.storage.index.operations.listing import find
 from repertory.storage.index.operations.parents import find_series
 from repertory.storage.index.operations.recompressing import find_file, put_file, resize
@@ -27,12 +27,13 @@ def record_reconstruction(  # noqa: PLR0917 - the database, the group, then what
     attachment: Attachment | None,
     *,
     beside: bool = True,
+    known: dict[ResourceId, Lineage] | None = None,
 ) -> None:
     """Refresh an instance and its parents, at these levels, from its file ``replaces``.
 
     ``attachment`` takes the place of the file, which is released; ``None`` leaves it. Nothing is
     logged, and stable resources stay stable. ``beside`` says whether to look for files that an
-    Orthanc kept beside it.
+    Orthanc kept beside it; ``known`` holds the series that were found in this transaction.
 
     Raises:
         UnknownResource: there is no such instance.
@@ -42,7 +43,7 @@ def record_reconstruction(  # noqa: PLR0917 - the database, the group, then what
     """
     group.settle()
     number, series, _ = find(db, Level.INSTANCE, ids.instance)
-    lineage = find_series(db, ids.series)
+    lineage = _lineage(db, ids.series, known if known is not None else {})
     if lineage is None or lineage.series != series:
         raise UnknownResource
     old = find_file(db, number, ContentType.DICOM)
@@ -70,6 +71,13 @@ def record_reconstruction(  # noqa: PLR0917 - the database, the group, then what
             obsolete = find_file(db, number, content_type)
             if obsolete is not None:
                 resize(db, number, *put_file(db, group, number, obsolete, None))
+
+
+def _lineage(db: Database, id_: ResourceId, known: dict[ResourceId, Lineage]) -> Lineage | None:
+    lineage = known.get(id_) or find_series(db, id_)
+    if lineage is not None:
+        known[id_] = lineage
+    return lineage
 
 
 def _refuse_what_cannot_be_kept(summary: Summary) -> None:

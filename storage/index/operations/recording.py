@@ -42,7 +42,7 @@ FIND_PLACES = (
 INSERT_INSTANCE = (
     "INSERT INTO resources"
     " (id, public_id, level, parent, index_in_series, sop_uid, main_tags, metadata)"
-    " VALUES (?, ?, 4, ?, ?, ?, ?, ?) ON CONFLICT (public_id, level) DO NOTHING"
+    " VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (public_id, level) DO NOTHING"
 )
 
 REMEMBERED = 1_024
@@ -135,7 +135,9 @@ class Recorder:
 
         number = group.last_instance + 1
         group.writing = True
-        if not self._db.execute(INSERT_INSTANCE, (number, digest, lineage.series, *values)):
+        if not self._db.insert_new(
+            INSERT_INSTANCE, (number, digest, Level.INSTANCE.value, lineage.series, *values)
+        ):
             return self._leave(ids, digest, attachment, release=release_duplicate)
         group.last_instance = number
         news = group.news_of(lineage)

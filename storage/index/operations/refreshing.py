@@ -20,12 +20,19 @@ FIND_METADATA = "SELECT metadata FROM resources WHERE id = ?"
 # A study has its own identifiers of its patient.
 SEARCHED_AT = {level: tuple(SEARCHED[level].values()) for level in Level}
 SEARCHED_AT[Level.STUDY] += SEARCHED_AT[Level.PATIENT]
+WRITTEN_AT = {level: ("main_tags", "metadata", *SEARCHED_AT[level]) for level in Level}
+WRITTEN_AT[Level.INSTANCE] += ("index_in_series",)
+"""The columns that follow from a file; with the metadata, more than the file tells."""
+
+FIND_WRITTEN = {
+    level: f"SELECT {', '.join(columns)} FROM resources WHERE id = ?"  # noqa: S608 - of constants
+    for level, columns in WRITTEN_AT.items()
+}
 REFRESH = {
-    level: "UPDATE resources SET main_tags = ?, metadata = ?, {} WHERE id = ?".format(  # noqa: S608
-        ", ".join(f"{column} = ?" for column in SEARCHED_AT[level])
-        + (", index_in_series = ?" if level is Level.INSTANCE else "")
+    level: "UPDATE resources SET {} WHERE id = ?".format(  # noqa: S608 - of constants
+        ", ".join(f"{column} = ?" for column in columns)
     )
-    for level in Level
+    for level, columns in WRITTEN_AT.items()
 }
 FIND_TAGS = "SELECT main_tags FROM resources WHERE id = ?"
 REFRESH_COPY = (
@@ -45,13 +52,14 @@ def refresh(
 ) -> None:
     """Write a resource's main tags, its searched columns and what of its metadata follows from it.
 
-    What users wrote, how the resource came here and when stays as it is.
+    What users wrote, how the resource came here and when stays as it is. Where all is as it should
+    be, nothing is written.
 
     Raises:
         BadParameter: something cannot be kept as it is; nothing was written.
     """
-    row = db.one(FIND_METADATA, (number,)) or ("{}",)
-    kept = unpack_entries(row[0])
+    row = db.one(FIND_WRITTEN[level], (number,))
+    kept = unpack_entries(row[1] if row else "{}")
     columns = searched(summary, level)
     if level is Level.STUDY:
         columns += searched(summary, Level.PATIENT)
@@ -62,7 +70,8 @@ def refresh(
         *columns,
         *place,
     )
-    db.execute(REFRESH[level], (*values, number))
+    if row is None or tuple(row) != values:
+        db.execute(REFRESH[level], (*values, number))
     if level is Level.PATIENT:
         _complete_copies(db, number, summary, kept)
 

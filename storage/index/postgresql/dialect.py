@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any
 
+from repertory.storage.index.postgresql.troubles import without_nul
 from repertory.storage.index.server.rewriting import (
     json_path,
     number_marks,
@@ -105,6 +106,20 @@ class PostgresqlDialect:
             " AND ((classid::bigint << 32) | objid::bigint) ="
         )
         return [(f"{sql} {key}", ())]
+
+    def kept(self, values: Sequence[Any]) -> Sequence[Any]:
+        """The values as PostgreSQL keeps them: without NUL."""
+        return without_nul(values)
+
+    def last_number(self, table: str, column: str) -> str:
+        """Asks for the last number that was given to a row of a table."""
+        counter = f"pg_get_serial_sequence('{table}', '{column}')"
+        return f"SELECT COALESCE(pg_sequence_last_value({counter}::regclass), 0)"
+
+    def go_on_after(self, table: str, column: str, number: int) -> str:
+        """Lets the next row get a number above ``number``."""
+        counter = f"pg_get_serial_sequence('{table}', '{column}')"
+        return f"SELECT setval({counter}, {max(number, 1)}, {number > 0})"
 
     def list_tables(self) -> str:
         """Asks for the names of the tables in the schema."""

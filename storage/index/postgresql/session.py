@@ -3,7 +3,7 @@
 import contextlib
 import select
 from collections.abc import Iterable, Sequence
-from typing import Any, LiteralString
+from typing import Any, ClassVar, LiteralString
 
 import psycopg
 from psycopg import pq
@@ -62,6 +62,8 @@ class PostgresqlSession:
     is asked, or until the transaction ends.
     """
 
+    defers: ClassVar[bool] = True
+
     def __init__(self, parameters: dict[str, Any]) -> None:
         """Connect; ``parameters`` are libpq's."""
         try:
@@ -81,7 +83,7 @@ class PostgresqlSession:
         connection.adapters.register_dumper(bool, _BoolDumper)
         self._cursor = connection.cursor(binary=True)
         self._first: list[str] = []
-        self._waiting: list[Statement] = []
+        self._waiting: list[tuple[str, list[Sequence[Any]]]] = []
         self._asked: dict[str, int] = {}
         self._is_leaving = False
 
@@ -100,7 +102,10 @@ class PostgresqlSession:
 
     def execute_many(self, sql: str, rows: Iterable[Sequence[Any]]) -> None:
         """Run a statement once for each row of values, with what is asked next."""
-        self._waiting += in_bulk(sql, list(rows))
+        if self._waiting and self._waiting[-1][0] == sql:
+            self._waiting[-1][1].extend(rows)
+        else:
+            self._waiting.append((sql, list(rows)))
 
     def fetch(self, questions: Sequence[Statement]) -> list[list[Row]]:
         """The answers to some questions."""
@@ -135,8 +140,9 @@ class PostgresqlSession:
             with connection.pipeline():
                 for sql in first:
                     connection.execute(_said(sql), prepare=False)
-                for sql, values in waiting:
-                    self._cursor.execute(_said(sql), without_nul(values))
+                for one, rows in waiting:
+                    for sql, values in in_bulk(one, rows):
+                        self._cursor.execute(_said(sql), without_nul(values))
                 return [
                     connection.execute(_said(sql), without_nul(values), binary=True)
                     for sql, values in statements

@@ -15,6 +15,12 @@ from repertory.storage.index.server.session import Session, SessionFailed, Troub
 
 log = structlog.get_logger(__name__)
 
+CAREFUL = 20
+"""In how many transactions every new row is asked for, once one was there already."""
+
+DUPLICATE = "23505"
+"""The SQLSTATE of a row whose key another one has."""
+
 VERSION = "SELECT MAX(version) FROM schema_versions"
 
 
@@ -45,6 +51,9 @@ class ServerDatabase:
         self._is_asked = False
         self._is_new = True
         self._in_doubt = False
+        self._may_hope = False
+        self._is_hopeful = False
+        self._careful = 0
 
     # What is asked
 
@@ -69,6 +78,23 @@ class ServerDatabase:
             raise self._failed(error).translated() from error
         self._note(sql, started)
 
+    def insert_new(self, sql: str, values: Sequence[Any]) -> bool:
+        """Insert a row that is hardly there yet; whether it was not.
+
+        Where the session defers, that is taken for granted: a row that was there undoes the
+        transaction, and in the next ones it is asked for. So a group of instances is two ways to
+        the server and back, and not one for each.
+        """
+        session = self._ready()
+        if session.defers and self._may_hope:
+            self._is_hopeful = True
+            self.execute_many(sql.partition(" ON CONFLICT")[0], [values])
+            return True
+        is_new = self.execute(sql, values) > 0
+        if not is_new and self._careful:
+            self._careful = CAREFUL
+        return is_new
+
     def one(self, sql: str, values: Sequence[Any] = ()) -> Row | None:
         """The first row of the answer."""
         rows = self._fetch([Question(sql, values)])[0]
@@ -90,9 +116,9 @@ class ServerDatabase:
         try:
             answers = session.fetch(asked)
         except SessionFailed as error:
-            self._failed(error)
+            failed = self._failed(error)
             if error.trouble is not Trouble.LOST or not is_first or self._claim is not None:
-                raise error.translated() from error
+                raise failed.translated() from error
             # A reader that had not asked anything yet: it has seen no state.
             session = self._replace()
             if self._in_transaction:
@@ -121,6 +147,10 @@ class ServerDatabase:
             log.info("statement_run", sql=sql, seconds=seconds)  # never the values
 
     def _failed(self, error: SessionFailed) -> SessionFailed:
+        if error.code == DUPLICATE and self._is_hopeful:
+            self._careful = CAREFUL
+            log.info("duplicate_met")
+            return SessionFailed(Trouble.CONFLICT, error.code)
         if error.trouble is Trouble.LOST:
             self._drop()
         if error.trouble is Trouble.OTHER:
@@ -131,14 +161,16 @@ class ServerDatabase:
 
     # Transactions
 
-    def begin(self) -> bool:
+    def begin(self, *, is_repeatable: bool = False) -> bool:
         """Begin a transaction that writes; whether others may have written since the last one."""
         if self._session is None:
             self._replace()
         session = self._session
         assert session is not None and self._claim is not None  # noqa: S101, PT018 - a writer is asked
         self._in_transaction = True
-        self._is_asked = False
+        self._is_asked = self._is_hopeful = False
+        self._may_hope = is_repeatable and not self._careful
+        self._careful = max(self._careful - 1, 0)
         session.begin(*self._dialect.begin_write)
         stale, self._is_new = self._is_new, False
         if not self._claim.is_shared:
@@ -175,10 +207,10 @@ class ServerDatabase:
         try:
             session.finish(claim.count(), ("COMMIT", ()))
         except SessionFailed as error:
-            self._failed(error)
+            failed = self._failed(error)
             if error.trouble is not Trouble.LOST:
                 self._end(session)
-                raise error.translated() from error
+                raise failed.translated() from error
             self._find_out(claim, error)
         claim.commits += 1
 

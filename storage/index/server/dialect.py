@@ -33,5 +33,14 @@ class Dialect(Protocol):
     def end_holder(self, name: str) -> list[tuple[str, Sequence[Any]]]:
         """Ends the session that holds a lock."""
 
+    def kept(self, values: Sequence[Any]) -> Sequence[Any]:
+        """The values as the server keeps them."""
+
+    def last_number(self, table: str, column: str) -> str:
+        """Asks for the last number that the server gave to a row of a table."""
+
+    def go_on_after(self, table: str, column: str, number: int) -> str:
+        """Lets the next row get a number above ``number``."""
+
     def list_tables(self) -> str:
         """Asks for the names of the tables where the index is to lie."""

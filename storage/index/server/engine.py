@@ -4,12 +4,14 @@ from collections.abc import Mapping
 
 from repertory.errors import CannotStart, IndexFailed, RepertoryError
 from repertory.model import Level
+from repertory.storage.index.held import FIND_UNFINISHED, REFUSAL
 from repertory.storage.index.reader import DatabaseReader
 from repertory.storage.index.server.claim import Claim
 from repertory.storage.index.server.connecting import Connector
 from repertory.storage.index.server.database import ServerDatabase
 from repertory.storage.index.server.dialect import Dialect
-from repertory.storage.index.server.schema import prepare
+from repertory.storage.index.server.held import HeldServerIndex
+from repertory.storage.index.server.schema import prepare, recognise
 from repertory.storage.index.server.session import Session, SessionFailed, Trouble
 from repertory.storage.index.writer import DatabaseWriter
 
@@ -82,12 +84,54 @@ class ServerEngine:
         """Give out no more readers."""
         self._is_open = False
 
-    def _claim(self, session: Session) -> Claim:
+    def find_version(self) -> int:
+        """The version of the schema, 0 where there is no index; nothing is made or changed.
+
+        Raises:
+            CannotStart: the server cannot be used, or what lies there is not our index.
+        """
+        session = self._connector.at_start()
+        try:
+            self.check(session)
+            return recognise(session, self._dialect, self._connector)
+        except SessionFailed as error:
+            raise self._connector.cannot(error.trouble.value) from error
+        finally:
+            session.close()
+
+    def hold(self) -> HeldServerIndex:
+        """Claim the index for a migration alone; its schema is made where there is none.
+
+        Raises:
+            CannotStart: it cannot be used, and why.
+        """
+        session = self._connector.at_start()
+        try:
+            claim = self._claim(session, for_migration=True)
+        except SessionFailed as error:
+            session.close()
+            raise self._connector.cannot(error.trouble.value) from error
+        except BaseException:
+            session.close()
+            raise
+        db = ServerDatabase(
+            self._connector, self._dialect, session, claim=claim, is_verbose=self._is_verbose
+        )
+        return HeldServerIndex(self.name, db, self._dialect)
+
+    def _claim(self, session: Session, *, for_migration: bool = False) -> Claim:
         self.check(session)
         prepare(session, self._dialect, self._connector)
-        claim = Claim(self._dialect, self._connector.patience, is_shared=self._is_shared)
+        if not for_migration:
+            self._refuse_half_migrated(session)
+        is_shared = self._is_shared and not for_migration
+        claim = Claim(self._dialect, self._connector.patience, is_shared=is_shared)
         claim.take(session)
         return claim
+
+    def _refuse_half_migrated(self, session: Session) -> None:
+        if session.fetch([(self._dialect.translate(FIND_UNFINISHED), ())])[0]:
+            raise CannotStart(REFUSAL)
 
     def check(self, session: Session) -> None:
         """Raise ``CannotStart`` for a server that cannot be used."""

@@ -55,10 +55,13 @@ def prepare(
 def _prepare(
     session: Session, dialect: Dialect, connector: Connector, version: int, migrations: Path
 ) -> None:
-    found = _recognise(session, dialect, connector, version)
+    found = recognise(session, dialect, connector, version)
     if found == version:
         return
     if found == 0:
+        if names := _tables(session, dialect):
+            # What a first start left that was cut short.
+            session.run_script([f"DROP TABLE {name}" for name in sorted(names)])
         # Where tables are not made in transactions, what a crash left is told by the version.
         begun = "INSERT INTO schema_versions (version) VALUES (0)"
         made = [*dialect.preparation(), *dialect.script(OWN), begun]
@@ -74,14 +77,18 @@ def _prepare(
         session.run_script([*statements, note])
 
 
-def _recognise(session: Session, dialect: Dialect, connector: Connector, version: int) -> int:
-    """The version of the schema, 0 where there is nothing."""
-    rows: list[Row] = session.fetch([(dialect.list_tables(), ())])[0]
-    names = {row[0] for row in rows}
+def recognise(
+    session: Session, dialect: Dialect, connector: Connector, version: int = LATEST
+) -> int:
+    """The version of the schema; 0 where there is nothing, or was not made to its end.
+
+    Raises:
+        CannotStart: what lies there is not our index, or its schema is newer than ``version``.
+        SessionFailed: the server does not tell.
+    """
+    names = _tables(session, dialect)
     if {"schema_versions", "writers"} <= names:
         found = session.fetch([(dialect.translate(FIND_VERSION), ())])[0][0][0]
-        if found == 0:
-            session.run_script([f"DROP TABLE {name}" for name in sorted(names)])
         if found is None:
             raise connector.cannot("its schema has no version: it is damaged")
         if found > version:
@@ -95,6 +102,11 @@ def _recognise(session: Session, dialect: Dialect, connector: Connector, version
     if names:
         raise connector.cannot("there are tables of another program in it")
     return 0
+
+
+def _tables(session: Session, dialect: Dialect) -> set[str]:
+    rows: list[Row] = session.fetch([(dialect.list_tables(), ())])[0]
+    return {row[0] for row in rows}
 
 
 def _migrations(dialect: Dialect, found: int, version: int, folder: Path) -> dict[int, list[str]]:

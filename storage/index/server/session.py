@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from enum import Enum
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 
 from repertory.errors import ArchiveFull, IndexBusy, IndexFailed, RepertoryError
 from repertory.storage.index.database import Row
@@ -47,9 +47,13 @@ class SessionFailed(Exception):
 class Session(Protocol):
     """A connection, for one thread; SQL is in the server's own words.
 
+    ``defers`` says that ``execute_many`` waits for what is asked next.
+
     Raises (all methods but ``close``):
         SessionFailed: the server did not do it. After ``LOST`` the session is of no use.
     """
+
+    defers: ClassVar[bool]
 
     def begin(self, *statements: str) -> None:
         """Begin a transaction; may wait until something is asked in it."""

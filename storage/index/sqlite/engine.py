@@ -1,6 +1,7 @@
 """The index in one SQLite file, in a folder that one process owns."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 import apsw
@@ -8,10 +9,12 @@ import structlog
 
 from repertory.errors import CannotStart, IndexFailed
 from repertory.model import Level
+from repertory.storage.index.held import FIND_UNFINISHED, REFUSAL
 from repertory.storage.index.reader import DatabaseReader
 from repertory.storage.index.sqlite.connection import SqliteDatabase, translated
+from repertory.storage.index.sqlite.held import HeldSqliteIndex
 from repertory.storage.index.sqlite.lock import FolderLock
-from repertory.storage.index.sqlite.schema import prepare
+from repertory.storage.index.sqlite.schema import prepare, recognise
 from repertory.storage.index.writer import DatabaseWriter
 
 log = structlog.get_logger(__name__)
@@ -20,6 +23,21 @@ FILE_NAME = "repertory.db"
 LOCK_NAME = "repertory.lock"
 RESTORING_NAME = "repertory.restoring"
 """What lies beside the index until a backup is put back completely."""
+
+
+@contextmanager
+def _explained() -> Iterator[None]:
+    """Say what an error of SQLite means to whoever starts an archive."""
+    try:
+        yield
+    except apsw.NotADBError as error:
+        raise CannotStart("The index is not a SQLite database.") from error
+    except apsw.CorruptError as error:
+        raise CannotStart("The index is damaged.") from error
+    except apsw.FullError as error:
+        raise CannotStart("There is no room left for the index.") from error
+    except apsw.Error as error:
+        raise CannotStart("The index cannot be opened.") from error
 
 
 class SqliteEngine:
@@ -56,6 +74,44 @@ class SqliteEngine:
 
     def open(self) -> None:
         """Lock the index for this process, create or migrate its schema."""
+        self._take()
+        try:
+            self._refuse_half_migrated()
+        except BaseException:
+            self._lock.release()
+            raise
+        self._open = True
+
+    def find_version(self) -> int:
+        """The version of the schema, 0 where there is no index; nothing is made or changed.
+
+        Raises:
+            CannotStart: what lies there is not our index, or cannot be read.
+        """
+        if not self._path.exists():
+            return 0
+        with _explained():
+            connection = apsw.Connection(str(self._path), flags=apsw.SQLITE_OPEN_READONLY)
+            try:
+                return recognise(connection)
+            finally:
+                connection.close()
+
+    def hold(self) -> HeldSqliteIndex:
+        """Lock the index for a migration; its schema is made where there is none.
+
+        Raises:
+            CannotStart: it cannot be used, and why.
+        """
+        self._take()
+        try:
+            db = SqliteDatabase(self._path, readonly=False, synchronous=self._synchronous)
+        except apsw.Error as error:
+            self._lock.release()
+            raise CannotStart("The index cannot be opened.") from error
+        return HeldSqliteIndex(db, self._lock.release)
+
+    def _take(self) -> None:
         if self._open:
             raise CannotStart("The index is open already.")
         try:
@@ -74,7 +130,6 @@ class SqliteEngine:
         except BaseException:
             self._lock.release()
             raise
-        self._open = True
 
     def attach(self) -> None:
         """Read an index that another process of the same archive has opened, and keeps open.
@@ -102,8 +157,18 @@ class SqliteEngine:
                 "A backup was not put back completely: run 'repertory restore' again."
             )
 
+    def _refuse_half_migrated(self) -> None:
+        with _explained():
+            connection = apsw.Connection(str(self._path), flags=apsw.SQLITE_OPEN_READONLY)
+            try:
+                unfinished = connection.execute(FIND_UNFINISHED).fetchall()
+            finally:
+                connection.close()
+        if unfinished:
+            raise CannotStart(REFUSAL)
+
     def _prepare(self) -> None:
-        try:
+        with _explained():
             connection = apsw.Connection(str(self._path), flags=apsw.SQLITE_OPEN_READWRITE)
             try:
                 # Recognised before anything is written: a foreign file stays as it is.
@@ -112,14 +177,6 @@ class SqliteEngine:
                 mode = connection.pragma("journal_mode", "WAL")
             finally:
                 connection.close()
-        except apsw.NotADBError as error:
-            raise CannotStart("The index is not a SQLite database.") from error
-        except apsw.CorruptError as error:
-            raise CannotStart("The index is damaged.") from error
-        except apsw.FullError as error:
-            raise CannotStart("There is no room left for the index.") from error
-        except apsw.Error as error:
-            raise CannotStart("The index cannot be opened.") from error
         if mode != "wal":
             raise CannotStart("The index must lie on a local disk: its folder allows no log.")
 

@@ -14,7 +14,7 @@ from repertory.actors.dicom.book import ModalityBook
 from repertory.actors.dicom.client_actor import DicomClientActor
 from repertory.actors.dicom.options import ClientOptions
 from repertory.actors.jobs import retrying
-from repertory.actors.messages.instances import StoreInstance
+from repertory.actors.messages.instances import BeginUpload, StoreInstance
 from repertory.actors.messages.jobs import DescribeJob, SubmitJob
 from repertory.actors.messages.metadata import ListMetadata
 from repertory.actors.messages.modalities import EchoModality, GetResource
@@ -28,6 +28,7 @@ from repertory.testing.orthanc import free_port
 from repertory.testing.server import until
 
 STUDY_GET = "1.2.840.10008.5.1.4.1.2.2.3"
+STUDY_FIND = "1.2.840.10008.5.1.4.1.2.2.1"
 VERIFICATION = "1.2.840.10008.1.1"
 KEYS = {"StudyInstanceUID": "1.1"}
 
@@ -43,6 +44,7 @@ class Peer:
             make_dicom(study="1.1", instance=f"1.1.{number}", seed=number) for number in (1, 2, 3)
         ]
         self.asked = []
+        self.find_status = 0x0000
         self.echoes = threading.Semaphore(0)
         self.open = 0
         self.most = 0
@@ -53,6 +55,10 @@ class Peer:
         yield len(self.contents)
         for content in self.contents:
             yield 0xFF00, dcmread(DicomBytesIO(content))
+
+    def on_find(self, event):
+        self.asked.append(event.identifier)
+        yield self.find_status, None
 
     def on_echo(self, _event):
         with self._lock:
@@ -70,7 +76,12 @@ class Peer:
         entity.add_supported_context(VERIFICATION)
         for context in StoragePresentationContexts:
             entity.add_supported_context(context.abstract_syntax, scu_role=True, scp_role=True)
-        handlers = [(evt.EVT_C_GET, self.on_get), (evt.EVT_C_ECHO, self.on_echo)]
+        entity.add_supported_context(STUDY_FIND)
+        handlers = [
+            (evt.EVT_C_GET, self.on_get),
+            (evt.EVT_C_ECHO, self.on_echo),
+            (evt.EVT_C_FIND, self.on_find),
+        ]
         server = entity.start_server(("127.0.0.1", self.port), block=False, evt_handlers=handlers)
         try:
             yield self
@@ -115,6 +126,21 @@ def test_what_a_peer_has_comes_over_our_own_association(client, peer):
     assert "PEER" in metadata.values()
 
 
+def test_large_files_go_to_the_disk_while_they_come(archive, peer):
+    book = ModalityBook({"peer": Modality("PEER", "127.0.0.1", peer.port)})
+    options = ClientOptions(timeout=5.0, spool_threshold=100)
+    crew = ThreadCrew(1, name="client")
+    ref = archive.stage.put_on(DicomClientActor, book=book, options=options, crew=crew)
+    with peer.listening():
+        assert get(archive) == 3
+        assert len(instances(archive)) == 3
+
+        archive.stage.understudy(BeginUpload, answer=ArchiveFull("There is no room."))
+        with pytest.raises(NetworkFailed, match="0 instances came, 3 did not"):
+            get(archive)
+    archive.stage.take_off(ref)
+
+
 def test_what_cannot_be_archived_is_told_to_both_sides(client, peer):
     client.stage.understudy(StoreInstance, answer=ArchiveFull("There is no room."))
 
@@ -143,6 +169,22 @@ def test_a_peer_that_breaks_off_leaves_what_has_come(client, peer):
         get(client)
 
     assert len(instances(client)) == 1
+
+
+def test_an_echo_checks_queries_where_it_is_asked_to(client, peer):
+    for _ in range(3):
+        peer.echoes.release()
+    with peer.listening():
+        client.stage.ask(EchoModality(target="peer"))
+        assert peer.asked == []
+
+        client.stage.ask(EchoModality(target="peer", check_find=True))
+        assert peer.asked[0].QueryRetrieveLevel == "STUDY"
+        assert peer.asked[0].StudyInstanceUID.startswith("2.25.")
+
+        peer.find_status = 0xA900
+        with pytest.raises(NetworkFailed, match="A900"):
+            client.stage.ask(EchoModality(target="peer", check_find=True))
 
 
 def submit(archive, type_="DicomGetScu", **parameters):

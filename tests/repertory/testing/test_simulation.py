@@ -53,6 +53,12 @@ CAUGHT = {
     "puts off": (0, "events in order"),
     "forgets configurations": (8, "all is in order"),
     "restores over others": (14, "what was answered is true"),
+    "copies unannounced": (4, "no file is left over"),
+    "leaves copies": (4, "no file is left over"),
+    "removes what it copied": (1, "no other removed"),
+    "answers before copy": (2, "file before row"),
+    "moves what was replaced": (17, "counters are right"),
+    "lets nothing come back": (4, "what is read comes back"),
 }
 """The seed that catches each mutant, and by what. A change of the archive may make it another one:
 then the test looks for it."""

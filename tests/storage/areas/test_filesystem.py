@@ -40,6 +40,19 @@ def test_what_a_crash_left_half_written_is_shown_and_can_be_discarded(area):
     assert area.leftovers() == ()
 
 
+def test_what_an_older_version_left_beside_the_folders_is_settled_too(area, tmp_path):
+    whole, half = FILE, FILE[::-1]
+    for name in (whole, half):
+        (tmp_path / ".staging" / name).write_bytes(b"content")
+
+    assert set(area.leftovers()) == {whole, half}
+    area.finish(whole)
+    area.discard(half)
+
+    assert area.leftovers() == ()
+    assert area.read(whole, 1) == b"content"
+
+
 def test_what_a_power_cut_left_in_the_staging_folder_can_be_put_in_its_place(area):
     area.staging_path(FILE).write_bytes(b"whole")
     area.finish(FILE)
@@ -70,7 +83,7 @@ def test_an_error_of_the_disk_leaves_nothing_behind(area, tmp_path):
         area.create(FILE, 1, b"x")
 
     assert str(tmp_path) not in str(failure.value)
-    assert list((tmp_path / ".staging").iterdir()) == []
+    assert list((tmp_path / ".staging").glob("*/*")) == []
 
 
 @pytest.fixture
@@ -95,7 +108,7 @@ def test_a_full_disk_is_said_to_be_full_and_takes_files_again_when_there_is_room
     with pytest.raises(ArchiveFull):
         area.create(str(uuid.uuid4()), 1, b"y" * 600_000)
 
-    assert list((tiny_disk / ".staging").iterdir()) == []
+    assert list((tiny_disk / ".staging").glob("*/*")) == []
     area.remove(FILE, 1)
     area.create(FILE, 1, b"z" * 600_000)
 
@@ -156,13 +169,13 @@ def test_a_branch_settles_what_is_its_own_alone(tmp_path):
     )
     for area in (main, branch, other):
         area.open()
-    for area, name in ((main, "a"), (branch, "b"), (other, "c")):
+    for area, name in ((main, "one"), (branch, "two"), (other, "three")):
         area.staging_path(name).write_bytes(b"half")
 
-    assert main.leftovers() == ("a",)
-    assert branch.leftovers() == ("b",)
-    branch.discard("b")
-    assert other.leftovers() == ("c",)
+    assert main.leftovers() == ("one",)
+    assert branch.leftovers() == ("two",)
+    branch.discard("two")
+    assert other.leftovers() == ("three",)
 
 
 def test_whoever_opens_the_area_settles_what_all_branches_left(tmp_path):
@@ -198,5 +211,5 @@ def test_a_file_in_the_making_is_found_wherever_it_lies(tmp_path):
     branch.staging_path("mine").write_bytes(b"x")
 
     assert staged_file(str(tmp_path), "mine") == str(branch.staging_path("mine"))
-    assert staged_file(str(tmp_path), "other") == str(tmp_path / ".staging" / "other")
-    assert staged_file(str(tmp_path / "nowhere"), "x") == str(tmp_path / "nowhere/.staging/x")
+    assert staged_file(str(tmp_path), "other") == str(tmp_path / ".staging/ot/other")
+    assert staged_file(str(tmp_path / "nowhere"), "x") == str(tmp_path / "nowhere/.staging/x/x")

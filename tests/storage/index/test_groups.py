@@ -1,7 +1,7 @@
 import pytest
 
-from repertory.errors import IndexFailed, UnknownResource
-from repertory.model import Level, StoreStatus
+from repertory.errors import IndexBusy, IndexFailed, UnknownResource
+from repertory.model import ChangeType, Level, StoreStatus
 
 
 def test_a_group_is_committed_as_a_whole(writer, reader, made_up):
@@ -97,6 +97,58 @@ def test_a_writer_that_closes_rolls_its_group_back(engine, reader, made_up):
     writer.close()
 
     assert reader.describe_totals().instances == 0
+
+
+def until_it_stands(writer, work):
+    """Make a group as its owner does: anew where the database was wrong; how often it was made."""
+    for count in range(1, 4):
+        writer.begin(is_repeatable=True)
+        try:
+            answer = work()
+            writer.commit()
+        except IndexBusy:
+            writer.rollback()
+            continue
+        return answer, count
+    raise AssertionError("the group was never right")
+
+
+def test_an_instance_that_was_there_is_found_out_in_a_repeatable_group(
+    store, writer, reader, made_up
+):
+    store("P", "1.1", "1.1.1", "1.1.1.1")
+
+    def record():
+        return [
+            writer.record_instance(**made_up.an_instance("P", "1.1", "1.1.1", sop)).status
+            for sop in ("1.1.1.2", "1.1.1.1", "1.1.1.3", "1.1.1.3")
+        ]
+
+    new, old = StoreStatus.SUCCESS, StoreStatus.ALREADY_STORED
+    statuses, count = until_it_stands(writer, record)
+
+    assert statuses == [new, old, new, old]
+    assert count <= 2
+    assert reader.describe_totals().instances == 3
+    assert reader.describe_last_change().last == writer.last_change
+    # For a while, nothing is taken for granted any more.
+    assert until_it_stands(writer, record) == ([old] * 4, 1)
+
+
+def test_what_is_new_is_read_within_its_repeatable_group(writer, reader, made_up):
+    def record():
+        for number in range(1, 4):
+            details = {"place": number, "expected": 3}
+            writer.record_instance(
+                **made_up.an_instance("P", "1.1", "1.1.1", f"1.1.1.{number}", **details)
+            )
+        return writer.delete_resource(Level.INSTANCE, made_up.ids_of(sop="1.1.1.2").instance, 5.0)
+
+    until_it_stands(writer, record)
+
+    types = [it.type for it in reader.list_changes(0, None, 100, ()).changes]
+    assert ChangeType.COMPLETED_SERIES in types
+    assert reader.describe_totals().instances == 2
 
 
 def test_an_unexpected_error_within_a_change_voids_the_group(writer, reader, made_up):

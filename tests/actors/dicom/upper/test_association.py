@@ -1,12 +1,14 @@
 import socket
 import struct
 from contextlib import closing
+from types import SimpleNamespace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from pynetdicom.pdu import P_DATA_TF
 
+from repertory.actors.dicom.upper import stream as upper_stream
 from repertory.actors.dicom.upper.association import LARGEST_IN_MEMORY, Association, Context
 from repertory.actors.dicom.upper.commands import (
     C_CANCEL_RQ,
@@ -78,6 +80,31 @@ def read_all(association):
 
 
 @given(
+    st.binary(min_size=1, max_size=300).map(bytes),
+    st.binary(max_size=300),
+    st.integers(min_value=16, max_value=600),
+)
+def test_a_small_message_has_one_pdu_that_pynetdicom_reads(content, data, largest):
+    whole = Fragmenter(largest).both(5, content, data)
+
+    if whole is None:
+        assert len(content) + len(data) + 12 > (largest - 6) // 2 * 2 + 6
+        return
+    read = P_DATA_TF()
+    read.decode(whole)
+    assert len(whole) - 6 == struct.unpack_from(">I", whole, 2)[0] <= largest
+    assert [it.context_id for it in read.presentation_data_value_items] == [5, 5]
+    assert [it.presentation_data_value for it in read.presentation_data_value_items] == [
+        b"\x03" + content,
+        b"\x02" + data,
+    ]
+    assert [(control, bytes(it)) for _, control, it in fragments(memoryview(whole)[6:])] == [
+        (3, content),
+        (2, data),
+    ]
+
+
+@given(
     st.binary(max_size=5000), st.integers(7, 600).filter(lambda it: it >= 8), st.integers(1, 255)
 )
 def test_pieces_are_what_pynetdicom_reads_and_no_longer_than_they_may_be(content, largest, number):
@@ -136,8 +163,18 @@ def test_messages_that_wait_are_sent_together_in_their_order(pair):
 
     received = pair.peer.recv(10_000)
 
-    expected = (message({**ECHO, "MessageID": it}, b"ab") for it in range(3))
-    assert received == b"".join(expected)
+    # Those of many have one PDU each; the last one, two, as old devices expect.
+    words = [command({**ECHO, "MessageID": it}, has_data=True) for it in range(2)]
+    together = [pdu((1, 3, it), (1, 2, b"ab")) for it in words]
+    assert received == b"".join([*together, message({**ECHO, "MessageID": 2}, b"ab")])
+
+
+def test_a_message_too_long_for_one_pdu_is_cut_as_ever():
+    with closing(Pair(largest=64)) as pair:
+        pair.association.send(CONTEXT, ECHO, bytes(100), more=True)
+        pair.association.flush()
+
+        assert pair.peer.recv(10_000) == message(ECHO, bytes(100), largest=64)
 
 
 @pytest.mark.parametrize(
@@ -266,3 +303,24 @@ def test_a_request_in_the_place_of_an_answer_is_refused(pair):
 
     with pytest.raises(BadPdu):
         pair.association.call(CONTEXT, STORE, b"ab")
+
+
+class Dripping(socket.socket):
+    """A connection by which one byte comes in a second, as ``clock`` tells it."""
+
+    seconds = 0.0
+
+    def recv_into(self, buffer, *_):
+        Dripping.seconds += 1
+        buffer[:1] = b"\x04"
+        return 1
+
+
+def test_a_pdu_that_comes_byte_by_byte_is_not_waited_for_for_ever(monkeypatch):
+    clock = SimpleNamespace(monotonic=lambda: Dripping.seconds)
+    monkeypatch.setattr(upper_stream, "time", clock)
+    ours, theirs = socket.socketpair()
+    with theirs, Dripping(fileno=ours.detach()) as connection, pytest.raises(Silent):
+        PduStream(connection, timeout=3.0).read()
+
+    assert Dripping.seconds == 5

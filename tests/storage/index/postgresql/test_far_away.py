@@ -87,6 +87,21 @@ def test_lists_and_logs_are_as_near(proxy, far):
         assert trips(proxy, ask) <= 2
 
 
+def test_a_group_of_new_instances_is_one_way_there_and_back(proxy, opened, keep, made_up):
+    writer, reader = opened(through=proxy)
+    keep(writer, "P", "1", "1.1", "1.1.0")
+    proxy.delay = DELAY
+
+    def record():
+        writer.begin(is_repeatable=True)
+        for number in range(1, 21):
+            writer.record_instance(**made_up.an_instance("P", "1", "1.1", f"1.1.{number}"))
+        writer.commit()
+
+    assert trips(proxy, record) <= 2
+    assert reader.describe_totals().instances == 21
+
+
 def test_a_proxy_counts_what_is_waited_for(proxy, far):
     """The test of the test: a read in three steps is seen to be one."""
     reader, ids = far

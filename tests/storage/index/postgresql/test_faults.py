@@ -198,7 +198,7 @@ def test_a_reader_that_was_cut_off_within_an_answer_asks_nothing_anew(proxy, ope
 
     proxy.cut_before = lambda data: b"FROM labels" in data
     with pytest.raises(IndexBusy):
-        reader.describe_resource(Level.STUDY, id_)
+        reader.describe_resources(Level.STUDY, 0, 0)
 
     assert reader.describe_resource(Level.STUDY, id_).id == id_
     with pytest.raises(UnknownResource):

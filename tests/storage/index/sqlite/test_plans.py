@@ -6,6 +6,8 @@ import apsw
 import pytest
 
 from repertory.model import ChangeType, Level, ResourceRef
+from repertory.places import FILE_SYSTEM, Cursor
+from repertory.tiering import Conditions, StudiesWanted
 
 ALLOWED_SCANS = {
     "json_each",  # the list of numbers itself
@@ -14,6 +16,8 @@ ALLOWED_SCANS = {
     "released",  # in the order of its key, up to the limit
     "exports",  # likewise
     "used",  # the labels that were found so far
+    "below",  # what was found below
+    "family",  # likewise
 }
 
 
@@ -100,6 +104,14 @@ READS = {
     "events of a type": lambda r, ids: r.list_events(10, 10, {ChangeType.NEW_STUDY}),
     "events with tags": lambda r, ids: r.list_events(10, 10, (), main_tags=True),
     "dead letters": lambda r, ids: r.list_dead_letters("pacs", 0, 10),
+    "files to be moved": lambda r, ids: r.list_movable([ids.study], Cursor(), "disk", 10, ""),
+    "how many": lambda r, ids: r.count_movable([ids.study, ids.instance], "disk"),
+    "studies for a rule": lambda r, ids: r.find_tierable(
+        StudiesWanted(FILE_SYSTEM, Conditions(received_before=1.0, read_before=1.0, labels=("a",)))
+    ),
+    "studies that were read": lambda r, ids: r.find_read_studies(
+        [ResourceRef(level, ids.at(level)) for level in (Level.STUDY, Level.SERIES, Level.INSTANCE)]
+    ),
 }
 
 

@@ -1,0 +1,43 @@
+"""Whether a small file is written so quickly that to hand it to another thread takes longer."""
+
+from collections.abc import Callable
+
+SMALL = 1 << 16
+"""Bytes: larger files are always written by a crew."""
+
+QUICK = 0.003
+"""Seconds that a file may take, by the mean of the last ones, to be written by whoever has it."""
+
+PAUSE = 2.0
+"""Seconds after which it is tried again whether the disk has become quick."""
+
+_WEIGHT = 0.1
+"""What one file counts for in the mean."""
+
+
+class Briskness:
+    """Tells whether files are written quickly just now; for one thread.
+
+    An event loop that writes a file itself does nothing else meanwhile: that is worth it on a disk
+    that takes a few tenths of a millisecond, and out of the question on one that takes ten.
+    """
+
+    def __init__(self, monotonic: Callable[[], float]) -> None:
+        """Take what tells the time, in seconds."""
+        self._monotonic = monotonic
+        self._mean = 0.0
+        self._tried_again = 0.0
+
+    @property
+    def is_brisk(self) -> bool:
+        """Whether to write the next file oneself."""
+        return self._mean <= QUICK or self._monotonic() >= self._tried_again
+
+    def note(self, seconds: float) -> None:
+        """A file was written by whoever had it, and took so long."""
+        now = self._monotonic()
+        if self._mean > QUICK and now >= self._tried_again:
+            self._mean = 0.0  # this is the new try: what was before does not count
+        self._mean += (seconds - self._mean) * _WEIGHT
+        if self._mean > QUICK:
+            self._tried_again = now + PAUSE

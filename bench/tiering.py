@@ -1,0 +1,248 @@
+"""What rules of tiering cost: to plan them, to run them, and what uploads lose meanwhile.
+
+    python bench/tiering.py                            # 20,000 studies, of which 500 are moved
+    python bench/tiering.py --studies 2000 --moved 50 --rounds 1
+
+An index is filled with studies of one series and two instances, without files; some more studies
+come over HTTP and have a label. The rules are those of the table, one server for each: what nobody
+meets, what all studies meet (which is planned, and not run: there are no files), and the two ways
+of making room, of which the first page of the walk is wanted, or all of it. Then a rule moves what
+is labelled from one folder to another, and files of 10 KB are uploaded on four connections, in
+turns while nothing else is done and during such a pass.
+"""
+
+import argparse
+import multiprocessing
+import shutil
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+import apsw
+
+from bench.housekeeping import CONNECTIONS, upload
+from repertory.model import Attachment, ContentType, Level, Origin
+from repertory.storage.dicom import summarize
+from repertory.storage.files import new_uuid
+from repertory.storage.identifiers import resource_ids
+from repertory.storage.index.policy import StorePolicy
+from repertory.storage.index.sqlite.engine import FILE_NAME, SqliteEngine
+from repertory.storage.main_tags import MAIN_DICOM_TAGS
+from repertory.testing.files import make_dicom
+from repertory.testing.server import ServerProcess
+
+DAY = 86_400
+GROUP = 2_000
+SIZE = 500_000
+LABEL = "moves"
+
+
+def rule(**conditions: Any) -> dict[str, Any]:
+    """A rule by which something moves to the second folder."""
+    return {"Name": "rule", "From": "file-system", "To": "second", **conditions}
+
+
+def room(free_bytes: float) -> dict[str, Any]:
+    """A rule that makes as much room as is said, besides what there is."""
+    wanted = f"{(shutil.disk_usage(tempfile.gettempdir()).free + free_bytes) / (1 << 20):.0f} MB"
+    return rule(FreeBelow=wanted, FreeUntil=wanted)
+
+
+def fill(folder: Path, studies: int) -> None:
+    """Make an index of studies that came a hundred days ago, and whose files are nowhere."""
+    engine = SqliteEngine(
+        folder,
+        synchronous="NORMAL",
+        signatures={level: MAIN_DICOM_TAGS.signature(level) for level in Level},
+    )
+    engine.open()
+    writer = engine.writer()
+    now = time.time() - 100 * DAY
+    for number in range(studies):
+        if number % GROUP == 0:
+            if number:
+                writer.commit()
+            writer.begin()
+        summary = summarize(make_dicom(patient_id=f"P{number}", seed=number))
+        for instance in (1, 2):
+            identity = replace(summary.identity, sop_instance_uid=f"1.2.3.{number}.{instance}")
+            file = Attachment(
+                uuid=new_uuid(),
+                content_type=ContentType.DICOM,
+                uncompressed_size=SIZE,
+                uncompressed_md5="",
+                compressed_size=SIZE,
+                compressed_md5="",
+            )
+            writer.record_instance(
+                ids=resource_ids(identity),
+                summary=replace(summary, identity=identity),
+                attachment=file,
+                origin=Origin(),
+                now=now + number,
+                policy=StorePolicy(),
+            )
+    writer.commit()
+    writer.close()
+    engine.close()
+
+
+@contextmanager
+def served(source: Path, *rules: dict[str, Any]) -> Iterator[ServerProcess]:
+    """A server on a copy of the index; its rules wait until they are told to."""
+    with tempfile.TemporaryDirectory(dir=source.parent) as temporary:
+        storages = {"second": str(Path(temporary) / "second")}
+        server = ServerProcess(
+            Path(temporary),
+            StableAge=DAY,
+            HttpLogRequests=False,
+            AdvancedStorage={"Enable": True, "MultipleStorages": {"Storages": storages}},
+            Tiering={"Enable": True, "Rules": list(rules), "IntervalMinutes": 100_000},
+        )
+        shutil.copytree(source, server.storage)
+        # The start of tiering, which makes a pass of its own: it is over when somebody asks.
+        database = apsw.Connection(str(server.storage / FILE_NAME))
+        database.execute("UPDATE tallies SET unstable_at = NULL")
+        database.execute("INSERT INTO properties (name, value) VALUES ('tiering/paused', 'true')")
+        database.close()
+        with server:
+            yield server
+
+
+def planned(server: ServerProcess) -> tuple[float, dict[str, Any]]:
+    """Seconds that a plan takes, and what it says of the rule."""
+    begun = time.perf_counter()
+    answer = server.get("/tiering/plan")
+    assert answer.status == 200, answer
+    found: dict[str, Any] = answer.json["Rules"][0]
+    return time.perf_counter() - begun, found
+
+
+def passed(server: ServerProcess) -> float:
+    """Seconds that a pass takes."""
+    begun = time.perf_counter()
+    assert server.post("/tiering/run", b"").status == 200
+    while server.get("/tiering/status").json["State"] == "Running":
+        time.sleep(0.1)  # requests make it rest
+    return time.perf_counter() - begun
+
+
+def plan_all(source: Path, rounds: int) -> None:
+    """Plan each rule on its own, and run those that find nothing."""
+    cases = {
+        "a label that nobody has": (rule(Labels=["nobody"]), True),
+        "came 90 days ago: all": (rule(ReceivedBeforeDays=90), False),
+        "came 90 days ago, of a modality that nobody has": (
+            rule(ReceivedBeforeDays=90, Modalities=["XX"]),
+            True,
+        ),
+        "room for 100 MB": (room(100 << 20), False),
+        "room for more than there is": (room(1 << 50), False),
+    }
+    print("| rule | plan, s | studies | files | pass, s |\n|---|---:|---:|---:|---:|")
+    for name, (one, runs) in cases.items():
+        with served(source, one) as server:
+            found = [planned(server) for _ in range(rounds)]
+            seconds = statistics.median(it for it, _ in found)
+            took = f"{statistics.median(passed(server) for _ in range(rounds)):.2f}" if runs else ""
+            what = found[-1][1]
+            counts = f"{what['CountStudies']:,} | {what['CountFiles']:,}"
+            print(f"| {name} | {seconds:.2f} | {counts} | {took} |")
+
+
+def store(server: ServerProcess, first: int, count: int) -> None:
+    """Store studies that are to be moved."""
+    for number in range(first, first + count):
+        for instance in (1, 2):
+            content = make_dicom(
+                patient_id=f"M{number}", study=f"1.2.4.{number}", seed=(number, instance), size=SIZE
+            )
+            answer = server.post("/instances", content)
+            assert answer.status == 200, answer
+            study = answer.json["ParentStudy"]
+        assert server.ask("PUT", f"/studies/{study}/labels/{LABEL}", b"").status == 200
+
+
+def files(seed: int, seconds: float) -> list[list[bytes]]:
+    """Files to be uploaded on several connections."""
+    count = int(1_500 * seconds) // CONNECTIONS
+    return [
+        [
+            make_dicom(patient_id=f"N{seed}-{place}", seed=(seed, place, number), size=10_000)
+            for number in range(count)
+        ]
+        for place in range(CONNECTIONS)
+    ]
+
+
+def uploads(
+    url: str, pool: "multiprocessing.pool.Pool", bodies: list[list[bytes]], seconds: float
+) -> float:
+    """Files per second on several connections."""
+    begun = time.perf_counter()
+    done = pool.starmap(upload, [(url, some, seconds) for some in bodies])
+    return sum(done) / (time.perf_counter() - begun)
+
+
+def run_all(source: Path, moved: int, rounds: int, seconds: float) -> None:
+    """Move what is labelled, and see what that takes from uploads."""
+    quiet, busy, rates = [], [], []
+    with (
+        served(source, rule(Labels=[LABEL])) as server,
+        multiprocessing.Pool(CONNECTIONS) as pool,
+    ):
+        url = f"http://127.0.0.1:{server.port}"
+        for number in range(rounds):
+            store(server, 2 * number * moved, moved)
+            rates.append(2 * moved / passed(server))
+            store(server, (2 * number + 1) * moved, moved)
+            quiet.append(uploads(url, pool, files(2 * number, seconds), seconds))
+            some = files(2 * number + 1, seconds)
+            assert server.post("/tiering/run", b"").status == 200
+            busy.append(uploads(url, pool, some, seconds))
+            state = server.get("/tiering/status").json
+            if state["State"] != "Running":
+                print("The pass was over before the uploads: take more studies.", file=sys.stderr)
+            while server.get("/tiering/status").json["State"] == "Running":
+                time.sleep(0.05)
+    print(f"\n| {moved:,} studies of two files of {SIZE:,} bytes are moved | by rounds | median |")
+    print("|---|---|---:|")
+    rows = {
+        "files moved per s, nobody asks": rates,
+        "uploads per s, alone": quiet,
+        "uploads per s, during a pass": busy,
+    }
+    for name, found in rows.items():
+        listed = ", ".join(f"{rate:,.0f}" for rate in found)
+        print(f"| {name} | {listed} | {statistics.median(found):,.0f} |")
+    print(f"\nLost to the pass: {1 - statistics.median(busy) / statistics.median(quiet):.0%}")
+
+
+def main() -> None:
+    """Measure, and print tables."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--studies", type=int, default=20_000)
+    parser.add_argument("--moved", type=int, default=500, help="studies (%(default)s)")
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--seconds", type=float, default=5.0, help="of uploads (%(default)s)")
+    parser.add_argument("--folder", type=Path, help="where (default: temporary)")
+    arguments = parser.parse_args()
+    with tempfile.TemporaryDirectory(prefix="tiering-", dir=arguments.folder) as temporary:
+        source = Path(temporary) / "index"
+        source.mkdir()
+        fill(source, arguments.studies)
+        print(f"{arguments.studies:,} studies, medians of {arguments.rounds} rounds\n")
+        plan_all(source, arguments.rounds)
+        run_all(source, arguments.moved, arguments.rounds, arguments.seconds)
+
+
+if __name__ == "__main__":
+    main()

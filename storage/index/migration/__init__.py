@@ -1,0 +1,1 @@
+"""Carrying an index from one database to another."""

@@ -1,0 +1,56 @@
+from repertory.actors.brisk import PAUSE, QUICK, Briskness
+
+
+class Time:
+    now = 100.0
+
+    def __call__(self):
+        return self.now
+
+
+def test_a_quick_disk_is_brisk():
+    briskness = Briskness(Time())
+    for _ in range(100):
+        briskness.note(QUICK / 10)
+    assert briskness.is_brisk
+
+
+def test_one_slow_file_among_many_quick_ones_matters_little():
+    briskness = Briskness(Time())
+    for _ in range(100):
+        briskness.note(QUICK / 10)
+    briskness.note(QUICK * 5)
+    assert briskness.is_brisk
+
+
+def test_a_slow_disk_is_left_to_others_and_tried_again_later():
+    time = Time()
+    briskness = Briskness(time)
+    while briskness.is_brisk:
+        briskness.note(QUICK * 5)
+
+    time.now += PAUSE - 0.01
+    assert not briskness.is_brisk
+    time.now += 0.02
+    assert briskness.is_brisk
+
+    briskness.note(QUICK * 20)
+    assert not briskness.is_brisk
+
+
+def test_a_disk_that_became_quick_is_brisk_again():
+    time = Time()
+    briskness = Briskness(time)
+    while briskness.is_brisk:
+        briskness.note(QUICK * 5)
+    time.now += PAUSE
+
+    briskness.note(QUICK / 10)
+
+    assert briskness.is_brisk
+
+
+def test_one_file_that_took_very_long_is_enough():
+    briskness = Briskness(Time())
+    briskness.note(QUICK * 100)
+    assert not briskness.is_brisk
