@@ -1,6 +1,7 @@
 """Puts the archive in order after its configuration has changed, study by study."""
 
 from dataclasses import replace
+from functools import reduce
 
 import structlog
 
@@ -242,9 +243,7 @@ class HousekeeperActor(HousekeeperAnswers, HousekeeperBeginnings, OnDuty, Steppi
             self._step_in_trash(self._state.trash)
             return
         portions = self.board.ask(FindPortions(wanted=self._wanted(now)))
-        portion, state = portions[0], self._state
-        for each in portions:
-            state = self._after(state, each)
+        portion, state = portions[0], reduce(self._after, portions, self._state)
         # One that was set aside and is no more has nothing to be done, but is taken off the list.
         if portion.study is not None or portion.aside:
             self._have_done(state, portions)

@@ -149,8 +149,7 @@ class FilesystemArea:
         """The names in the staging folder."""
         try:
             if self._living is not None:
-                staging = self._root / STAGING
-                return gather_leftovers(staging, self._branch, self._living, self.staging_path)
+                return gather_leftovers(self._root / STAGING, self._branch, self._living)
             return tuple(sorted(Path(path).name for path in _staged_in(self._staging)))
         except OSError as error:
             raise StorageFailed("The storage area could not be read.") from error

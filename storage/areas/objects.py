@@ -13,12 +13,12 @@ import structlog
 
 from repertory.errors import CannotStart, FileLost, StorageFailed, StorageUnavailable
 from repertory.integrity import Survey
+from repertory.storage.areas import staging as folders
 from repertory.storage.areas.bucket import Bucket
 from repertory.storage.areas.filesystem import STAGING, not_local
 from repertory.storage.areas.naming import ObjectNames
 from repertory.storage.areas.object_errors import Trouble, failure, refuse_to_start
 from repertory.storage.areas.object_listing import Listing
-from repertory.storage.areas.staging import OF_OBJECTS, Living, gather_leftovers, make_staging
 
 if TYPE_CHECKING:
     from obstore.store import ObjectStore
@@ -51,7 +51,7 @@ class ObjectArea:
         names: ObjectNames | None = None,
         untouched: bool = False,
         branch: str = "",
-        living: Living | None = None,
+        living: folders.Living | None = None,
     ) -> None:
         """Name the store.
 
@@ -68,8 +68,8 @@ class ObjectArea:
         self._names = names or ObjectNames()
         self._untouched = untouched
         self._all_staging = staging / STAGING
-        # Beside that of a disk that lies there: whose leftovers they are, the name tells.
-        self._staging = self._all_staging / (branch and f"{branch}{OF_OBJECTS}")
+        self._staging = self._all_staging / branch
+        self._branch = branch
         self._living = living
         self._store: ObjectStore | None = None
         self._hasty: ObjectStore | None = None
@@ -85,7 +85,9 @@ class ObjectArea:
     def open(self) -> None:
         """See whether the store can be read and written."""
         if not self._untouched:
-            make_staging(self._staging)
+            folders.make_staging(self._staging)
+            if self._living is None:
+                folders.take_over_branches(self._staging)
         bucket = self._bucket
         try:
             hasty = bucket.make(False)
@@ -137,8 +139,7 @@ class ObjectArea:
             return ()
         try:
             if self._living is not None:
-                staging, branch = self._all_staging, self._staging.name
-                return gather_leftovers(staging, branch, self._living, self.staging_path)
+                return folders.gather_leftovers(self._all_staging, self._branch, self._living)
             # The folders in it are those of files that go to a disk.
             return tuple(sorted(it.name for it in self._staging.iterdir() if not it.is_dir()))
         except OSError as error:

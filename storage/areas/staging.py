@@ -11,12 +11,6 @@ from repertory.errors import CannotStart
 Living = Callable[[], Collection[str]]
 """The names of the nodes that live."""
 
-OF_OBJECTS = ".objects"
-"""How the folders end in which files for an object store are gathered."""
-
-_SHORT = 2
-"""Letters of the folders in which files in the making are sorted."""
-
 
 def make_staging(folder: Path) -> None:
     """Make the local folder in which files for an object store are gathered, and try it.
@@ -36,42 +30,47 @@ def make_staging(folder: Path) -> None:
         ) from error
 
 
-def gather_leftovers(
-    staging: Path, branch: str, living: Living, place: Callable[[str], Path]
-) -> tuple[str, ...]:
+def gather_leftovers(staging: Path, branch: str, living: Living) -> tuple[str, ...]:
     """Move what nodes have left that are no more into one's own folder; the names.
 
     Args:
     staging: the folder of all.
     branch: the name of one's own.
     living: who lives; a folder's name is that of its node, up to a dot.
-    place: where a file of a name lies in one's own.
     """
     # First the folders: whoever comes after this look is among the living by the next one.
     entries = list(os.scandir(staging))
-    alive = set(living()) | {branch.partition(".")[0]}
+    alive = set(living()) | {branch}
     found = []
     for entry in entries:
-        if not entry.is_dir() or len(entry.name) == _SHORT:
-            found += _moved(entry.path, place)  # of a time when there were no nodes
-        elif (
-            entry.name.endswith(OF_OBJECTS) == branch.endswith(OF_OBJECTS)
-            and entry.name.partition(".")[0] not in alive
-        ):
-            found += _moved(entry.path, place)
+        if not entry.is_dir():
+            found += _moved([entry.path], staging / branch)
+        elif entry.name.partition(".")[0] not in alive:
+            found += take_over(Path(entry.path), staging / branch)
     return tuple(sorted(found))
 
 
-def _moved(path: str, place: Callable[[str], Path]) -> list[str]:
-    """Move a file, or all that lies in a folder, and remove the folder; the names."""
+def take_over(folder: Path, target: Path) -> list[str]:
+    """Move the files in a folder, and in those within it, to another; the names."""
+    paths = [f"{parent}/{name}" for parent, _, names in os.walk(folder) for name in names]
+    found = _moved(paths, target)
+    with suppress(OSError):  # somebody else was quicker, or there is something that is none of ours
+        for parent, _, _ in os.walk(folder, topdown=False):
+            Path(parent).rmdir()
+    return found
+
+
+def take_over_branches(folder: Path) -> None:
+    """Take what nodes have left, as who is alone; folders of two letters are a disk's."""
+    with suppress(OSError):
+        for entry in [it for it in folder.iterdir() if len(it.name) > 2 and it.is_dir()]:
+            take_over(entry, folder)
+
+
+def _moved(paths: list[str], target: Path) -> list[str]:
     names = []
-    # Another node may be quicker, or a folder may be none of ours.
-    with suppress(FileNotFoundError, OSError):
-        if not Path(path).is_dir():
-            name = Path(path).name
-            Path(path).rename(place(name))
-            return [name]
-        for entry in list(os.scandir(path)):
-            names += _moved(entry.path, place)
-        Path(path).rmdir()
+    for path in map(Path, paths):
+        with suppress(FileNotFoundError, IsADirectoryError):
+            path.rename(target / path.name)
+            names.append(path.name)
     return names

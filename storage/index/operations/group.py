@@ -16,8 +16,6 @@ from repertory.storage.index.packing import (
     pack_attachment,
 )
 
-FIND_NUMBERS = "SELECT last_parent, last_instance, last_change, last_shown FROM totals"
-FIND_KEPT = "SELECT MIN(seq) FROM kept_changes"
 INSERT_ATTACHMENT = (
     f"INSERT INTO attachments (resource, {ATTACHMENT_COLUMNS})"  # noqa: S608 - a constant
     " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
@@ -44,6 +42,8 @@ UPDATE_TALLY = (
     " stable_age = CASE WHEN unstable_at IS NULL OR stable_age < ? THEN ? ELSE stable_age END,"
     " unstable_at = ? WHERE resource = ?"
 )
+READ_NUMBERS = "SELECT last_parent, last_instance, last_change, last_shown FROM totals"
+READ_KEPT = "SELECT MIN(seq) FROM kept_changes"
 READ_TARGETS = "SELECT name, position FROM targets WHERE is_enabled = 1"
 READ_HELD = "SELECT name, held FROM nodes WHERE held IS NOT NULL"
 SHARED = (READ_TARGETS, READ_HELD)
@@ -206,7 +206,7 @@ class Group:
         self._news: dict[int, News] = {}
         self._places: dict[int, list[int]] = {}
         self.writing = False
-        asked = (FIND_NUMBERS, FIND_KEPT, *(SHARED if self.node else ()))
+        asked = (READ_NUMBERS, READ_KEPT, *(SHARED if self.node else ()))
         totals, kept, *shared = self._db.gather([Question(sql) for sql in asked])
         if not totals:
             raise IndexFailed("The index is damaged: it has lost its totals.")
@@ -251,7 +251,7 @@ class Group:
 
     def note_kept(self) -> None:
         """Find out whether anything that left the log is kept for those who read it."""
-        row = self._db.one(FIND_KEPT)
+        row = self._db.one(READ_KEPT)
         self.oldest_kept = row[0] if row else None
 
     def attach(self, resource: int, attachment: AttachmentRow) -> None:
