@@ -138,11 +138,6 @@ class HousekeeperActor(HousekeeperAnswers, HousekeeperBeginnings, OnDuty, Steppi
         """Take up the pass that was under way, or find out whether one is necessary."""
         self._open_duty()
 
-    def _read_kept(self) -> None:
-        kept = self._recall()
-        self._name, self._paused = kept.name, kept.is_paused
-        self._state = PassState.of(kept.text)
-
     def _stand_down(self) -> None:
         self._cancel_step()
         self._under_way = self._at_once = False

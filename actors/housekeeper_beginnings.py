@@ -36,6 +36,7 @@ class HousekeeperBeginnings:
     _pace: Pace
     _at_once: bool
     _has_news: bool
+    _paused: bool
 
     def _look(self) -> list[Finding]:
         now = replace(
@@ -49,6 +50,11 @@ class HousekeeperBeginnings:
         question = DescribeKeptState(number=self._settings.global_property_id)
         self._kept = self.board.ask(question)
         return self._kept
+
+    def _read_kept(self) -> None:
+        kept = self._recall()
+        self._name, self._paused = kept.name, kept.is_paused
+        self._state = PassState.of(kept.text)
 
     def _look_again(self) -> None:
         """Begin a pass if something came that the last one has not gone over."""

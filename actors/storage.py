@@ -15,7 +15,6 @@ from repertory.actors.filtering import InstanceFiltering
 from repertory.actors.mending import Mending
 from repertory.actors.messages.attachments import (
     AttachmentDescription,
-    FindAttachments,
     RecompressAttachment,
     RecordRecompression,
 )
@@ -30,7 +29,6 @@ from repertory.actors.messages.instances import (
     StoreZip,
     UploadId,
 )
-from repertory.actors.messages.nodes import NodesLooked
 from repertory.actors.messages.reconstruction import (
     ReconstructArchive,
     ReconstructionReport,
@@ -42,6 +40,7 @@ from repertory.actors.storage_health import StorageProbing
 from repertory.actors.storage_housekeeping import StorageHousekeeping
 from repertory.actors.storage_integrity import StorageIntegrity
 from repertory.actors.storage_items import StorageItems
+from repertory.actors.storage_leftovers import StorageLeftovers
 from repertory.actors.storage_places import StoragePlaces
 from repertory.actors.storage_reading import head_length
 from repertory.actors.storage_tags import StorageTags
@@ -89,6 +88,7 @@ class StorageActor(
     StorageHousekeeping,
     StoragePlaces,
     StorageProbing,
+    StorageLeftovers,
     RepertoryActor,
 ):
     """Owns one storage area: every file in it is written, read and removed by this actor's crew.
@@ -151,24 +151,6 @@ class StorageActor(
         self._area.open()
         self.board.lend(StoreInstance, self.actor_ref, self._store_here)
         self._settle_leftovers()
-
-    @handles(NodesLooked)
-    def nodes_looked(self, event: NodesLooked) -> None:
-        """Settle what nodes were writing that are no more."""
-        if event.left:
-            self._crew.do(self._settle_leftovers)
-
-    def _settle_leftovers(self) -> None:
-        leftovers = self._area.leftovers()
-        if not leftovers:
-            return
-        known = self.board.ask(FindAttachments(uuids=leftovers))
-        for uuid in leftovers:
-            if uuid in known:
-                self._area.finish(uuid)
-            else:
-                self._area.discard(uuid)
-        log.info("leftovers_settled", finished=len(known), discarded=len(leftovers) - len(known))
 
     def close(self) -> None:
         """Finish what the crew has begun."""

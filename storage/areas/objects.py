@@ -13,17 +13,12 @@ import structlog
 
 from repertory.errors import CannotStart, FileLost, StorageFailed, StorageUnavailable
 from repertory.integrity import Survey
+from repertory.storage.areas import staging as folders
 from repertory.storage.areas.bucket import Bucket
 from repertory.storage.areas.filesystem import STAGING, not_local
 from repertory.storage.areas.naming import ObjectNames
 from repertory.storage.areas.object_errors import Trouble, failure, refuse_to_start
 from repertory.storage.areas.object_listing import Listing
-from repertory.storage.areas.staging import (
-    Living,
-    gather_leftovers,
-    make_staging,
-    take_over_branches,
-)
 
 if TYPE_CHECKING:
     from obstore.store import ObjectStore
@@ -56,7 +51,7 @@ class ObjectArea:
         names: ObjectNames | None = None,
         untouched: bool = False,
         branch: str = "",
-        living: Living | None = None,
+        living: folders.Living | None = None,
     ) -> None:
         """Name the store.
 
@@ -90,9 +85,9 @@ class ObjectArea:
     def open(self) -> None:
         """See whether the store can be read and written."""
         if not self._untouched:
-            make_staging(self._staging)
+            folders.make_staging(self._staging)
             if self._living is None:
-                take_over_branches(self._staging)
+                folders.take_over_branches(self._staging)
         bucket = self._bucket
         try:
             hasty = bucket.make(False)
@@ -144,7 +139,7 @@ class ObjectArea:
             return ()
         try:
             if self._living is not None:
-                return gather_leftovers(self._all_staging, self._branch, self._living)
+                return folders.gather_leftovers(self._all_staging, self._branch, self._living)
             # The folders in it are those of files that go to a disk.
             return tuple(sorted(it.name for it in self._staging.iterdir() if not it.is_dir()))
         except OSError as error:

@@ -8,6 +8,7 @@ import pytest
 from repertory.actors.crew import InlineCrew
 from repertory.actors.deletion_queue import DeletionQueueActor
 from repertory.actors.delivery import DeliveryActor
+from repertory.actors.housekeeper import HousekeeperActor
 from repertory.actors.index import IndexActor
 from repertory.actors.index_reader import IndexReaderActor
 from repertory.actors.jobs.actor import JobsActor
@@ -25,7 +26,12 @@ from repertory.actors.messages.delivery import (
     ReplayEvents,
     ResumeTarget,
 )
-from repertory.actors.messages.following import MoveTarget
+from repertory.actors.messages.following import HoldLog, MoveTarget
+from repertory.actors.messages.housekeeping import (
+    DescribeHousekeeping,
+    PauseHousekeeping,
+    RunHousekeeping,
+)
 from repertory.actors.messages.instances import StoreInstance
 from repertory.actors.messages.job_records import RecordJob
 from repertory.actors.messages.jobs import (
@@ -42,24 +48,31 @@ from repertory.actors.messages.jobs import (
     SubmitJob,
 )
 from repertory.actors.messages.nodes import DescribeNodes, LeaveNode, NodesLooked
+from repertory.actors.messages.peers import DeletePeer, ListPeers, SetPeer
 from repertory.actors.messages.resources import DeleteResource
 from repertory.actors.nodes import NodesActor
+from repertory.actors.peers.actor import PeersActor
+from repertory.actors.peers.connection import HttpOptions
 from repertory.actors.reply import Reply
 from repertory.actors.stability_monitor import StabilityMonitorActor
 from repertory.actors.storage import StorageActor
+from repertory.actors.subscriber import SubscriberActor
 from repertory.actors.targets.base import Outcome, Rules
+from repertory.conf.housekeeper import HousekeeperSettings
 from repertory.errors import UnknownItem, UnknownResource
+from repertory.housekeeping import Configuration
 from repertory.jobs import JobId, JobState
 from repertory.model import ChangeType, Level
-from repertory.nodes import DELIVERY, HOUSEKEEPING, base_of
+from repertory.nodes import CALLBACKS, DELIVERY, HOUSEKEEPING, base_of
+from repertory.peers import Peer
 from repertory.storage.areas import FilesystemArea
-from repertory.storage.main_tags import MainDicomTags
+from repertory.storage.main_tags import MAIN_DICOM_TAGS
 from repertory.testing import ManualClock, Stage
 from repertory.testing.databases import DatabaseMissing, make_engine
 from repertory.testing.files import make_dicom, make_study
 
 LEASE = 10.0
-DUTIES = frozenset({DELIVERY, HOUSEKEEPING})
+DUTIES = frozenset({CALLBACKS, DELIVERY, HOUSEKEEPING})
 STABLE = {ChangeType.STABLE_SERIES, ChangeType.STABLE_STUDY, ChangeType.STABLE_PATIENT}
 
 
@@ -143,7 +156,7 @@ class Node:
             StorageActor,
             area=FilesystemArea(folder / "files", synchronize=False),
             crew=InlineCrew(),
-            main_tags=MainDicomTags.defaults({}),
+            main_tags=MAIN_DICOM_TAGS,
         )
         self.gates = []
         if removals is not None:
@@ -578,6 +591,109 @@ def test_a_target_is_steered_from_every_node(cluster, pair):
     two.ask(ReplayEvents(name="pacs", since=2))
     cluster.advance(2)
     assert one.target.got == [1, 2, 3, 4, 3, 4]
+
+
+def follow(node):
+    """Let a callback be told at a node; what it was told."""
+    told = []
+    position = node.ask(HoldLog(reader="callback"))
+    node.stage.put_on(
+        SubscriberActor,
+        connected=False,
+        name="callback",
+        callback=lambda event: told.append(event.number),
+        types=frozenset(),
+        position=position,
+        shared=True,
+    )
+    return told
+
+
+def test_callbacks_are_told_of_each_event_at_one_node(cluster, pair):
+    one, two = pair
+    first, second = follow(one), follow(two)
+    cluster.advance(2)
+    two.ask(StoreInstance(content=make_dicom(patient_id="A")))
+    cluster.advance(3)
+    assert (first, second) == ([1, 2, 3, 4], [])
+
+    cluster.nodes.remove(one)
+    one.kill()
+    ids = two.ask(StoreInstance(content=make_dicom(patient_id="B"))).ids
+    two.ask(DeleteResource(level=Level.PATIENT, id=ids.patient))
+    cluster.advance(LEASE + 4)
+
+    assert second == [*range(5, 13)]
+
+
+# What is kept for all
+
+
+def test_peers_that_are_entered_at_one_node_are_known_at_all(cluster, pair):
+    one, two = pair
+    for node in pair:
+        node.stage.put_on(
+            PeersActor,
+            peers={},
+            options=HttpOptions(),
+            crew=InlineCrew(),
+            in_database=True,
+            shared=True,
+        )
+
+    one.ask(SetPeer(name="a", peer=Peer(url="http://a.example.org/")))
+    two.ask(SetPeer(name="b", peer=Peer(url="http://b.example.org/")))
+    cluster.advance(2)
+
+    assert set(one.ask(ListPeers())) == set(two.ask(ListPeers())) == {"a", "b"}
+    one.ask(DeletePeer(name="b"))
+    cluster.advance(2)
+    assert set(two.ask(ListPeers())) == {"a"}
+
+
+# Housekeeping
+
+
+def keep_house(node):
+    configuration = Configuration(
+        orthanc_version="1",
+        storage_compression=False,
+        encryption="",
+        ingest_transcoding="",
+        signatures={level: MAIN_DICOM_TAGS.signature(level) for level in Level},
+    )
+    settings = HousekeeperSettings(enable=True, throttle_delay=5)
+    node.stage.put_on(HousekeeperActor, settings=settings, configuration=configuration, shared=True)
+
+
+def test_one_node_keeps_house_at_a_time_and_another_goes_on_where_it_was(cluster, pair):
+    one, two = pair
+    for number in range(6):
+        one.ask(StoreInstance(content=make_dicom(patient_id=f"P{number}", seed=number)))
+    for node in pair:
+        keep_house(node)
+    cluster.advance(3)
+
+    one.ask(RunHousekeeping(force=True))
+    cluster.advance(12)
+    done = two.ask(DescribeHousekeeping()).studies_done
+    assert 0 < done < 6
+    assert one.ask(DescribeHousekeeping()).studies_done == done
+
+    cluster.give_up(one)
+    cluster.advance(60)
+    assert two.ask(DescribeHousekeeping()).studies_done == 6
+    assert one.ask(DescribeHousekeeping()).studies_done == 6
+
+    # What is wanted at a node brings the work there, and the other one stops.
+    one.ask(RunHousekeeping(force=True))
+    cluster.advance(3)
+    assert HOUSEKEEPING in one.duties
+    two.ask(PauseHousekeeping())
+    cluster.advance(30)
+    assert one.ask(DescribeHousekeeping()).is_paused
+    assert HOUSEKEEPING in two.duties
+    assert one.ask(DescribeHousekeeping()).studies_done < 6
 
 
 # Everything, with deaths at random
