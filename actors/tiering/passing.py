@@ -218,9 +218,11 @@ class Passing:
         """Bytes that a task has to move: all where it does not make room."""
         if not task.makes_room:
             return float("inf")
+        # First what goes: what is gone by the next look is counted twice then, and never not at all.
+        released = self.board.ask(SumReleased(place=task.source))
         room = self._room_of(task.source)
         if room is None:
             if current is not None:
                 current.note(task.rule.name, problem=NO_ROOM)
             return 0.0
-        return task.missing(room, self.board.ask(SumReleased(place=task.source)))
+        return task.missing(room, released)

@@ -65,11 +65,11 @@ class Planning:
         """Bytes that the task is to move: all where it does not make room."""
         if not task.makes_room:
             return float("inf")
+        released = self._board.ask(SumReleased(place=task.source))
         room = self._room_of(task.source)
         if room is None:
             self._pass.note(task.rule.name, problem=NO_ROOM)
             return 0.0
-        released = self._board.ask(SumReleased(place=task.source))
         return task.missing(room, released + self._sizes[task.source])
 
     def _count(self, task: Task, studies: Sequence[ResourceId]) -> None:

@@ -46,7 +46,7 @@ class CountingEngine:
     def has_copies(self):
         return False
 
-    def begin(self, _now=0.0):
+    def begin(self, _now=0.0, *, is_repeatable=False):
         if self.fail_begin:
             raise self.fail_begin
         self.begun += 1

@@ -372,6 +372,7 @@ def test_room_is_made_by_those_that_came_first_where_a_rule_says_so(tiers):
         studies.append(tiers.store(size=60_000))
         tiers.pass_days(1)
     tiers.read(studies[0])
+    tiers.areas[0].remove = refuse  # what waits to be removed counts as room
 
     tiers.run()
 

@@ -89,7 +89,7 @@ def test_statuses_that_are_retried_say_that_nothing_was_done():
     # orthanc_api_client sends a request again after 502 and 503, an upload too.
     retried = {kind.__name__ for kind, row in TABLE.items() if row.status in {502, 503}}
 
-    assert retried == {"IndexBusy", "ShuttingDown", "StorageUnavailable"}
+    assert retried == {"IndexBusy", "LeaseLost", "ShuttingDown", "StorageUnavailable"}
 
 
 def test_the_root_of_the_errors_is_internal():
