@@ -6,6 +6,7 @@ from contextlib import ExitStack
 from functools import partial
 
 import pytest
+import structlog
 from hypothesis import settings
 
 from repertory.testing import Stage
@@ -43,6 +44,26 @@ def pytest_collection_modifyitems(items):
         return next((n for n, start in enumerate(LONG) if item.nodeid.startswith(start)), len(LONG))
 
     items.sort(key=place)
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _loggers_forget_how_they_were_set_up():
+    configure = structlog.configure
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(
+            structlog,
+            "configure",
+            lambda *args, **more: configure(*args, **more | {"cache_logger_on_first_use": False}),
+        )
+        yield
+
+
+@pytest.fixture(autouse=True)
+def _log_as_before():
+    """What one test makes of the log, a command perhaps, is not what the next one finds."""
+    yield
+    if structlog.is_configured():
+        structlog.reset_defaults()
 
 
 @pytest.fixture

@@ -281,7 +281,7 @@ def test_what_is_under_way_is_given_up_when_the_archive_stops(broker, made):
 
 
 def test_a_port_where_nobody_listens_is_unreachable(broker, made):
-    made.append(broker.target(free_port(), clock=SystemClock()))
+    made.append(broker.target(free_port(), clock=SystemClock(), timeout=1.0))
 
     outcome = made[0].deliver([an_event()])
 

@@ -299,7 +299,7 @@ class Rig:
 
 
 @given(groups)
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 def test_kept_statistics_are_what_a_model_counts(make_engine, made_up, groups):
     with tempfile.TemporaryDirectory() as folder:
         rig = Rig(make_engine(Path(folder)), made_up)

@@ -273,7 +273,7 @@ class Model:
 
 
 @given(groups)
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 def test_revisions_and_sizes_are_those_of_a_model(make_engine, made_up, groups):
     with tempfile.TemporaryDirectory() as folder:
         engine = make_engine(Path(folder))

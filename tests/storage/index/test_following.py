@@ -260,7 +260,7 @@ STEPS = st.lists(
 )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(STEPS)
 def test_a_reader_is_told_of_every_number_once_and_in_order(
     make_engine, tmp_path_factory, made_up, steps

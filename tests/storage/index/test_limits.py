@@ -96,7 +96,7 @@ def uids(patient, number):
 
 
 @given(policies, st.lists(changes, max_size=40))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 def test_limits_are_kept_as_a_model_keeps_them(make_engine, made_up, policy, steps):
     with tempfile.TemporaryDirectory() as folder:
         engine = make_engine(Path(folder))

@@ -242,7 +242,7 @@ def test_an_attachment_without_a_resource_is_no_item(reader, moved):
         reader.describe_attachment(Level.STUDY, moved.study, 1030)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(data=st.data())
 def test_a_walk_in_pages_of_any_size_meets_each_file_that_lies_elsewhere_once(
     fresh_index, made_up, data

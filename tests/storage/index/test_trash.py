@@ -395,7 +395,7 @@ UIDS = st.tuples(
 )
 
 
-@settings(max_examples=40)
+@settings(max_examples=20)
 @given(
     stored=st.lists(UIDS, min_size=1, max_size=12, unique=True),
     deleted=st.lists(st.tuples(UIDS, st.sampled_from(Level)), min_size=1, max_size=4),
