@@ -218,7 +218,7 @@ class Passing:
         """Bytes that a task has to move: all where it does not make room."""
         if not task.makes_room:
             return float("inf")
-        # First what goes: what is gone by the next look is counted twice then, and never not at all.
+        # First what goes: so what is gone by the next look counts twice, and never not at all.
         released = self.board.ask(SumReleased(place=task.source))
         room = self._room_of(task.source)
         if room is None:
