@@ -15,7 +15,7 @@ run: .venv/run.stamp ## serve on http://localhost:8042, with the files in ./Repe
 	@$(BIN)/repertory $(ARGS)
 
 test: .venv/test.stamp ## run the tests; ARGS="-k deletes -x" goes to pytest
-	PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder $(ARGS)
+	PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -n auto --maxprocesses 6 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 simulate: .venv/test.stamp ## simulate crashes and failures: SEEDS=5000 many runs, SEED=123 one
 	@$(BIN)/python -m repertory.testing.simulate \

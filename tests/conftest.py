@@ -37,6 +37,12 @@ LONG = (
 )
 
 
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers():
+    """Tests of whole servers wait for half of their time: more of them than processors."""
+    return max(2, (os.cpu_count() or 2) * 3 // 2)
+
+
 def pytest_collection_modifyitems(items):
     """What takes long comes first: run side by side, no process ends long after the others."""
 

@@ -6,6 +6,7 @@ import threading
 from collections import Counter
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
+import obstore
 import pytest
 
 from repertory.testing.files import make_study
@@ -226,3 +227,68 @@ def test_two_nodes_share_all_work_and_nothing_is_done_twice(node, receiver, tmp_
     until(lambda: receiver.events and receiver.events[-1]["Seq"] >= told)
     heard = [event["Seq"] for event in receiver.events]
     assert heard == sorted(set(heard))
+
+
+def test_nodes_with_a_database_and_a_bucket_serve_clients_that_go_from_one_to_the_other(
+    serve, section, s3_emulator, bucket_name
+):
+    """What docs/deploy/ describes, as processes: each node has a disk of its own, and no files."""
+    s3_emulator.make_bucket(bucket_name)
+    store = s3_emulator.section(bucket_name)
+    bucket = {
+        "BucketName": bucket_name,
+        "Region": store.region,
+        "AccessKey": store.access_key,
+        "SecretKey": store.secret_key,
+        "Endpoint": s3_emulator.url,
+        "VirtualAddressing": False,
+    }
+    options = {"PostgreSQL": section, "AwsS3Storage": bucket, "Nodes": QUICK, "StableAge": 1}
+    options["DicomModalitiesInDatabase"] = True
+    nodes = [serve(**options) for _ in range(2)]
+    one, two = nodes
+    files = make_study(series=2, instances=30, seed=7, patient_id="BUCKET")
+    answered = {}
+
+    def send(start):
+        for number, file in enumerate(files[start::2]):
+            while True:
+                try:
+                    answer = nodes[(start + number) % 2].post("/instances", file)
+                except OSError:
+                    answer = two.post("/instances", file)  # as a balancer does
+                if answer.status == 200:
+                    answered[answer.json["ID"]] = file
+                    break
+                assert answer.status == 503
+
+    threads = [threading.Thread(target=send, args=(start,)) for start in range(2)]
+    for thread in threads:
+        thread.start()
+    until(lambda: len(answered) > 20)
+    one.kill()
+    for thread in threads:
+        thread.join()
+
+    assert set(two.get("/instances").json) == set(answered)
+    assert len(answered) == len(files)
+    one.start()
+    for number, (id_, file) in enumerate(answered.items()):
+        assert nodes[number % 2].get(f"/instances/{id_}/file").content == file
+    asked = json.dumps({"AET": "THERE", "Host": "127.0.0.1", "Port": 4242})
+    assert one.ask("PUT", "/modalities/there", asked).status == 200
+    until(lambda: "there" in two.get("/modalities").json)
+    until(lambda: sum(stable(two).values()) == 4)
+    (patient,) = two.get("/patients").json
+    assert one.delete(f"/patients/{patient}").status == 200
+    assert two.get(f"/patients/{patient}").status == 404
+    until(lambda: two.get("/plugins/delayed-deletion/status").json["FilesPendingDeletion"] == 0)
+    listed = obstore.store.S3Store(
+        bucket_name,
+        endpoint=s3_emulator.url,
+        region=store.region,
+        access_key_id=store.access_key,
+        secret_access_key=store.secret_key,
+        client_options={"allow_http": True},
+    )
+    assert [it["path"] for some in obstore.list(listed) for it in some] == []
