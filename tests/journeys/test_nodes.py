@@ -291,4 +291,7 @@ def test_nodes_with_a_database_and_a_bucket_serve_clients_that_go_from_one_to_th
         secret_access_key=store.secret_key,
         client_options={"allow_http": True},
     )
-    assert [it["path"] for some in obstore.list(listed) for it in some] == []
+    # What was on its way when the node was killed was not answered, and takes room until a check:
+    # each client had one file at most on its way.
+    left = [it["path"] for some in obstore.list(listed) for it in some]
+    assert len(left) <= len(threads)
