@@ -3,6 +3,7 @@ import json
 import os
 from contextlib import suppress
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -74,28 +75,36 @@ def key_numbers(folder):
     return found
 
 
-def test_another_key_makes_housekeeping_encrypt_the_files_anew(tmp_path):
-    for number in (1, 2):
-        key = base64.b64encode(bytes([number]) * 32)
-        (tmp_path / str(number)).write_bytes(key)
-    one, two = ((number, str(tmp_path / str(number))) for number in (1, 2))
+@pytest.fixture
+def with_keys(tmp_path):
+    """Settings of an archive that has a housekeeper, and the last of some keys."""
 
-    def settings(**options):
+    def settings(*numbers, **more):
+        keys = [(number, str(tmp_path / str(number))) for number in numbers]
+        for number, path in keys:
+            Path(path).write_bytes(base64.b64encode(bytes([number]) * 32))
         return Settings(
             storage_directory=str(tmp_path / "files"),
             http_server_enabled=False,
-            storage_encryption=StorageEncryptionSettings(**options),
+            storage_encryption=StorageEncryptionSettings(
+                master_key=keys[-1], previous_master_keys=tuple(keys[:-1])
+            ),
             housekeeper=HousekeeperSettings(enable=True, throttle_delay=0.0),
+            **more,
         )
 
+    return settings
+
+
+def test_another_key_makes_housekeeping_encrypt_the_files_anew(tmp_path, with_keys):
     def numbers():
         return key_numbers(tmp_path / "files")
 
     contents = make_study(series=1, instances=3)
-    with Repertory(settings(master_key=one)) as archive:
+    with Repertory(with_keys(1)) as archive:
         receipts = [archive.ask(StoreInstance(content=content)) for content in contents]
     assert numbers() == [1, 1, 1]
-    with Repertory(settings(master_key=two, previous_master_keys=(one,))) as archive:
+    with Repertory(with_keys(1, 2)) as archive:
         until(lambda: numbers() == [2, 2, 2])
         for receipt, content in zip(receipts, contents, strict=True):
             question = ReadAttachment(
@@ -104,19 +113,7 @@ def test_another_key_makes_housekeeping_encrypt_the_files_anew(tmp_path):
             assert archive.ask(question).content == content
 
 
-def test_another_key_makes_housekeeping_encrypt_attachments_of_all_levels_anew(tmp_path):
-    for number in (1, 2):
-        (tmp_path / str(number)).write_bytes(base64.b64encode(bytes([number]) * 32))
-    one, two = ((number, str(tmp_path / str(number))) for number in (1, 2))
-
-    def settings(**options):
-        return Settings(
-            storage_directory=str(tmp_path / "files"),
-            http_server_enabled=False,
-            storage_encryption=StorageEncryptionSettings(**options),
-            housekeeper=HousekeeperSettings(enable=True, throttle_delay=0.0),
-        )
-
+def test_another_key_makes_housekeeping_encrypt_attachments_of_all_levels_anew(tmp_path, with_keys):
     def numbers():
         return key_numbers(tmp_path / "files")
 
@@ -124,7 +121,7 @@ def test_another_key_makes_housekeeping_encrypt_attachments_of_all_levels_anew(t
         question = [DescribeAttachment(level=it, id=ids.at(it), content_type=2000) for it in Level]
         return [archive.ask(it).attachment for it in question]
 
-    with Repertory(settings(master_key=one)) as archive:
+    with Repertory(with_keys(1)) as archive:
         studies = [make_study(series=1, instances=2, seed=seed) for seed in (1, 2)]
         receipts = [archive.ask(StoreInstance(content=it)) for study in studies for it in study]
         ids = receipts[0].ids
@@ -138,7 +135,7 @@ def test_another_key_makes_housekeeping_encrypt_attachments_of_all_levels_anew(t
         totals = archive.ask(DescribeTotals())
     assert numbers() == [1] * 8
 
-    with Repertory(settings(master_key=two, previous_master_keys=(one,))) as archive:
+    with Repertory(with_keys(1, 2)) as archive:
         until(lambda: numbers() == [2] * 8)
 
         after = described(archive, ids)
@@ -152,27 +149,15 @@ def test_another_key_makes_housekeeping_encrypt_attachments_of_all_levels_anew(t
         assert archive.ask(AwaitCheck()).report.is_sound
 
 
-def test_an_attachment_that_is_lost_keeps_nothing_else_from_the_new_key(tmp_path):
-    for number in (1, 2):
-        (tmp_path / str(number)).write_bytes(base64.b64encode(bytes([number]) * 32))
-    one, two = ((number, str(tmp_path / str(number))) for number in (1, 2))
-
-    def settings(**options):
-        return Settings(
-            storage_directory=str(tmp_path / "files"),
-            http_server_enabled=False,
-            storage_encryption=StorageEncryptionSettings(**options),
-            housekeeper=HousekeeperSettings(enable=True, throttle_delay=0.0),
-        )
-
-    with Repertory(settings(master_key=one)) as archive:
+def test_an_attachment_that_is_lost_keeps_nothing_else_from_the_new_key(tmp_path, with_keys):
+    with Repertory(with_keys(1)) as archive:
         ids = archive.ask(StoreInstance(content=make_study(series=1, instances=1)[0])).ids
         lost = archive.ask(
             StoreAttachment(level=Level.STUDY, id=ids.study, content_type=2000, content=b"x")
         )
     next((tmp_path / "files").glob(f"??/??/{lost.uuid}")).unlink()
 
-    with Repertory(settings(master_key=two, previous_master_keys=(one,))) as archive:
+    with Repertory(with_keys(1, 2)) as archive:
         until(lambda: archive.ask(DescribeHousekeeping()).backlog.failed)
 
         (failure,) = archive.ask(DescribeHousekeeping()).backlog.failures
@@ -182,24 +167,9 @@ def test_an_attachment_that_is_lost_keeps_nothing_else_from_the_new_key(tmp_path
 
 
 @pytest.fixture
-def with_trash(tmp_path):
-    """Settings of an archive that has a trash, a housekeeper, and the last of some keys."""
-
-    def settings(*numbers):
-        keys = [(number, str(tmp_path / str(number))) for number in numbers]
-        for number, path in keys:
-            Path(path).write_bytes(base64.b64encode(bytes([number]) * 32))
-        return Settings(
-            storage_directory=str(tmp_path / "files"),
-            http_server_enabled=False,
-            storage_encryption=StorageEncryptionSettings(
-                master_key=keys[-1], previous_master_keys=tuple(keys[:-1])
-            ),
-            housekeeper=HousekeeperSettings(enable=True, throttle_delay=0.0),
-            trash=TrashSettings(retention_days=1),
-        )
-
-    return settings
+def with_trash(with_keys):
+    """The same, of an archive that has a trash."""
+    return partial(with_keys, trash=TrashSettings(retention_days=1))
 
 
 def has_new_key(archive):

@@ -1,16 +1,14 @@
 """The index in MariaDB or MySQL."""
 
 import ssl
-from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, Unpack
 
-from repertory.model import Level
 from repertory.storage.index.mysql.dialect import MysqlDialect
 from repertory.storage.index.mysql.session import MysqlSession
 from repertory.storage.index.server.connecting import Connector, Patience
-from repertory.storage.index.server.engine import ServerEngine
+from repertory.storage.index.server.engine import EngineWords, ServerEngine
 from repertory.storage.index.server.session import Session
 
 
@@ -62,20 +60,12 @@ class MysqlEngine(ServerEngine):
         options: MysqlOptions,
         *,
         patience: Patience = Patience(),  # noqa: B008 - frozen
-        identifier: str = "",
-        signatures: Mapping[Level, str] | None = None,
-        tag_names: Mapping[str, str] | None = None,
-        is_shared: bool = False,
-        is_verbose: bool = False,
+        **words: Unpack[EngineWords],
     ) -> None:
         super().__init__(
             Connector(self.name, partial(MysqlSession, options.parameters()), patience),
             MysqlDialect(database=options.database),
-            identifier=identifier,
-            signatures=signatures,
-            tag_names=tag_names,
-            is_shared=is_shared,
-            is_verbose=is_verbose,
+            **words,
         )
 
     def check(self, session: Session) -> None:

@@ -1,13 +1,12 @@
 """The index in PostgreSQL or MariaDB, by ODBC."""
 
-from collections.abc import Mapping
 from functools import partial
+from typing import Unpack
 
-from repertory.model import Level
 from repertory.storage.index.odbc.dialects import OdbcMysqlDialect, OdbcPostgresqlDialect
 from repertory.storage.index.odbc.session import MARIADB, POSTGRESQL, OdbcSession
 from repertory.storage.index.server.connecting import Connector, Patience
-from repertory.storage.index.server.engine import ServerEngine
+from repertory.storage.index.server.engine import EngineWords, ServerEngine
 from repertory.storage.index.server.session import Session
 
 
@@ -21,20 +20,12 @@ class OdbcEngine(ServerEngine):
         connection_string: str,
         *,
         patience: Patience = Patience(),  # noqa: B008 - frozen
-        identifier: str = "",
-        signatures: Mapping[Level, str] | None = None,
-        tag_names: Mapping[str, str] | None = None,
-        is_shared: bool = False,
-        is_verbose: bool = False,
+        **words: Unpack[EngineWords],
     ) -> None:
         super().__init__(
             Connector(self.name, partial(OdbcSession, connection_string), patience),
             OdbcPostgresqlDialect(),
-            identifier=identifier,
-            signatures=signatures,
-            tag_names=tag_names,
-            is_shared=is_shared,
-            is_verbose=is_verbose,
+            **words,
         )
 
     def check(self, session: Session) -> None:

@@ -1,19 +1,17 @@
 """The index in PostgreSQL."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, Unpack
 
 from psycopg.conninfo import conninfo_to_dict
 from psycopg.errors import ProgrammingError
 
 from repertory.errors import CannotStart
-from repertory.model import Level
 from repertory.storage.index.postgresql.dialect import OLDEST, PostgresqlDialect
 from repertory.storage.index.postgresql.session import PostgresqlSession
 from repertory.storage.index.server.connecting import Connector, Patience
-from repertory.storage.index.server.engine import ServerEngine
+from repertory.storage.index.server.engine import EngineWords, ServerEngine
 from repertory.storage.index.server.session import Session
 
 # A server that says nothing any more is noticed after about half a minute.
@@ -80,21 +78,13 @@ class PostgresqlEngine(ServerEngine):
         options: PostgresqlOptions,
         *,
         patience: Patience = Patience(),  # noqa: B008 - frozen
-        identifier: str = "",
-        signatures: Mapping[Level, str] | None = None,
-        tag_names: Mapping[str, str] | None = None,
-        is_shared: bool = False,
-        is_verbose: bool = False,
+        **words: Unpack[EngineWords],
     ) -> None:
         open_session = partial(PostgresqlSession, options.parameters())
         super().__init__(
             Connector(self.name, open_session, patience),
             PostgresqlDialect(schema=options.schema, transaction_mode=options.transaction_mode),
-            identifier=identifier,
-            signatures=signatures,
-            tag_names=tag_names,
-            is_shared=is_shared,
-            is_verbose=is_verbose,
+            **words,
         )
 
     def check(self, session: Session) -> None:

@@ -1,6 +1,7 @@
 """The index in a database server; what differs between servers comes in by a dialect."""
 
 from collections.abc import Mapping
+from typing import TypedDict, Unpack
 
 from repertory.errors import CannotStart, IndexFailed, RepertoryError
 from repertory.model import Level
@@ -16,12 +17,22 @@ from repertory.storage.index.server.session import Session, SessionFailed, Troub
 from repertory.storage.index.writer import DatabaseWriter
 
 
-class ServerEngine:
-    """An ``IndexEngine`` on a server.
+class EngineWords(TypedDict, total=False):
+    """What every engine is told besides, by keyword.
 
-    Unless ``is_shared``, the index belongs to one archive at a time. The other keywords are those
-    of every engine; ``is_verbose`` logs every statement, without values.
+    Unless ``is_shared``, the index belongs to one archive at a time; ``is_verbose`` logs every
+    statement, without values.
     """
+
+    identifier: str
+    signatures: Mapping[Level, str] | None
+    tag_names: Mapping[str, str] | None
+    is_shared: bool
+    is_verbose: bool
+
+
+class ServerEngine:
+    """An ``IndexEngine`` on a server."""
 
     name = "Server"
     is_local = False
@@ -30,20 +41,15 @@ class ServerEngine:
         self,
         connector: Connector,
         dialect: Dialect,
-        *,
-        identifier: str = "",
-        signatures: Mapping[Level, str] | None = None,
-        tag_names: Mapping[str, str] | None = None,
-        is_shared: bool = False,
-        is_verbose: bool = False,
+        **words: Unpack[EngineWords],
     ) -> None:
         self._connector = connector
         self._dialect = dialect
-        self._identifier = identifier
-        self._signatures = dict(signatures or {})
-        self._tag_names = dict(tag_names or {})
-        self._is_shared = is_shared
-        self._is_verbose = is_verbose
+        self._identifier = words.get("identifier", "")
+        self._signatures = dict(words.get("signatures") or {})
+        self._tag_names = dict(words.get("tag_names") or {})
+        self._is_shared = words.get("is_shared", False)
+        self._is_verbose = words.get("is_verbose", False)
         self._is_open = False
         self._first: tuple[Claim, Session] | None = None
         self._writer: DatabaseWriter | None = None
