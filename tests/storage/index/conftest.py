@@ -21,6 +21,7 @@ from repertory.model import (
     Summary,
 )
 from repertory.storage.index import ENGINES
+from repertory.storage.index.server.connecting import Patience
 from repertory.testing import databases
 
 NOON = 1_800_000_000.0
@@ -220,6 +221,29 @@ def delete(group):
             return writer.delete_resource(level, id_, now)
 
     return delete
+
+
+@pytest.fixture
+def connect_to(made_up):
+    """Make an engine on a server of our own, not open yet; it is closed in the end."""
+    with ExitStack() as stack:
+
+        def connect_to(
+            kind, server, *, through=None, tries=0, interval=0.05, pause=lambda _: None, **options
+        ):
+            words = {
+                name: options.pop(name) for name in ("is_shared", "is_verbose") if name in options
+            }
+            engine = kind(
+                server.options(port=through.port if through else 0, **options),
+                patience=Patience(tries=tries, interval=interval, pause=pause),
+                signatures=made_up.SIGNATURES,
+                **words,
+            )
+            stack.callback(engine.close)
+            return engine
+
+        yield connect_to
 
 
 @pytest.fixture

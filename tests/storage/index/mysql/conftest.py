@@ -1,11 +1,10 @@
 """An engine of our own server; see ``opened`` and ``keep`` above."""
 
-from contextlib import ExitStack
+from functools import partial
 
 import pytest
 
 from repertory.storage.index.mysql.engine import MysqlEngine
-from repertory.storage.index.server.connecting import Patience
 from repertory.testing.tcp_proxy import TcpProxy
 
 
@@ -25,18 +24,5 @@ def proxy(server):
 
 
 @pytest.fixture
-def connect(server, made_up):
-    """Make an engine, not open yet; it is closed in the end."""
-    with ExitStack() as stack:
-
-        def connect(*, through=None, tries=0, pause=lambda _: None, is_shared=False, **options):
-            engine = MysqlEngine(
-                server.options(port=through.port if through else 0, **options),
-                patience=Patience(tries=tries, interval=0.05, pause=pause),
-                signatures=made_up.SIGNATURES,
-                is_shared=is_shared,
-            )
-            stack.callback(engine.close)
-            return engine
-
-        yield connect
+def connect(server, connect_to):
+    return partial(connect_to, MysqlEngine, server)

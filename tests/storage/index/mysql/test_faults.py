@@ -2,7 +2,7 @@
 
 import pytest
 
-from repertory.errors import ArchiveFull, CannotStart, IndexBusy, NoReplyInTime
+from repertory.errors import ArchiveFull, CannotStart, IndexBusy
 from repertory.storage.index.server.schema import LATEST
 
 COMMIT = b"; COMMIT"
@@ -105,61 +105,6 @@ def test_both_go_on_after_the_server_has_crashed(server, opened, keep, made_up):
     writer.rollback()
     keep(writer, "Q")
     assert ("Q",) in [(it.main_tags["0010,0020"],) for it in reader.describe_resources(1, 0, 0)]
-
-
-def test_a_commit_whose_answer_was_lost_was_done(proxy, opened, made_up):
-    writer, reader = opened(through=proxy)
-    writer.begin()
-    writer.record_instance(**made_up.an_instance())
-    proxy.cut_after = lambda data: COMMIT in data
-
-    writer.commit()
-
-    assert instances(reader) == 1
-
-
-def test_a_commit_that_never_arrived_was_not_done(proxy, opened, keep, made_up):
-    writer, reader = opened(through=proxy)
-    writer.begin()
-    writer.record_instance(**made_up.an_instance())
-    proxy.cut_before = lambda data: COMMIT in data
-
-    with pytest.raises(IndexBusy):
-        writer.commit()
-
-    assert instances(reader) == 0
-    keep(writer)
-    assert instances(reader) == 1
-
-
-def test_nobody_guesses_while_it_cannot_be_known(proxy, opened, keep, made_up):
-    writer, reader = opened(through=proxy)
-
-    def cut(data):
-        proxy.is_down |= COMMIT in data
-        return COMMIT in data
-
-    writer.begin()
-    writer.record_instance(**made_up.an_instance())
-    proxy.cut_after = cut
-    with pytest.raises(NoReplyInTime):
-        writer.commit()
-
-    proxy.is_down = False
-    writer._db._connector._given_up_at = -1e9
-    keep(writer, "Q")
-    assert instances(reader) == 2
-
-
-def test_a_session_that_the_server_still_holds_is_ended_by_the_next_one(opened, keep):
-    writer, reader = opened()
-    keep(writer)
-    lost, writer._db._session = writer._db._session, None
-
-    keep(writer, "Q")
-
-    assert instances(reader) == 2
-    lost.close()
 
 
 def test_a_full_disk_voids_the_group_and_says_so(server, opened, keep, made_up):

@@ -1,11 +1,10 @@
 """An engine of our own server; see ``opened`` and ``keep`` above."""
 
-from contextlib import ExitStack
+from functools import partial
 
 import pytest
 
 from repertory.storage.index.postgresql.engine import PostgresqlEngine
-from repertory.storage.index.server.connecting import Patience
 from repertory.testing.tcp_proxy import TcpProxy
 
 
@@ -26,21 +25,5 @@ def proxy(server):
 
 
 @pytest.fixture
-def connect(server, made_up):
-    """Make an engine, not open yet; it is closed in the end."""
-    with ExitStack() as stack:
-
-        def connect(*, through=None, tries=0, interval=0.05, pause=lambda _: None, **options):
-            keywords = {
-                name: options.pop(name) for name in ("is_shared", "is_verbose") if name in options
-            }
-            engine = PostgresqlEngine(
-                server.options(port=through.port if through else 0, **options),
-                patience=Patience(tries=tries, interval=interval, pause=pause),
-                signatures=made_up.SIGNATURES,
-                **keywords,
-            )
-            stack.callback(engine.close)
-            return engine
-
-        yield connect
+def connect(server, connect_to):
+    return partial(connect_to, PostgresqlEngine, server)

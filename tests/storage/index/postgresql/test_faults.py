@@ -2,8 +2,8 @@
 
 import pytest
 
-from repertory.errors import ArchiveFull, IndexBusy, NoReplyInTime, UnknownResource
-from repertory.model import Level, StoreStatus
+from repertory.errors import ArchiveFull, IndexBusy, UnknownResource
+from repertory.model import Level
 
 COMMIT = b"COMMIT\0"
 
@@ -77,71 +77,6 @@ def test_while_the_server_is_down_nothing_is_done_and_a_retry_is_safe(
     writer._db._connector._given_up_at = reader._db._connector._given_up_at = -1e9
     keep(writer, "Q")
     assert instances(reader) == 2
-
-
-def test_a_commit_whose_answer_was_lost_was_done(proxy, opened, made_up):
-    writer, reader = opened(through=proxy)
-    writer.begin()
-    receipt = writer.record_instance(**made_up.an_instance())
-    proxy.cut_after = lambda data: COMMIT in data
-
-    writer.commit()
-
-    assert receipt.status is StoreStatus.SUCCESS
-    assert instances(reader) == 1
-
-
-def test_a_commit_that_never_arrived_was_not_done(proxy, opened, keep, made_up):
-    writer, reader = opened(through=proxy)
-    writer.begin()
-    writer.record_instance(**made_up.an_instance())
-    proxy.cut_before = lambda data: COMMIT in data
-
-    with pytest.raises(IndexBusy):
-        writer.commit()
-
-    assert instances(reader) == 0
-    keep(writer)
-    assert instances(reader) == 1
-
-
-@pytest.mark.parametrize("was_done", [True, False])
-def test_nobody_guesses_whether_a_commit_was_done_while_it_cannot_be_known(
-    proxy, opened, keep, made_up, was_done
-):
-    writer, reader = opened(through=proxy)
-
-    def cut(data):
-        proxy.is_down |= COMMIT in data
-        return COMMIT in data
-
-    writer.begin()
-    writer.record_instance(**made_up.an_instance())
-    if was_done:
-        proxy.cut_after = cut
-    else:
-        proxy.cut_before = cut
-    with pytest.raises(NoReplyInTime):
-        writer.commit()
-
-    proxy.is_down = False
-    writer._db._connector._given_up_at = -1e9
-    # The next group is told apart from the one in doubt.
-    proxy.cut_after = lambda data: COMMIT in data
-    assert keep(writer, "Q").status is StoreStatus.SUCCESS
-    assert instances(reader) == 1 + was_done
-
-
-def test_a_session_that_the_server_still_holds_is_ended_by_the_next_one(server, opened, keep):
-    writer, reader = opened()
-    keep(writer)
-    # To the server, the first session looks alive: the client alone has lost it.
-    lost, writer._db._session = writer._db._session, None
-
-    keep(writer, "Q")
-
-    assert instances(reader) == 2
-    lost.close()
 
 
 def test_a_full_disk_voids_the_group_and_says_so(server, opened, keep, made_up):
