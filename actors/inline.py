@@ -32,24 +32,24 @@ class Beside(pykka.ActorRef[Any]):
         self.actor_class = ref.actor_class
         self.actor_urn = f"beside:{ref.actor_urn}"
         self.actor_inbox = ref.actor_inbox
-        self._ref = ref
+        self.stands_for = ref
         self._played = ref._actor_weakref  # noqa: SLF001 - pykka has no other way
         self._kinds = played_anywhere(ref.actor_class)
 
     def is_alive(self) -> bool:
         """Whether the actor is."""
-        return self._ref.is_alive()
+        return self.stands_for.is_alive()
 
     def ask(self, message: Any, *, block: bool = False, timeout: float | None = None) -> Any:  # noqa: ARG002 - as pykka has it
         """Play the actor for this one message."""
         actor = self._played()
-        if actor is None or type(message) not in self._kinds or not self._ref.is_alive():
-            return self._ref.ask(message, block=False)
+        if actor is None or type(message) not in self._kinds or not self.stands_for.is_alive():
+            return self.stands_for.ask(message, block=False)
         return _play(actor, message)
 
     def tell(self, message: Any) -> None:
         """Leave it to the actor."""
-        self._ref.tell(message)
+        self.stands_for.tell(message)
 
 
 def _play(actor: RepertoryActor, message: Any) -> Reply[Any]:

@@ -164,7 +164,13 @@ class Switchboard:
         """
         kind = type(question)
         ref, handler = self._lent.get(kind, (None, None))
-        if handler is None or self._seats.get(kind) != (ref,) or current_rank() is not None:
+        seats = self._seats.get(kind, ())
+        if (
+            handler is None
+            or len(seats) != 1
+            or getattr(seats[0], "stands_for", seats[0]) is not ref
+            or current_rank() is not None
+        ):
             return self.ask(question)
         reply: Reply[R] | None = handler(question)
         if reply is None:
@@ -260,6 +266,10 @@ class Switchboard:
         """Say that an actor ended by an error; the service acts on it."""
         self.dead = actor
         self.publish(ActorDied(actor=actor, reason=type(error).__name__))
+
+    def is_handled(self, kind: type[Message]) -> bool:
+        """Whether somebody handles a type of message."""
+        return bool(self._seats.get(kind))
 
     def kinds(self) -> Iterable[type[Message]]:
         """The types of message that somebody handles."""

@@ -55,7 +55,8 @@ class Settings(DicomSettings, Derived):
     )
     front_end_processes: int = setting(
         default=0,
-        meaning="How many processes serve the REST API beside the main one; 0: the main one does.",
+        meaning="How many processes serve the REST API, and take the instances that come by DICOM,"
+        " beside the main one; 0: the main one does.",
         check=not_negative,
         ours=True,
     )

@@ -3,6 +3,7 @@
 import socket
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Protocol
 
 from repertory.actors.dicom.options import AccessRules
 from repertory.modalities import Modality, Service
@@ -15,6 +16,13 @@ class Caller:
     title: str
     called: str
     ip: str
+
+
+class Permissions(Protocol):
+    """Says who may ask for what."""
+
+    def allows(self, caller: Caller, service: Service) -> bool:
+        """Whether the caller may ask for a service."""
 
 
 class Guard:

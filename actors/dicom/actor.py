@@ -45,6 +45,7 @@ class DicomServerActor(RepertoryActor):
         from repertory.actors.dicom.commitment import Committing  # noqa: PLC0415
         from repertory.actors.dicom.finding import Finding  # noqa: PLC0415
         from repertory.actors.dicom.forms import Forms  # noqa: PLC0415
+        from repertory.actors.dicom.handing_over import HandingOver  # noqa: PLC0415
         from repertory.actors.dicom.listener import Listener  # noqa: PLC0415
         from repertory.actors.dicom.negotiation import WORKLIST_FIND, Negotiator  # noqa: PLC0415
         from repertory.actors.dicom.query_filter import QueryFilter  # noqa: PLC0415
@@ -81,7 +82,12 @@ class DicomServerActor(RepertoryActor):
         )
         denied = () if options.worklists else (WORKLIST_FIND,)
         negotiator = Negotiator(options.storage, stores=not options.read_only, denied=denied)
-        self._listener = Listener(options, Acceptor(options, guard, negotiator), services)
+        self._listener = Listener(
+            options,
+            Acceptor(options, guard, negotiator),
+            services,
+            HandingOver(self.board, guard),
+        )
 
     def close(self) -> None:
         """Take no more associations, and end those that are there."""

@@ -14,11 +14,13 @@ from functools import partial
 import structlog
 
 from repertory.actors.dicom.accepting import Acceptor
+from repertory.actors.dicom.access import Caller
+from repertory.actors.dicom.conversing import farewell
+from repertory.actors.dicom.handing_over import HandingOver
 from repertory.actors.dicom.options import ServerOptions, TlsOptions
 from repertory.actors.dicom.services import Services
 from repertory.actors.dicom.upper.association import Association
-from repertory.actors.dicom.upper.pdus import BadPdu
-from repertory.actors.dicom.upper.stream import Ended, PduStream, Silent
+from repertory.actors.dicom.upper.stream import PduStream
 from repertory.errors import CannotStart
 
 log = structlog.get_logger(__name__)
@@ -35,10 +37,13 @@ _BREATH = 0.1
 class Listener:
     """Listens, admits, and serves each association in a thread of its own."""
 
-    def __init__(self, options: ServerOptions, acceptor: Acceptor, services: Services) -> None:
+    def __init__(
+        self, options: ServerOptions, acceptor: Acceptor, services: Services, handing: HandingOver
+    ) -> None:
         self._options = options
         self._acceptor = acceptor
         self._services = services
+        self._handing = handing
         self._tls = None if options.tls is None else tls_context(options.tls)
         self._lock = threading.Lock()
         self._visitors: dict[threading.Thread, _Visitor] = {}
@@ -147,29 +152,32 @@ class Listener:
             return is_counted
 
         try:
-            accepted = self._acceptor.accept(
-                stream, visitor.ip, has_room=has_room, sink=self._services.sink
-            )
-            if accepted is not None:
-                association, caller = accepted
-                self._services.serve(association, caller)
-        except BadPdu as error:
-            log.warning("association_broken_off", ip=visitor.ip, reason="protocol")
-            stream.abort(error)
-        except Silent:
-            # Whoever asked for no association yet is not told why there is none.
-            log.warning("association_broken_off", ip=visitor.ip, reason="silence")
-            if association is not None:
-                stream.abort()
-        except Ended:
-            if self._closing:
-                stream.abort()
+            with farewell(
+                stream,
+                visitor.ip,
+                association=lambda: association,
+                is_closing=lambda: self._closing,
+            ):
+                accepted = self._acceptor.accept(
+                    stream, visitor.ip, has_room=has_room, sink=self._services.sink
+                )
+                if accepted is not None:
+                    association, caller = accepted
+                    if not self._is_served_elsewhere(stream, association, caller):
+                        self._services.serve(association, caller)
         finally:
-            if association is not None:
-                association.discard()
             if is_counted:
                 with self._lock:
                     self._established -= 1
+
+    def _is_served_elsewhere(
+        self, stream: PduStream, association: Association, caller: Caller
+    ) -> bool:
+        """Let another process serve an association to its end, if there is one that does."""
+        if self._tls is not None or stream.has_buffered or self._closing:
+            return False
+        served = self._handing.hand_over(association, caller, stream.fileno())
+        return served is not None and served.get()
 
 
 class _Visitor:

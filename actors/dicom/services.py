@@ -1,15 +1,14 @@
 """What the archive answers within an association: C-ECHO, C-STORE, C-FIND (PS3.7 section 9)."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 import structlog
 
 from repertory.actors.dicom import statuses
 from repertory.actors.dicom.access import Caller, Guard
 from repertory.actors.dicom.commitment import Committing
+from repertory.actors.dicom.conversing import ECHO_NEEDS, STORE_NEEDS, Kind, converse
 from repertory.actors.dicom.exchange import Request, Response
-from repertory.actors.dicom.exchange import Service as Answering
 from repertory.actors.dicom.finding import Finding
 from repertory.actors.dicom.query_filter import INCOMING_FIND, QueryFilter
 from repertory.actors.dicom.retrieving import Retrieving
@@ -24,8 +23,6 @@ from repertory.actors.dicom.upper.commands import (
     N_ACTION_RQ,
     N_EVENT_REPORT_RQ,
 )
-from repertory.actors.dicom.upper.pdus import BadPdu
-from repertory.actors.dicom.upper.stream import Ended
 from repertory.actors.dicom.worklist import WORKLIST_FIND, WorklistFinding
 from repertory.errors import RepertoryError
 from repertory.modalities import Service
@@ -35,15 +32,6 @@ log = structlog.get_logger(__name__)
 
 LOOK_AFTER = 16
 """Answers after which it is looked whether anybody still wants them."""
-
-
-@dataclass(frozen=True, slots=True)
-class Kind:
-    """A kind of request: who answers it, and what it must have to be one (PS3.7 section 9.3)."""
-
-    answer: Answering
-    needs: tuple[str, ...]
-    has_data: bool = False
 
 
 class Services:
@@ -70,20 +58,21 @@ class Services:
         self._worklists = worklists
         self._committing = committing
         self._filters = filters
-        usual = ("MessageID", "AffectedSOPClassUID")
         self._kinds = {
-            C_ECHO_RQ: Kind(self._echo, usual),
-            C_STORE_RQ: Kind(
-                storing.store, (*usual, "Priority", "AffectedSOPInstanceUID"), has_data=True
+            C_ECHO_RQ: Kind(self._echo, ECHO_NEEDS),
+            C_STORE_RQ: Kind(storing.store, STORE_NEEDS, has_data=True),
+            C_FIND_RQ: Kind(self._find, (*ECHO_NEEDS, "Priority"), has_data=True),
+            C_MOVE_RQ: Kind(
+                self._move, (*ECHO_NEEDS, "Priority", "MoveDestination"), has_data=True
             ),
-            C_FIND_RQ: Kind(self._find, (*usual, "Priority"), has_data=True),
-            C_MOVE_RQ: Kind(self._move, (*usual, "Priority", "MoveDestination"), has_data=True),
-            C_GET_RQ: Kind(self._get, (*usual, "Priority"), has_data=True),
+            C_GET_RQ: Kind(self._get, (*ECHO_NEEDS, "Priority"), has_data=True),
             N_ACTION_RQ: Kind(
                 self._action,
                 ("MessageID", "RequestedSOPClassUID", "RequestedSOPInstanceUID", "ActionTypeID"),
             ),
-            N_EVENT_REPORT_RQ: Kind(self._event, (*usual, "AffectedSOPInstanceUID", "EventTypeID")),
+            N_EVENT_REPORT_RQ: Kind(
+                self._event, (*ECHO_NEEDS, "AffectedSOPInstanceUID", "EventTypeID")
+            ),
         }
 
     def sink(self, caller: Caller, message: Message) -> Sink:
@@ -95,32 +84,11 @@ class Services:
     def serve(self, association: Association, caller: Caller) -> None:
         """Answer messages until the other side releases the association.
 
-        What goes wrong ends the association, and nothing else.
-
         Raises:
             BadPdu: the protocol is not kept.
             Ended: the other side is gone.
         """
-        while (message := association.receive()) is not None:
-            kind = self._kinds.get(message.command["CommandField"])
-            if kind is None or not _is_whole(message, kind):
-                name = f"{message.command['CommandField']:04X}"
-                log.warning("message_refused", aet=caller.title, message_type=name)
-                association.abort()
-                return
-            association.forget_cancels()
-            request = Request(association, message, caller)
-            del message  # or its data set would stay in memory until the next one has come
-            try:
-                for response in kind.answer(request):
-                    request.respond(response)
-            except (BadPdu, Ended):
-                raise
-            except Exception:
-                log.exception("association_failed", aet=caller.title)
-                association.abort()
-                return
-        association.answer_release()
+        converse(association, caller, self._kinds)
 
     def _echo(self, request: Request) -> Iterator[Response]:
         """C-ECHO (PS3.7 9.1.5)."""
@@ -212,9 +180,3 @@ class Services:
             "EventTypeID": command["EventTypeID"],
         }
         yield Response(status, fields=named)
-
-
-def _is_whole(message: Message, kind: Kind) -> bool:
-    return all(it in message.command for it in kind.needs) and (
-        not kind.has_data or message.data is not None
-    )

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import structlog
 
 from repertory.actors.dicom import statuses
-from repertory.actors.dicom.access import Caller, Guard
+from repertory.actors.dicom.access import Caller, Permissions
 from repertory.actors.dicom.exchange import Request, Response
 from repertory.actors.dicom.upper.association import Message
 from repertory.actors.messages.instances import (
@@ -32,7 +32,7 @@ PIECE = 1 << 20
 class Storing:
     """Stores instances: success says that one is as safe as by the REST API."""
 
-    def __init__(self, board: Switchboard, guard: Guard, *, spool_threshold: int) -> None:
+    def __init__(self, board: Switchboard, guard: Permissions, *, spool_threshold: int) -> None:
         """Take what it works with.
 
         Args:

@@ -6,6 +6,7 @@ from typing import Any
 
 from repertory.actors.base import RepertoryActor
 from repertory.actors.crew import ThreadCrew
+from repertory.actors.dicom.attending import AssociationsActor
 from repertory.actors.index_reader import IndexReaderActor
 from repertory.actors.inline import Beside, Inline, played_anywhere
 from repertory.actors.messages.attachments import (
@@ -133,6 +134,15 @@ def reads_locally(settings: Settings) -> bool:
     return storage_names(settings) == (FILE_SYSTEM,)
 
 
+def serves_associations(settings: Settings) -> bool:
+    """Whether front-ends serve associations of DICOM over which instances come.
+
+    Not those of TLS, whose keys are in the process that has shaken hands.
+    """
+    speaks_plainly = bool(settings.dicom_server_enabled) and not settings.dicom_tls_enabled
+    return speaks_plainly and stores_locally(settings)
+
+
 class FrontEndCast:
     """The actors of one front-end."""
 
@@ -164,6 +174,13 @@ class FrontEndCast:
         self._start_readers(engine, main_tags)
         if reads_locally(settings):
             self._start_storage(main_tags)
+        if serves_associations(settings):
+            self._put_on(
+                AssociationsActor,
+                None,
+                timeout=settings.dicom_scp_timeout,
+                spool_threshold=settings.spool_threshold_mb << 20,
+            )
         self.answered_here = frozenset(self._board.kinds())
         open_portal(self._board, self._line, kinds)
         encoding = main_tags.encoding

@@ -11,6 +11,7 @@ import socket
 import sys
 import threading
 from collections.abc import Awaitable
+from dataclasses import replace
 from functools import partial
 from importlib.abc import MetaPathFinder
 from typing import Any
@@ -20,6 +21,7 @@ import structlog
 from repertory import logs
 from repertory.actors.clock import SystemClock
 from repertory.actors.messages.base import Event
+from repertory.actors.messages.dicom import ServeAssociation
 from repertory.actors.messages.system import ActorDied
 from repertory.actors.portal.line import Line
 from repertory.actors.reply import Reply
@@ -63,10 +65,13 @@ def run(descriptor: int) -> int:
     sys.meta_path.insert(0, _LeftOut())
     end = socket.socket(fileno=descriptor)
     _die_with_parent()
-    order, descriptors, _, _ = socket.recv_fds(end, 1, 2)
+    order, descriptors, _, _ = socket.recv_fds(end, 1, 3)
     if not order:
         return 1  # the main process ended before it had any use for us
-    front_end = FrontEnd(end, socket.socket(fileno=descriptors[0]), descriptors[1])
+    listener, tally, door = descriptors
+    front_end = FrontEnd(
+        end, socket.socket(fileno=listener), tally, door=socket.socket(fileno=door)
+    )
     return front_end.serve()
 
 
@@ -112,9 +117,15 @@ def _make_loop() -> asyncio.AbstractEventLoop:
 class FrontEnd:
     """Serves until it is told to end, or the line breaks."""
 
-    def __init__(self, end: socket.socket, listener: socket.socket, tally: int) -> None:
-        """Take our end of the line, the listening socket, and the descriptor of the tally."""
+    def __init__(
+        self, end: socket.socket, listener: socket.socket, tally: int, *, door: socket.socket
+    ) -> None:
+        """Take our end of the line, the listening socket, and the descriptor of the tally.
+
+        By the ``door`` come the connections of associations, each before its letter.
+        """
         self._listener = listener
+        self._door = door
         self._tally = tally
         self._orders: queue.SimpleQueue[tuple[Any, Reply[Any]]] = queue.SimpleQueue()
         self._line = Line(end, self)
@@ -146,7 +157,10 @@ class FrontEnd:
     # Correspondent: in the thread that reads the line
 
     def answer(self, question: Any) -> Reply[Any]:
-        """Take an order."""
+        """Take an order, or an association."""
+        if isinstance(question, ServeAssociation) and self._board is not None:
+            _, (descriptor,), _, _ = socket.recv_fds(self._door, 1, 1)
+            return self._board.ask_soon(replace(question, descriptor=descriptor))
         reply: Reply[Any] = Reply()
         self._orders.put((question, reply))
         return reply

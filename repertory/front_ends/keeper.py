@@ -12,11 +12,14 @@ from typing import Protocol
 
 import structlog
 
+from repertory.actors.messages.dicom import ServeAssociation
 from repertory.actors.portal.counterpart import Counterpart
 from repertory.actors.reply import Reply
 from repertory.actors.switchboard import Switchboard
 from repertory.conf.settings import Settings
 from repertory.errors import CannotStart, RepertoryError
+from repertory.front_ends.casting import serves_associations
+from repertory.front_ends.handing import stand_at_the_door
 from repertory.front_ends.letters import Begin, LevelSet
 from repertory.front_ends.process import LAST_MOMENT, FrontEndProcess, Office
 from repertory.front_ends.tally import Tally
@@ -129,6 +132,8 @@ class FrontEnds:
                 raise
             except Exception as error:
                 raise CannotStart("A front-end process could not start; see the log.") from error
+        if serves_associations(self._settings):
+            stand_at_the_door(board, self._hand_on)
         log.info("front_ends_started", port=self.port, count=self._count)
 
     def stop(self, grace: float = 10.0) -> None:
@@ -149,6 +154,16 @@ class FrontEnds:
             self._tally.close()
             os.close(self._tally_file)
             log.info("front_ends_stopped", port=self.port)
+
+    def _hand_on(self, command: ServeAssociation) -> Reply[bool] | None:
+        """Let the front-end that serves the fewest associations serve one more."""
+        if self._stopping.is_set():
+            return None
+        able = [process for process in tuple(self._processes.values()) if not process.is_over]
+        for process in sorted(able, key=lambda it: it.associations):
+            if (served := process.hand_on(command)) is not None:
+                return served
+        return None
 
     # The keeper's thread
 

@@ -14,6 +14,7 @@ import structlog
 
 import repertory
 from repertory.actors.messages.base import Question
+from repertory.actors.messages.dicom import ServeAssociation
 from repertory.actors.portal.counterpart import Counterpart
 from repertory.actors.portal.line import Line
 from repertory.actors.reply import Reply
@@ -67,11 +68,15 @@ class FrontEndProcess:
         self._arenas = arenas
         self.began = time.monotonic()
         self.is_over = False
+        self.associations = 0
+        """How many of DICOM it serves."""
         self._office = office
         self._counterpart: Counterpart | None = None
         self._process: subprocess.Popen[bytes] | None = None
         self._ours: socket.socket | None = None
         self._line: Line | None = None
+        self._door: socket.socket | None = None
+        self._at_the_door = threading.Lock()
         self._reading: threading.Thread | None = None
 
     def launch(self) -> None:
@@ -105,8 +110,11 @@ class FrontEndProcess:
             raise RuntimeError("it was not launched")
         self._counterpart = counterpart
         reply: Reply[None] = Reply()
+        self._door, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self._door.setblocking(False)
         try:
-            socket.send_fds(ours, [b"!"], [listener.fileno(), tally])
+            with theirs:
+                socket.send_fds(ours, [b"!"], [listener.fileno(), tally, theirs.fileno()])
         except OSError as error:  # it has died already; whoever reads learns of it, too
             reply.refuse(error)
         line = self._line = Line(ours, self)
@@ -122,6 +130,25 @@ class FrontEndProcess:
         """Tell it something."""
         if self._line is not None:
             self._line.tell(news)
+
+    def hand_on(self, command: ServeAssociation) -> Reply[bool] | None:
+        """Let it serve an association; ``None`` where its connection cannot be handed on."""
+        line, door = self._line, self._door
+        if line is None or door is None or line.is_ended:
+            return None
+        with self._at_the_door:  # connections are taken in the order of the letters
+            try:
+                socket.send_fds(door, [b"!"], [command.descriptor])
+            except OSError:  # it has died, or is very slow to take them
+                return None
+            self.associations += 1
+            served: Reply[bool] = line.ask(command)
+        served.on_done(self._note_served)
+        return served
+
+    def _note_served(self, _served: Reply[bool]) -> None:
+        with self._at_the_door:
+            self.associations -= 1
 
     def wind_down(self, grace: float) -> Reply[None]:
         """Let it finish its requests; the reply comes when it has."""
@@ -143,6 +170,8 @@ class FrontEndProcess:
             self._reading.join()
         if self._line is not None:
             self._line.release()
+        if self._door is not None:
+            self._door.close()
         if self._counterpart is not None:
             self._counterpart.end()
         return code

@@ -42,6 +42,8 @@ RANKS = {
     "PeersActor": 4,
     "DicomRulesActor": 1,
     "DicomServerActor": 8,
+    "AssociationsActor": 8,
+    "DoorkeeperActor": 8,
 }
 
 

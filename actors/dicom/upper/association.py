@@ -124,6 +124,7 @@ class Association:
             sink: chooses who takes the data set of a message; of that, the command is known.
         """
         self.contexts = contexts
+        self.largest = largest
         self._stream = stream
         self._fragmenter = Fragmenter(largest)
         self._sink = sink

@@ -62,6 +62,15 @@ class PduStream:
         except (OSError, IndexError):  # a pair of sockets has no addresses
             return ""
 
+    def fileno(self) -> int:
+        """The descriptor of the connection."""
+        return self._connection.fileno()
+
+    @property
+    def has_buffered(self) -> bool:
+        """Whether bytes were received that nobody has read yet."""
+        return self._start < self._end
+
     def read(self, *, within: float | None = None) -> tuple[int, memoryview]:
         """The next PDU: its type, and what follows its head.
 

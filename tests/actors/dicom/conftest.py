@@ -1,13 +1,17 @@
 """A DICOM server on a stage, over an archive with a real index and real files."""
 
+import os
 import threading
+from dataclasses import replace
 
 import pytest
 from pynetdicom import AE
 
 from repertory.actors.dicom.actor import DicomServerActor
+from repertory.actors.dicom.attending import AssociationsActor
 from repertory.actors.dicom.options import AccessRules, ServerOptions, StorageRules
 from repertory.actors.messages.dicom import DescribeDicomServer
+from repertory.front_ends.handing import stand_at_the_door
 from repertory.testing.server import until
 
 EXPLICIT = "1.2.840.10008.1.2.1"
@@ -17,8 +21,11 @@ MR = "1.2.840.10008.5.1.4.1.1.4"
 class Server:
     """The server, and pynetdicom as a scripted peer."""
 
-    def __init__(self, archive):
+    def __init__(self, archive, *, elsewhere=False):
         self.archive = archive
+        self.elsewhere = elsewhere
+        self.other = None
+        self.handed_over = []
         self.stage = archive.stage
         self.ref = None
         self.port = 0
@@ -26,9 +33,24 @@ class Server:
 
     def start(self, **options):
         options = {"address": "127.0.0.1", "port": 0, "timeout": 5.0, **options}
-        self.ref = self.stage.put_on(DicomServerActor, options=ServerOptions(**options))
+        server = ServerOptions(**options)
+        self.ref = self.stage.put_on(DicomServerActor, options=server)
+        if self.elsewhere:
+            self.attend(server)
         self.port = self.stage.ask(DescribeDicomServer()).port
         return self
+
+    def attend(self, options):
+        """Have associations served as by another process, which has the connection, too."""
+        other = self.other = self.stage.put_on(
+            AssociationsActor, timeout=options.timeout, spool_threshold=options.spool_threshold
+        )
+
+        def hand_on(command):
+            self.handed_over.append(command)
+            return other.ask(replace(command, descriptor=os.dup(command.descriptor)), block=False)
+
+        stand_at_the_door(self.stage.board, hand_on)
 
     def stop(self):
         if self.ref is not None:
@@ -61,8 +83,14 @@ class Server:
 
 
 @pytest.fixture
-def server(archive):
-    server = Server(archive)
+def elsewhere():
+    """Whether associations over which instances come are served as by another process."""
+    return False
+
+
+@pytest.fixture
+def server(archive, elsewhere):
+    server = Server(archive, elsewhere=elsewhere)
     yield server
     server.close()
 

@@ -17,6 +17,12 @@ EXPLICIT = "1.2.840.10008.1.2.1"
 pytestmark = pytest.mark.usefixtures("no_thread_stays")
 
 
+@pytest.fixture(params=[False, True], ids=["here", "elsewhere"])
+def elsewhere(request):
+    """Both bear the same."""
+    return request.param
+
+
 def item(kind, content):
     return struct.pack(">BBH", kind, 0, len(content)) + content
 

@@ -33,6 +33,12 @@ DEFLATED = "1.2.840.10008.1.2.1.99"
 JPEG = "1.2.840.10008.1.2.4.50"
 
 
+@pytest.fixture(params=[False, True], ids=["here", "elsewhere"])
+def elsewhere(request):
+    """Both: whoever sends cannot tell."""
+    return request.param
+
+
 def read(content):
     return dcmread(DicomBytesIO(content), force=True)
 

@@ -1,0 +1,119 @@
+"""Front-ends serve the associations over which instances come."""
+
+import os
+import signal
+import socket
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+from pydicom import dcmread
+from pydicom.filebase import DicomBytesIO
+from pynetdicom import AE
+
+from repertory.testing.files import make_dicom
+from repertory.testing.orthanc import free_port
+from repertory.testing.server import until
+
+MR = "1.2.840.10008.5.1.4.1.1.4"
+STUDY_FIND = "1.2.840.10008.5.1.4.1.2.2.1"
+CANNOT_UNDERSTAND = 0xC000
+COUNT = 2
+
+pytestmark = pytest.mark.skipif(
+    not hasattr(socket, "send_fds"), reason="sockets cannot be handed to other processes here"
+)
+
+
+@pytest.fixture
+def server(serve):
+    return serve(FrontEndProcesses=COUNT, DicomServerEnabled=True, DicomPort=free_port())
+
+
+@pytest.fixture
+def call(server):
+    """Ask for an association, which is released at the end."""
+    begun = []
+
+    def associate(*classes):
+        entity = AE("SENDER")
+        entity.acse_timeout = entity.dimse_timeout = entity.network_timeout = 20
+        for sop_class in classes:
+            entity.add_requested_context(sop_class)
+        association = entity.associate("127.0.0.1", server.options["DicomPort"])
+        assert association.is_established
+        begun.append(association)
+        return association
+
+    yield associate
+    for association in begun:
+        if association.is_established:
+            association.release()
+        association.join(10)
+
+
+def children(server):
+    found = []
+    for task in Path(f"/proc/{server.pid}/task").iterdir():
+        with suppress(FileNotFoundError):
+            found += map(int, (task / "children").read_text().split())
+    return found
+
+
+def send(association, seed, *, without=None):
+    instance = dcmread(DicomBytesIO(make_dicom(seed=seed)))
+    if without is not None:
+        del instance[without]
+    return association.send_c_store(instance).Status
+
+
+def told(server, event):
+    return [it for it in server.events() if it["event"] == event]
+
+
+def serves(server, association):
+    """Which front-end refuses what is incomplete: it says so in the log."""
+    before = len(told(server, "instance_refused"))
+    assert send(association, 0, without="SeriesInstanceUID") == CANNOT_UNDERSTAND
+    until(lambda: len(told(server, "instance_refused")) > before)
+    return told(server, "instance_refused")[-1].get("front_end")
+
+
+def test_associations_are_dealt_to_the_processes(server, call):
+    associations = [call(MR) for _ in range(2 * COUNT)]
+
+    assert sorted(serves(server, it) for it in associations) == [0, 0, 1, 1]
+    assert serves(server, call(MR, STUDY_FIND)) is None  # the main process
+
+    for number, association in enumerate(associations, start=1):
+        assert send(association, number) == 0x0000
+    assert len(server.get("/instances").json) == len(associations)
+
+
+def test_what_was_acknowledged_survives_the_death_of_who_acknowledged_it(server, call):
+    association = call(MR)
+    for number in range(1, 6):
+        assert send(association, number) == 0x0000
+
+    for pid in children(server):
+        os.kill(pid, signal.SIGKILL)
+
+    association.join(20)
+    assert association.is_aborted
+    until(lambda: len(told(server, "front_end_replaced")) == COUNT)
+    assert send(call(MR), 6) == 0x0000
+    stored = server.get("/instances").json
+    assert len(stored) == 6
+    assert len(server.files()) == 6
+    assert server.staged() == set()
+
+
+def test_a_stop_ends_the_associations_of_all_processes(server, call):
+    association = call(MR)
+    assert send(association, 1) == 0x0000
+
+    assert server.stop() == 0
+
+    association.join(20)
+    assert association.is_aborted
+    assert {event["level"] for event in server.events()} <= {"debug", "info"}
