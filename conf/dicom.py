@@ -129,6 +129,11 @@ class DicomSettings(PeersSettings):
         meaning="Seconds that others may take to answer us; 0: for ever.",
         check=not_negative,
     )
+    synchronous_c_move: bool = setting(
+        default=True,
+        meaning="Whether C-MOVE is answered when all is sent; false: at once, and a job sends it.",
+        name="SynchronousCMove",
+    )
     query_retrieve_size: int = setting(
         default=100,
         meaning="How many queries of other modalities are kept with their answers.",

@@ -63,7 +63,6 @@ NOT_HONOURED: Mapping[str, tuple[Any, ...]] = {
     "DicomThreadsCount": (4,),
     "DicomTlsCiphersAccepted": ([],),
     "DicomTlsMinimumProtocolVersion": (0,),
-    "SynchronousCMove": (True,),
     **{f"{group}TransferSyntaxAccepted": (True,) for group in _GROUPS},
     # DICOM files
     "BuiltinDecoderTranscoderOrder": ("After",),

@@ -81,6 +81,8 @@ def dicom_options_of(
         "Move": settings.dicom_always_allow_move,
         "Store": settings.dicom_always_allow_store,
     }
+    # A read-only archive keeps no jobs: there, others wait as long as it takes.
+    defers = not settings.synchronous_c_move and not settings.read_only
     return ServerOptions(
         port=settings.dicom_port,
         timeout=settings.dicom_scp_timeout,
@@ -91,6 +93,7 @@ def dicom_options_of(
         tls=_tls(settings) if settings.dicom_tls_enabled else None,
         calls=calls_of(settings, rules, encoding),
         worklists=settings.worklists.enable,
+        defers_moves=settings.dicom_scu_retries if defers else None,
         access=AccessRules(
             aet=settings.dicom_aet.strip(),
             check_called=settings.dicom_check_called_aet,

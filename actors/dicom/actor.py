@@ -63,7 +63,12 @@ class DicomServerActor(RepertoryActor):
         self._requestor = Requestor(options.calls)
         forms = Forms(self.board, options.calls)
         retrieving = Retrieving(
-            self.board, self._requestor, access.modalities, guard.same, forms=forms
+            self.board,
+            self._requestor,
+            access.modalities,
+            guard.same,
+            forms=forms,
+            defers=options.defers_moves,
         )
         storing = Storing(self.board, guard, spool_threshold=options.spool_threshold)
         self._filters = QueryFilter(self.board, self._functions)

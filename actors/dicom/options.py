@@ -76,7 +76,8 @@ class ClientOptions:
 class ServerOptions:
     """The DICOM server. ``timeout`` 0 is for ever, ``port`` 0 one that is free.
 
-    Files above ``spool_threshold`` bytes go to the disk while they come.
+    Files above ``spool_threshold`` bytes go to the disk while they come. ``defers_moves`` is how
+    often a job is tried again that a C-MOVE becomes; ``None``: it becomes none.
     """
 
     address: str = ""
@@ -92,3 +93,4 @@ class ServerOptions:
     limits: FindLimits = FindLimits()
     calls: ClientOptions = field(default_factory=ClientOptions)
     worklists: bool = False
+    defers_moves: int | None = None

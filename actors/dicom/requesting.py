@@ -42,6 +42,7 @@ class Requestor:
 
     def __init__(self, options: ClientOptions) -> None:
         self._options = options
+        self.aet = options.aet
         self.encoding = options.encoding
         self._open: set[PduStream] = set()
         self._closed = False
