@@ -12,6 +12,7 @@ from repertory.conf.fields import (
     setting,
 )
 from repertory.conf.peers import PeersSettings
+from repertory.conf.tls import cipher_names, tls_version
 from repertory.conf.transcoding import transfer_syntax_or_empty
 from repertory.modalities import read_modality
 
@@ -231,4 +232,16 @@ class DicomSettings(PeersSettings):
     )
     dicom_tls_remote_certificate_required: bool = setting(
         default=True, meaning="Whether those who connect must show a certificate that is trusted."
+    )
+    dicom_tls_minimum_protocol_version: int = setting(
+        default=0,
+        meaning="The oldest version of TLS that is spoken with others, who call or are called: 0:"
+        " 1.2, with the usual ciphers; 1 and 2: 1.0; 3: 1.1; 4: 1.2; 5: 1.3.",
+        check=tls_version,
+    )
+    dicom_tls_ciphers_accepted: list[str] = setting(
+        default_factory=list,
+        meaning="The ciphers for that, as OpenSSL names them; to be given unless"
+        " DicomTlsMinimumProtocolVersion is 0.",
+        check=cipher_names,
     )

@@ -48,8 +48,6 @@ NOT_HONOURED: Mapping[str, tuple[Any, ...]] = {
     "HttpCompressionEnabled": (False,),
     "OrthancExplorerEnabled": (False,),
     "RestApiWriteToFileSystemEnabled": (False,),
-    "SslCiphersAccepted": (),
-    "SslMinimumProtocolVersion": (4,),
     "TcpNoDelay": (True,),
     "WebDavDeleteAllowed": (False,),
     "WebDavEnabled": (False,),
@@ -61,8 +59,6 @@ NOT_HONOURED: Mapping[str, tuple[Any, ...]] = {
     "DicomAssociationCloseDelay": (5,),
     "DicomGetScuProposesAcceptedTransferSyntaxes": (True,),
     "DicomThreadsCount": (4,),
-    "DicomTlsCiphersAccepted": ([],),
-    "DicomTlsMinimumProtocolVersion": (0,),
     **{f"{group}TransferSyntaxAccepted": (True,) for group in _GROUPS},
     # DICOM files
     "BuiltinDecoderTranscoderOrder": ("After",),

@@ -134,4 +134,6 @@ def _tls(settings: Settings) -> TlsOptions:
         private_key=Path(settings.dicom_tls_private_key),
         trusted=Path(trusted) if trusted else None,
         remote_required=settings.dicom_tls_remote_certificate_required,
+        oldest=settings.dicom_tls_minimum_protocol_version,
+        ciphers=tuple(settings.dicom_tls_ciphers_accepted),
     )

@@ -10,12 +10,17 @@ from repertory.storage.encoding import TextEncoding
 
 @dataclass(frozen=True, slots=True)
 class TlsOptions:
-    """Our certificate and key, and whom we trust; all in PEM files."""
+    """Our certificate and key, and whom we trust; all in PEM files.
+
+    ``oldest`` and ``ciphers`` are those of ``repertory.conf.tls.limit``.
+    """
 
     certificate: Path
     private_key: Path
     trusted: Path | None = None
     remote_required: bool = True
+    oldest: int = 0
+    ciphers: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 
 from repertory.actors.dicom.options import ClientOptions
-from repertory.actors.dicom.securing import tls_of
+from repertory.actors.dicom.securing import insist, tls_of
 from repertory.actors.dicom.upper.associating import (
     MOST_CONTEXTS,
     AssociateAccept,
@@ -125,7 +125,8 @@ class Requestor:
             connection = socket.create_connection((modality.host, modality.port), timeout=seconds)
             connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             if tls is not None:
-                connection = tls.wrap_socket(connection, server_hostname=modality.host)
+                connection = secured = tls.wrap_socket(connection, server_hostname=modality.host)
+                insist(secured, self._options.tls)
         except OSError as error:
             if connection is not None:
                 connection.close()
