@@ -11,9 +11,9 @@ from repertory.conf.fields import (
     section,
     setting,
 )
-from repertory.conf.peers import PeersSettings
 from repertory.conf.tls import cipher_names, tls_version
 from repertory.conf.transcoding import transfer_syntax_or_empty
+from repertory.conf.transfer_syntaxes import TransferSyntaxSettings
 from repertory.modalities import read_modality
 
 SMALLEST_PDU, LARGEST_PDU = 4096, 131_072
@@ -48,7 +48,7 @@ def modalities(value: dict[str, Any]) -> str | None:
 
 
 @section("")
-class DicomSettings(PeersSettings):
+class DicomSettings(TransferSyntaxSettings):
     """A part of ``Settings``, apart from it for length only: how DICOM is spoken with others."""
 
     dicom_server_enabled: bool | None = setting(

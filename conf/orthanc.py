@@ -8,18 +8,6 @@ defaults are in its two sample files (Configuration.json and AdvancedConfigurati
 from collections.abc import Mapping
 from typing import Any
 
-_GROUPS = (
-    "Deflated",
-    "Jpeg",
-    "Jpeg2000",
-    "JpegLossless",
-    "Jpip",
-    "Mpeg2",
-    "Mpeg4",
-    "Rle",
-    "H265",
-)
-
 NOT_HONOURED: Mapping[str, tuple[Any, ...]] = {
     # The archive
     "TemporaryDirectory": (),
@@ -59,7 +47,6 @@ NOT_HONOURED: Mapping[str, tuple[Any, ...]] = {
     "DicomAssociationCloseDelay": (5,),
     "DicomGetScuProposesAcceptedTransferSyntaxes": (True,),
     "DicomThreadsCount": (4,),
-    **{f"{group}TransferSyntaxAccepted": (True,) for group in _GROUPS},
     # DICOM files
     "BuiltinDecoderTranscoderOrder": ("After",),
     "ExternalDictionaries": ([],),

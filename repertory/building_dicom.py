@@ -16,6 +16,7 @@ from repertory.actors.dicom.options import (
 from repertory.actors.peers.connection import HttpOptions
 from repertory.actors.worklists import WorklistOptions
 from repertory.conf.settings import Settings
+from repertory.conf.transfer_syntaxes import GROUPS
 from repertory.modalities import read_modality
 from repertory.peers import read_peer
 from repertory.storage.dicom.wire import EXPLICIT
@@ -46,8 +47,15 @@ def peers_of(settings: Settings) -> dict[str, Any]:
 
 def storage_rules_of(settings: Settings) -> StorageRules:
     """Which instances are taken from others."""
+    taken: list[str] = []
+    rejected: list[str] = []
+    for group, syntaxes in GROUPS.items():
+        wish = getattr(settings, f"{group}_transfer_syntax_accepted")
+        if wish is not None:
+            (taken if wish else rejected).extend(syntaxes)
     return StorageRules(
-        transfer_syntaxes=tuple(settings.accepted_transfer_syntaxes),
+        transfer_syntaxes=(*settings.accepted_transfer_syntaxes, *taken),
+        rejected_syntaxes=frozenset(rejected),
         accepted_classes=tuple(settings.accepted_sop_classes),
         rejected_classes=(*settings.rejected_sop_classes, *settings.rejected_sop_classes_too),
         unknown_accepted=settings.unknown_sop_class_accepted,

@@ -39,11 +39,14 @@ class AccessRules:
 class StorageRules:
     """Which instances are taken: wildcards for transfer syntaxes and SOP classes.
 
+    ``rejected_syntaxes`` are not taken whatever the wildcards say.
+
     They may be changed while the archive runs, each as a whole, and hold for the associations
     that begin from then on.
     """
 
     transfer_syntaxes: tuple[str, ...] = ("1.2.840.10008.1.*",)
+    rejected_syntaxes: frozenset[str] = frozenset()
     accepted_classes: tuple[str, ...] = ()
     rejected_classes: tuple[str, ...] = ()
     unknown_accepted: bool = False
