@@ -8,9 +8,14 @@ from typing import TYPE_CHECKING, Any
 import structlog
 
 from repertory.actors.base import handles
-from repertory.actors.messages.scripting import FilterInstance, FiltersChanged
+from repertory.actors.messages.scripting import (
+    INCOMING_STORE,
+    RECEIVED_INSTANCE,
+    FilterInstance,
+    FiltersChanged,
+)
 from repertory.actors.reply import Reply
-from repertory.errors import ScriptFailed
+from repertory.errors import MissingTag, NotDicom, ScriptFailed
 from repertory.model import Origin, StoreReceipt, StoreStatus, Summary, TagForm
 from repertory.storage import dicom
 from repertory.storage.identifiers import resource_ids
@@ -23,7 +28,7 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger(__name__)
 
-INSTANCE_FILTER = "ReceivedInstanceFilter"
+INSTANCE_FILTERS = frozenset({RECEIVED_INSTANCE, INCOMING_STORE})
 
 PATIENCE = 60.0
 """Seconds after which a filter is not waited for any more. It ends by itself long before; this is
@@ -39,10 +44,16 @@ class InstanceFiltering:
     _main_tags: "MainDicomTags"
     _filters_instances = False
 
+    if TYPE_CHECKING:
+
+        def _keep_bytes(
+            self, content: bytes, summary: Summary, origin: Origin
+        ) -> Reply[StoreReceipt]: ...
+
     @handles(FiltersChanged)
     def filters_changed(self, event: FiltersChanged) -> None:
         """Ask from now on, or do not."""
-        self._filters_instances = INSTANCE_FILTER in event.names
+        self._filters_instances = not INSTANCE_FILTERS.isdisjoint(event.names)
 
     def admit(
         self,
@@ -64,9 +75,12 @@ class InstanceFiltering:
                 "TransferSyntaxUID": summary.transfer_syntax,
                 "HasPixelData": summary.pixel_data_offset is not None,
             },
+            file=source,
         )
 
-        def settle(admitted: bool) -> Reply[StoreReceipt]:
+        def settle(admitted: bool | bytes) -> Reply[StoreReceipt]:
+            if isinstance(admitted, bytes):
+                return self._crew.do(partial(self._keep_instead, admitted, origin))
             if admitted:
                 return self._crew.do(keep)
             ids = resource_ids(summary.identity)
@@ -77,8 +91,16 @@ class InstanceFiltering:
 
         return self._in_time(self.board.ask_soon(asked)).then(settle)
 
-    def _in_time(self, reply: Reply[bool]) -> Reply[bool]:
-        timely: Reply[bool] = Reply()
+    def _keep_instead(self, content: bytes, origin: Origin) -> Reply[StoreReceipt]:
+        """Keep what a filter made of an instance."""
+        try:
+            summary = dicom.summarize(content, self._main_tags)
+        except (MissingTag, NotDicom) as error:
+            raise ScriptFailed("What a filter made of the instance is no DICOM file.") from error
+        return self._keep_bytes(content, summary, origin)
+
+    def _in_time(self, reply: Reply[bool | bytes]) -> Reply[bool | bytes]:
+        timely: Reply[bool | bytes] = Reply()
         late = ScriptFailed("A filter of the scripts gives no answer.")
         alarm = self.clock.call_after(PATIENCE, partial(timely.refuse, late))
 

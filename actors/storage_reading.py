@@ -1,7 +1,6 @@
 """The storage area's handlers for files going out: their bytes, their tags."""
 
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -134,27 +133,35 @@ class StorageReading:
         At once, where its beginning is short and in memory: to hand that to the crew, and back,
         takes longer than to do it.
         """
+        # Methods: a function within this one would be made, its annotations with it, each time.
+        return self._describe(Level.INSTANCE, query.id).then(partial(self._peek_tags, query))
 
-        def listed(found: AttachmentDescription, head: bytes) -> Mapping[str, Any]:
-            return dicom.tags(
-                head,
-                query.form,
-                ignore_length=query.ignore_length,
-                pixel_data=_has_pixel_data(found),
-                default_encoding=self._main_tags.encoding.name,
-            )
+    def _peek_tags(
+        self, query: ReadTags, found: AttachmentDescription
+    ) -> Mapping[str, Any] | Reply[Mapping[str, Any]]:
+        head = self._peek_head(found)
+        if head is not None:
+            try:
+                return self._list_tags(query, found, head)
+            except NotDicom:
+                pass  # damaged: it is looked at, and noted, below
+        return self._read_by(
+            Level.INSTANCE,
+            query.id,
+            ContentType.DICOM,
+            lambda found: _parse(lambda: self._list_tags(query, found, self._read_head(found))),
+        )
 
-        def parse(found: AttachmentDescription) -> Mapping[str, Any]:
-            return _parse(lambda: listed(found, self._read_head(found)))
-
-        def read(found: AttachmentDescription) -> Mapping[str, Any] | Reply[Mapping[str, Any]]:
-            head = self._peek_head(found)
-            if head is not None:
-                with suppress(NotDicom):  # damaged: it is looked at, and noted, below
-                    return listed(found, head)
-            return self._read_by(Level.INSTANCE, query.id, ContentType.DICOM, parse)
-
-        return self._describe(Level.INSTANCE, query.id).then(read)
+    def _list_tags(
+        self, query: ReadTags, found: AttachmentDescription, head: bytes
+    ) -> Mapping[str, Any]:
+        return dicom.tags(
+            head,
+            query.form,
+            ignore_length=query.ignore_length,
+            pixel_data=_has_pixel_data(found),
+            default_encoding=self._main_tags.encoding.name,
+        )
 
     def _peek_head(self, found: AttachmentDescription) -> bytes | None:
         length = head_length(found)

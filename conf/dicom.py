@@ -11,8 +11,9 @@ from repertory.conf.fields import (
     section,
     setting,
 )
-from repertory.conf.peers import PeersSettings
+from repertory.conf.tls import cipher_names, tls_version
 from repertory.conf.transcoding import transfer_syntax_or_empty
+from repertory.conf.transfer_syntaxes import TransferSyntaxSettings
 from repertory.modalities import read_modality
 
 SMALLEST_PDU, LARGEST_PDU = 4096, 131_072
@@ -47,7 +48,7 @@ def modalities(value: dict[str, Any]) -> str | None:
 
 
 @section("")
-class DicomSettings(PeersSettings):
+class DicomSettings(TransferSyntaxSettings):
     """A part of ``Settings``, apart from it for length only: how DICOM is spoken with others."""
 
     dicom_server_enabled: bool | None = setting(
@@ -128,6 +129,11 @@ class DicomSettings(PeersSettings):
         default=10,
         meaning="Seconds that others may take to answer us; 0: for ever.",
         check=not_negative,
+    )
+    synchronous_c_move: bool = setting(
+        default=True,
+        meaning="Whether C-MOVE is answered when all is sent; false: at once, and a job sends it.",
+        name="SynchronousCMove",
     )
     query_retrieve_size: int = setting(
         default=100,
@@ -226,4 +232,16 @@ class DicomSettings(PeersSettings):
     )
     dicom_tls_remote_certificate_required: bool = setting(
         default=True, meaning="Whether those who connect must show a certificate that is trusted."
+    )
+    dicom_tls_minimum_protocol_version: int = setting(
+        default=0,
+        meaning="The oldest version of TLS that is spoken with others, who call or are called: 0:"
+        " 1.2, with the usual ciphers; 1 and 2: 1.0; 3: 1.1; 4: 1.2; 5: 1.3.",
+        check=tls_version,
+    )
+    dicom_tls_ciphers_accepted: list[str] = setting(
+        default_factory=list,
+        meaning="The ciphers for that, as OpenSSL names them; to be given unless"
+        " DicomTlsMinimumProtocolVersion is 0.",
+        check=cipher_names,
     )

@@ -8,18 +8,6 @@ defaults are in its two sample files (Configuration.json and AdvancedConfigurati
 from collections.abc import Mapping
 from typing import Any
 
-_GROUPS = (
-    "Deflated",
-    "Jpeg",
-    "Jpeg2000",
-    "JpegLossless",
-    "Jpip",
-    "Mpeg2",
-    "Mpeg4",
-    "Rle",
-    "H265",
-)
-
 NOT_HONOURED: Mapping[str, tuple[Any, ...]] = {
     # The archive
     "TemporaryDirectory": (),
@@ -48,8 +36,6 @@ NOT_HONOURED: Mapping[str, tuple[Any, ...]] = {
     "HttpCompressionEnabled": (False,),
     "OrthancExplorerEnabled": (False,),
     "RestApiWriteToFileSystemEnabled": (False,),
-    "SslCiphersAccepted": (),
-    "SslMinimumProtocolVersion": (4,),
     "TcpNoDelay": (True,),
     "WebDavDeleteAllowed": (False,),
     "WebDavEnabled": (False,),
@@ -61,10 +47,6 @@ NOT_HONOURED: Mapping[str, tuple[Any, ...]] = {
     "DicomAssociationCloseDelay": (5,),
     "DicomGetScuProposesAcceptedTransferSyntaxes": (True,),
     "DicomThreadsCount": (4,),
-    "DicomTlsCiphersAccepted": ([],),
-    "DicomTlsMinimumProtocolVersion": (0,),
-    "SynchronousCMove": (True,),
-    **{f"{group}TransferSyntaxAccepted": (True,) for group in _GROUPS},
     # DICOM files
     "BuiltinDecoderTranscoderOrder": ("After",),
     "ExternalDictionaries": ([],),

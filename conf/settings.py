@@ -30,6 +30,7 @@ from repertory.conf.object_storage import (
 )
 from repertory.conf.resources import DelayedDeletionSettings, StableAgesSettings, TrashSettings
 from repertory.conf.tiering import TieringSettings
+from repertory.conf.tls import older_cipher_names, tls_version
 from repertory.conf.tracing import TracingSettings
 from repertory.conf.transcoding import transfer_syntax_or_empty
 from repertory.conf.webhooks import WebhookSettings
@@ -107,6 +108,17 @@ class Settings(DicomSettings, Derived):
         default="trustedClientCertificates.pem",
         meaning="The PEM file with the certificates to trust.",
         path=True,
+    )
+    ssl_minimum_protocol_version: int = setting(
+        default=4,
+        meaning="The oldest version of TLS that is spoken: 0 to 2: 1.0; 3: 1.1; 4: 1.2; 5: 1.3.",
+        check=tls_version,
+    )
+    ssl_ciphers_accepted: list[str] = setting(
+        default_factory=list,
+        meaning="The ciphers of TLS 1.2 and older that are accepted, as OpenSSL names them; empty:"
+        " the usual ones.",
+        check=older_cipher_names,
     )
     user_metadata: dict[str, int] = setting(
         default_factory=dict,

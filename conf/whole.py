@@ -54,6 +54,13 @@ def _faults_of_dicom(settings: Settings) -> Iterator[tuple[str, str]]:
         read_elements(settings.dictionary, default_creator=settings.default_private_creator)
     except ValueError as error:
         yield "Dictionary", str(error)
+    speaks_tls = settings.dicom_tls_enabled or bool(settings.dicom_tls_certificate)
+    version = settings.dicom_tls_minimum_protocol_version
+    if speaks_tls and version and not settings.dicom_tls_ciphers_accepted:
+        yield (
+            "DicomTlsCiphersAccepted",
+            f"must name ciphers while DicomTlsMinimumProtocolVersion is {version}",
+        )
     if not settings.dicom_tls_enabled:
         return
     for option, path in (

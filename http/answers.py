@@ -21,6 +21,11 @@ STANDARD_HEADERS = CIMultiDict(
 )
 """What every answer carries."""
 
+_MANY, _TOO_MANY = 24, 192
+"""How many members an object has whose keys are remembered."""
+_MOST_REMEMBERED = 64
+_remembered: dict[tuple[str, ...], list[tuple[str, str]]] = {}
+
 JSON_TYPE = "application/json; charset=utf-8"
 READY_JSON_TYPE = "application/json"
 """Orthanc's type for bodies that are ready-made, and for all that its plugins answer."""
@@ -106,6 +111,8 @@ def _write(value: Any, newline: str) -> str:
 
 def _write_object(members: dict[str, Any], newline: str) -> str:
     inner = newline + "   "
+    if _MANY <= len(members) < _TOO_MANY:
+        return _write_many(members, newline, inner)
     lines = []
     for key in sorted(members):
         value = members[key]
@@ -118,6 +125,27 @@ def _write_object(members: dict[str, Any], newline: str) -> str:
             text = _write(value, inner)
             begins_below = inner if text[0] in "{[" and len(text) > 2 else ""
             lines.append(f"{inner}{quote(key)} : {begins_below}{text}")
+    return "{" + ",".join(lines) + newline + "}"
+
+
+def _write_many(members: dict[str, Any], newline: str, inner: str) -> str:
+    """The same where there are many: the tags of instances, which are mostly the same ones."""
+    keys = (inner, *members)
+    beginnings = _remembered.get(keys)
+    if beginnings is None:
+        beginnings = [(key, f"{inner}{quote(key)} : ") for key in sorted(members)]
+        if len(_remembered) >= _MOST_REMEMBERED:
+            _remembered.clear()
+        _remembered[keys] = beginnings
+    lines = []
+    for key, begin in beginnings:
+        value = members[key]
+        if type(value) is str:
+            lines.append(begin + quote(value))
+        else:
+            text = _write(value, inner)
+            begins_below = inner if text[0] in "{[" and len(text) > 2 else ""
+            lines.append(f"{begin}{begins_below}{text}")
     return "{" + ",".join(lines) + newline + "}"
 
 

@@ -48,7 +48,7 @@ def make_app(
         and housekeeper.is_switched_on(route, settings)
         and tiering.is_switched_on(route, settings)
     )
-    request_filter = RequestFilter(board) if guarded and settings.is_scripted else None
+    request_filter = RequestFilter(board) if guarded else None
     dispatcher = Dispatcher(
         tree,
         settings,

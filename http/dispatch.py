@@ -127,7 +127,8 @@ class Dispatcher:
     @property
     def may_be_passed_by(self) -> bool:
         """Whether a request may be answered without coming here at all."""
-        return self._keep_alive and self._tracer is None and self._filter is None
+        unfiltered = self._filter is None or self._filter.is_idle
+        return self._keep_alive and self._tracer is None and unfiltered
 
     def is_near_enough(self, remote: str | None) -> bool:
         """Whether requests may come from an address."""

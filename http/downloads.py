@@ -21,6 +21,7 @@ log = structlog.get_logger(__name__)
 Read = Callable[[int, int], Query[bytes]]
 """Makes the question for the bytes from a position on, so many at most."""
 
+_HARMLESS = re.compile(r"[\w .()+-]*", re.ASCII)
 _RANGE = re.compile(r"bytes=([0-9]{0,18})-([0-9]{0,18})")
 
 
@@ -139,7 +140,9 @@ async def stream(
 
 def disposition(filename: str, *, attached: bool = True) -> str:
     """A Content-Disposition header (RFC 6266) that names a file."""
-    plain = "".join(c if " " <= c <= "~" and c not in '"\\/' else "_" for c in filename)
+    plain = filename
+    if not _HARMLESS.fullmatch(filename):
+        plain = "".join(c if " " <= c <= "~" and c not in '"\\/' else "_" for c in filename)
     header = f'attachment; filename="{plain}"' if attached else f'filename="{plain}"'
     if not filename.isascii():
         header += f"; filename*=UTF-8''{quote(filename, safe='')}"

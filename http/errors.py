@@ -19,6 +19,7 @@ from repertory.errors import (
     Forbidden,
     IndexBusy,
     IndexFailed,
+    InstanceRejected,
     JobCancelled,
     LeaseLost,
     LimitReached,
@@ -75,6 +76,7 @@ TABLE: dict[type[RepertoryError], Row] = {
     UnknownResource: Row(404, 17, "Unknown resource"),
     UnknownItem: Row(404, 7, "Accessing an inexistent item"),
     MissingTag: Row(404, 21, "Inexistent tag"),
+    InstanceRejected: Row(403, 45, "Access to a resource is forbidden"),
     WrongInstance: Row(400, 15, "Bad file format"),
     TooLarge: Row(413, 8, "Bad request"),
     RevisionConflict: Row(

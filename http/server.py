@@ -15,6 +15,7 @@ from aiohttp import web
 
 from repertory.actors.switchboard import Switchboard
 from repertory.conf.settings import Settings
+from repertory.conf.tls import limit
 from repertory.errors import CannotStart
 from repertory.http.accepting import Acceptor, Turns
 from repertory.http.app import DISPATCHER, make_app
@@ -33,6 +34,7 @@ BACKLOG = 1024
 """Connections that may wait to be taken."""
 
 _LONGEST_HEADER = 1 << 16
+_OLDEST_OF_ALL = 1  # of TLS; what SslMinimumProtocolVersion has below is spoken nowhere any more
 _LAST_MOMENT = 0.05
 """Seconds that connections get to end once all is said."""
 _TURNS_TO_BEGIN = 10
@@ -287,7 +289,11 @@ def make_tls(settings: Settings) -> ssl.SSLContext | None:
     if not settings.ssl_enabled:
         return None
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    limit(
+        context,
+        oldest=settings.ssl_minimum_protocol_version or _OLDEST_OF_ALL,
+        ciphers=settings.ssl_ciphers_accepted,
+    )
     try:
         context.load_cert_chain(settings.ssl_certificate)
     except (OSError, ValueError) as error:

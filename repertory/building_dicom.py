@@ -16,6 +16,7 @@ from repertory.actors.dicom.options import (
 from repertory.actors.peers.connection import HttpOptions
 from repertory.actors.worklists import WorklistOptions
 from repertory.conf.settings import Settings
+from repertory.conf.transfer_syntaxes import GROUPS
 from repertory.modalities import read_modality
 from repertory.peers import read_peer
 from repertory.storage.dicom.wire import EXPLICIT
@@ -46,8 +47,15 @@ def peers_of(settings: Settings) -> dict[str, Any]:
 
 def storage_rules_of(settings: Settings) -> StorageRules:
     """Which instances are taken from others."""
+    taken: list[str] = []
+    rejected: list[str] = []
+    for group, syntaxes in GROUPS.items():
+        wish = getattr(settings, f"{group}_transfer_syntax_accepted")
+        if wish is not None:
+            (taken if wish else rejected).extend(syntaxes)
     return StorageRules(
-        transfer_syntaxes=tuple(settings.accepted_transfer_syntaxes),
+        transfer_syntaxes=(*settings.accepted_transfer_syntaxes, *taken),
+        rejected_syntaxes=frozenset(rejected),
         accepted_classes=tuple(settings.accepted_sop_classes),
         rejected_classes=(*settings.rejected_sop_classes, *settings.rejected_sop_classes_too),
         unknown_accepted=settings.unknown_sop_class_accepted,
@@ -81,6 +89,8 @@ def dicom_options_of(
         "Move": settings.dicom_always_allow_move,
         "Store": settings.dicom_always_allow_store,
     }
+    # A read-only archive keeps no jobs: there, others wait as long as it takes.
+    defers = not settings.synchronous_c_move and not settings.read_only
     return ServerOptions(
         port=settings.dicom_port,
         timeout=settings.dicom_scp_timeout,
@@ -91,6 +101,7 @@ def dicom_options_of(
         tls=_tls(settings) if settings.dicom_tls_enabled else None,
         calls=calls_of(settings, rules, encoding),
         worklists=settings.worklists.enable,
+        defers_moves=settings.dicom_scu_retries if defers else None,
         access=AccessRules(
             aet=settings.dicom_aet.strip(),
             check_called=settings.dicom_check_called_aet,
@@ -131,4 +142,6 @@ def _tls(settings: Settings) -> TlsOptions:
         private_key=Path(settings.dicom_tls_private_key),
         trusted=Path(trusted) if trusted else None,
         remote_required=settings.dicom_tls_remote_certificate_required,
+        oldest=settings.dicom_tls_minimum_protocol_version,
+        ciphers=tuple(settings.dicom_tls_ciphers_accepted),
     )

@@ -14,8 +14,9 @@ from repertory.actors.dicom.actor import DicomServerActor
 from repertory.actors.dicom.book import ModalityBook
 from repertory.actors.dicom.client_actor import DicomClientActor
 from repertory.actors.dicom.options import StorageRules
-from repertory.actors.dicom.query_functions import QueryFunctions
 from repertory.actors.dicom.rules import DicomRulesActor
+from repertory.actors.filter_functions import FilterFunctions
+from repertory.actors.filters import FiltersActor
 from repertory.actors.housekeeper import HousekeeperActor
 from repertory.actors.hybrid_router import HybridRouterActor, Side
 from repertory.actors.index import IndexActor
@@ -74,6 +75,9 @@ from repertory.subscribing import Subscriptions
 SCRIPT_THREADS = 4
 """Requests to other servers, and programs, that scripts may wait for at a time."""
 
+FILTER_THREADS = 4
+"""Functions of Python that may decide at a time what comes in."""
+
 
 class Casting:
     """A part of ``Repertory``: starts its actors, each after those that it may wait for."""
@@ -83,7 +87,7 @@ class Casting:
     _rules: StorageRules
     _encoding: TextEncoding
     _subscriptions: Subscriptions
-    _query_functions: QueryFunctions
+    _filter_functions: FilterFunctions
     _scripts: Scripts
     _targets: tuple[Target, ...]
 
@@ -162,7 +166,7 @@ class Casting:
             in_database=settings.dicom_modalities_in_database,
             shared=shared,
             main_tags=main_tags,
-            functions=self._query_functions,
+            functions=self._filter_functions,
         )
         self._put_on(board, WorklistActor, options=worklists_of(settings))
         self._put_on(board, PeersActor, **peers_of(settings), shared=shared)
@@ -261,6 +265,12 @@ class Casting:
 
     def _start_scripts(self, board: Switchboard) -> None:
         self._put_on(board, RestApiActor, make_front_end=partial(self._inner_api, board))
+        self._put_on(
+            board,
+            FiltersActor,
+            functions=self._filter_functions,
+            make_crew=partial(ThreadCrew, FILTER_THREADS, name="filters"),
+        )
         if self.settings.is_scripted:
             crew = ThreadCrew(SCRIPT_THREADS, name="scripts")
             self._put_on(
@@ -275,4 +285,4 @@ class Casting:
     def _start_dicom(self, board: Switchboard) -> None:
         if self.settings.dicom_server_enabled:
             options = dicom_options_of(self.settings, self._book, self._rules, self._encoding)
-            self._put_on(board, DicomServerActor, options=options, functions=self._query_functions)
+            self._put_on(board, DicomServerActor, options=options, functions=self._filter_functions)

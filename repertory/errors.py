@@ -5,7 +5,7 @@ RepertoryError
 │  ├─ BadParameter, BadJson, NotDicom, BadRequest
 │  │  └─ BadBody
 │  ├─ Unauthorized, Forbidden
-│  ├─ UnknownResource, UnknownItem, MissingTag, WrongInstance
+│  ├─ UnknownResource, UnknownItem, MissingTag, WrongInstance, InstanceRejected
 │  ├─ TooLarge
 │  ├─ RevisionConflict
 │  ├─ Unsupported, BadRange
@@ -85,6 +85,15 @@ class MissingTag(Refused):
 
 class WrongInstance(Refused):
     """The DICOM file is not the instance that was announced."""
+
+
+class InstanceRejected(Refused):
+    """A filter of the archive's administrator does not let the instance in."""
+
+    def __init__(self, message: str = "", *, status: int = 0xC000) -> None:
+        super().__init__(message)
+        self.status = status
+        """What is answered by the DICOM protocol."""
 
 
 class TooLarge(Refused):

@@ -13,11 +13,19 @@ from typing import Any, TypeVar
 
 from repertory import script
 from repertory.actors.messages.resources import LookupIdentifier
+from repertory.actors.messages.scripting import (
+    INCOMING_REQUEST,
+    INCOMING_STORE,
+    RECEIVED_INSTANCE,
+    FilterInstance,
+    FilterRequest,
+)
 from repertory.actors.messages.system import DescribeIndex
 from repertory.events import ArchiveEvent, InstanceStored
 from repertory.model import ChangeType as Change
-from repertory.model import Level, OriginKind
+from repertory.model import Level, OriginKind, TagForm
 from repertory.scripting import STARTED
+from repertory.storage import dicom
 
 C = TypeVar("C", bound=Callable[..., Any])
 
@@ -67,6 +75,23 @@ class InstanceOrigin(IntEnum):
     WEB_DAV = 6
 
 
+class HttpMethod(IntEnum):
+    """The method of a request (``OrthancPluginHttpMethod``)."""
+
+    GET = 1
+    POST = 2
+    PUT = 3
+    DELETE = 4
+
+
+class ReceivedInstanceAction(IntEnum):
+    """What becomes of an instance that came (``OrthancPluginReceivedInstanceAction``)."""
+
+    KEEP_AS_IS = 1
+    MODIFY = 2
+    DISCARD = 3
+
+
 class OrthancException(Exception):
     """The REST API refused: ``args`` are Orthanc's code and text for it."""
 
@@ -112,6 +137,37 @@ class DicomInstance:
         return _ORIGINS[kind]
 
 
+class _ReceivedInstance(DicomInstance):
+    """An instance that is not stored yet, for filters; it has no metadata."""
+
+    def __init__(self, asked: FilterInstance) -> None:
+        self._asked = asked
+
+    def GetInstanceData(self) -> bytes:
+        return self._asked.content
+
+    def GetInstanceSize(self) -> int:
+        return len(self._asked.content)
+
+    def GetInstanceJson(self) -> str:
+        return json.dumps(dicom.tags(self._asked.content, TagForm.FULL))
+
+    def GetInstanceSimplifiedJson(self) -> str:
+        return json.dumps(self._asked.tags)
+
+    def HasInstanceMetadata(self, name: str) -> int:  # noqa: ARG002 - it has none
+        return 0
+
+    def GetInstanceMetadata(self, name: str) -> str:
+        raise OrthancException(7, f"The instance has no metadata {name} yet")
+
+    def GetInstanceRemoteAet(self) -> str:
+        return self._asked.origin.remote_aet
+
+    def GetInstanceOrigin(self) -> InstanceOrigin:
+        return _ORIGINS[self._asked.origin.kind]
+
+
 _ORIGINS = dict(zip(OriginKind, InstanceOrigin, strict=True))
 _CHANGES = {
     change: getattr(ChangeType, change.name)
@@ -148,6 +204,46 @@ def RegisterOnStoredInstanceCallback(callback: Callable[[DicomInstance, str], ob
         return callback(DicomInstance(str(event.id)), str(event.id))
 
     script.on(InstanceStored)(_named(told, callback))
+
+
+def RegisterIncomingHttpRequestFilter(callback: Callable[..., bool]) -> None:
+    """Let ``callback(uri, method, ip, headers, get)`` say whether a request is let in."""
+
+    def asked(request: FilterRequest) -> bool:
+        return callback(
+            request.uri,
+            method=HttpMethod[request.method],
+            ip=request.ip,
+            headers=dict(request.headers),
+            get=dict(request.query),
+        )
+
+    script.filter(INCOMING_REQUEST)(_named(asked, callback))
+
+
+def RegisterIncomingCStoreInstanceFilter(callback: Callable[[DicomInstance], int]) -> None:
+    """Let ``callback(dicom)`` say by which status a C-STORE is refused; 0 lets it in."""
+
+    def asked(instance: FilterInstance) -> int:
+        return callback(_ReceivedInstance(instance))
+
+    script.filter(INCOMING_STORE)(_named(asked, callback))
+
+
+def RegisterReceivedInstanceCallback(
+    callback: Callable[[bytes, InstanceOrigin], tuple[ReceivedInstanceAction, bytes | None]],
+) -> None:
+    """Let ``callback(dicom, origin)`` say what becomes of an instance: ``(action, file)``."""
+
+    def asked(instance: FilterInstance) -> bool | bytes:
+        action, file = callback(instance.content, _ORIGINS[instance.origin.kind])
+        if ReceivedInstanceAction(action) is not ReceivedInstanceAction.MODIFY:
+            return action == ReceivedInstanceAction.KEEP_AS_IS
+        if file is None:
+            raise OrthancException(3, "The modified instance is missing")
+        return bytes(file)
+
+    script.filter(RECEIVED_INSTANCE)(_named(asked, callback))
 
 
 def RestApiGet(uri: str) -> bytes:

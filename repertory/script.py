@@ -23,7 +23,7 @@ from repertory.actors.messages.rest_api import CallRestApi, RestAnswer
 from repertory.events import ArchiveEvent
 
 if TYPE_CHECKING:
-    from repertory.actors.dicom.query_functions import QueryFunctions
+    from repertory.actors.filter_functions import FilterFunctions
     from repertory.service import Repertory
     from repertory.subscribing import Subscriptions
 
@@ -39,7 +39,7 @@ class Host:
         self,
         archive: "Repertory",
         subscriptions: "Subscriptions",
-        functions: "QueryFunctions",
+        functions: "FilterFunctions",
         name: str,
     ) -> None:
         self.archive = archive
@@ -121,13 +121,13 @@ def on(
 
 
 def filter(name: str) -> Callable[[C], C]:  # noqa: A001 - as the archive calls it
-    """Let a function change queries of the DICOM protocol; see ``Repertory.filter``."""
+    """Let a function decide what comes in, or change queries; see ``Repertory.filter``."""
     host = current()
     return host.functions.on(name, context=copy_context(), origin=host.origin)
 
 
 def off(callback: Callable[..., Any]) -> bool:
-    """Call a function no more, for events or queries; whether it was registered."""
+    """Call a function no more, for events or as a filter; whether it was registered."""
     host = current()
     was_filter = host.functions.off(callback)
     return host.subscriptions.off(callback) or was_filter

@@ -14,7 +14,7 @@ from repertory.errors import CannotStart
 from repertory.script import Host
 
 if TYPE_CHECKING:
-    from repertory.actors.dicom.query_functions import QueryFunctions
+    from repertory.actors.filter_functions import FilterFunctions
     from repertory.service import Repertory
     from repertory.subscribing import Subscriptions
 
@@ -35,7 +35,7 @@ class Scripts:
         self,
         archive: "Repertory",
         subscriptions: "Subscriptions",
-        functions: "QueryFunctions",
+        functions: "FilterFunctions",
         paths: Sequence[str],
     ) -> None:
         self._archive = archive

@@ -9,7 +9,7 @@ import structlog
 
 from repertory.actors.base import RepertoryActor
 from repertory.actors.clock import Clock, SystemClock
-from repertory.actors.dicom.query_functions import QueryFunctions
+from repertory.actors.filter_functions import FilterFunctions
 from repertory.actors.messages.base import Event, Question
 from repertory.actors.messages.dicom import DescribeDicomServer
 from repertory.actors.messages.system import ActorDied, CallIn
@@ -89,9 +89,9 @@ class Repertory(Casting):
         self._board: Switchboard | None = None
         self._server: Any = None
         self._subscriptions = Subscriptions()
-        self._query_functions = QueryFunctions()
+        self._filter_functions = FilterFunctions()
         self._scripts = Scripts(
-            self, self._subscriptions, self._query_functions, self.settings.scripts
+            self, self._subscriptions, self._filter_functions, self.settings.scripts
         )
         self._lock = threading.Lock()
         self._stopped = threading.Event()
@@ -203,25 +203,30 @@ class Repertory(Casting):
         return self._subscriptions.on(kinds, main_tags=main_tags)
 
     def filter(self, name: str) -> Callable[[C], C]:
-        """Let a function change queries of the DICOM protocol, before they are answered or asked.
+        """Let a function decide what comes in, or change queries of the DICOM protocol.
 
-        ``archive.filter("IncomingFindRequestFilter")(function)``, or as a decorator; before the
-        start or after. The function gets the query, tags by number, and from whom it comes
-        (``RemoteIp``, ``RemoteAet``, ``CalledAet``) or to which title it goes; it returns the query
-        that counts. Several threads may call it at once.
+        ``archive.filter("ReceivedInstanceFilter")(function)``, or as a decorator; before the start
+        or after. Several threads may call the function at once.
 
         Args:
-        name: ``IncomingFindRequestFilter``, ``IncomingWorklistRequestFilter`` or
-            ``OutgoingFindRequestFilter``.
+        name: what it is. ``ReceivedInstanceFilter`` gets a ``FilterInstance``, and returns whether
+            the instance is let in, or the DICOM file that is kept in its place.
+            ``IncomingCStoreInstanceFilter`` gets the same of what comes by the DICOM protocol, and
+            returns a status, 0 to let it in. ``IncomingHttpRequestFilter`` gets a
+            ``FilterRequest``, and returns whether the request is let in.
+            ``IncomingFindRequestFilter``, ``IncomingWorklistRequestFilter`` and
+            ``OutgoingFindRequestFilter`` get a query, tags by number, and from whom it comes
+            (``RemoteIp``, ``RemoteAet``, ``CalledAet``) or to which title it goes; they return the
+            query that counts.
 
         Raises:
             ValueError: there is no such filter.
         """
-        return self._query_functions.on(name)
+        return self._filter_functions.on(name)
 
     def off(self, callback: Callable[..., Any]) -> bool:
-        """Call a function no more, for events or queries; whether it was registered."""
-        was_filter = self._query_functions.off(callback)
+        """Call a function no more, for events or as a filter; whether it was registered."""
+        was_filter = self._filter_functions.off(callback)
         return self._subscriptions.off(callback) or was_filter
 
     def app(self) -> "web.Application":

@@ -11,8 +11,8 @@ from repertory.actors.switchboard import Switchboard
 if TYPE_CHECKING:
     from repertory.actors.dicom.listener import Listener
     from repertory.actors.dicom.query_filter import QueryFilter
-    from repertory.actors.dicom.query_functions import QueryFunctions
     from repertory.actors.dicom.requesting import Requestor
+    from repertory.actors.filter_functions import FilterFunctions
 
 
 class DicomServerActor(RepertoryActor):
@@ -28,7 +28,7 @@ class DicomServerActor(RepertoryActor):
         *,
         board: Switchboard,
         options: ServerOptions,
-        functions: "QueryFunctions | None" = None,
+        functions: "FilterFunctions | None" = None,
     ) -> None:
         """Take how it behaves, and what changes queries besides Lua's scripts."""
         super().__init__(board=board)
@@ -64,7 +64,12 @@ class DicomServerActor(RepertoryActor):
         self._requestor = Requestor(options.calls)
         forms = Forms(self.board, options.calls)
         retrieving = Retrieving(
-            self.board, self._requestor, access.modalities, guard.same, forms=forms
+            self.board,
+            self._requestor,
+            access.modalities,
+            guard.same,
+            forms=forms,
+            defers=options.defers_moves,
         )
         storing = Storing(self.board, guard, spool_threshold=options.spool_threshold)
         self._filters = QueryFilter(self.board, self._functions)

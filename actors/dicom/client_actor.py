@@ -12,7 +12,7 @@ from repertory.actors.dicom.commitments import ClientCommitments
 from repertory.actors.dicom.lanes import Lanes
 from repertory.actors.dicom.options import ClientOptions
 from repertory.actors.dicom.query_filter import QueryFilter
-from repertory.actors.dicom.query_functions import QueryFunctions
+from repertory.actors.filter_functions import FilterFunctions
 from repertory.actors.kept_book import KeptBook
 from repertory.actors.messages.exports import RecordExport
 from repertory.actors.messages.modalities import (
@@ -67,7 +67,7 @@ class DicomClientActor(ClientServices, ClientCommitments, RepertoryActor):
         in_database: bool = False,
         shared: bool = False,
         main_tags: MainDicomTags = MAIN_DICOM_TAGS,
-        functions: QueryFunctions | None = None,
+        functions: FilterFunctions | None = None,
     ) -> None:
         """Take what the actor works with.
 

@@ -6,7 +6,6 @@ and a crowd of connections cost no more than their own share, and only until ``t
 
 import select
 import socket
-import ssl
 import threading
 from contextlib import suppress
 from functools import partial
@@ -17,7 +16,8 @@ from repertory.actors.dicom.accepting import Acceptor
 from repertory.actors.dicom.access import Caller
 from repertory.actors.dicom.conversing import farewell
 from repertory.actors.dicom.handing_over import HandingOver
-from repertory.actors.dicom.options import ServerOptions, TlsOptions
+from repertory.actors.dicom.options import ServerOptions
+from repertory.actors.dicom.securing import insist, tls_context
 from repertory.actors.dicom.services import Services
 from repertory.actors.dicom.upper.association import Association
 from repertory.actors.dicom.upper.stream import PduStream
@@ -134,6 +134,7 @@ class Listener:
                 )
                 visitor.connection = connection = secured
                 secured.do_handshake()
+                insist(secured, self._options.tls)
         except OSError as error:
             log.warning("association_not_begun", ip=visitor.ip, reason=type(error).__name__)
             return None
@@ -204,27 +205,3 @@ def _listen(address: str, port: int) -> socket.socket:
         found.close()
         raise
     return found
-
-
-def tls_context(options: TlsOptions) -> ssl.SSLContext:
-    """TLS as the BCP 195 profile wants it (PS3.15 B.9): 1.2 or newer.
-
-    Raises:
-        CannotStart: a certificate or key cannot be read, or nobody is trusted where they must be.
-    """
-    if options.remote_required and options.trusted is None:
-        raise CannotStart(
-            "DicomTlsRemoteCertificateRequired needs DicomTlsTrustedCertificates: without, nobody"
-            " could be let in."
-        )
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    try:
-        context.load_cert_chain(options.certificate, options.private_key)
-        if options.trusted is not None:
-            context.load_verify_locations(options.trusted)
-    except OSError as error:
-        raise CannotStart(f"The certificates of the DICOM protocol: {error}.") from error
-    if options.trusted is not None:
-        context.verify_mode = ssl.CERT_REQUIRED if options.remote_required else ssl.CERT_OPTIONAL
-    return context

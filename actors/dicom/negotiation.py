@@ -106,8 +106,11 @@ class Negotiator:
 
     def takes(self, syntax: str) -> bool:
         """Whether instances are taken in a transfer syntax."""
-        return any(fnmatchcase(syntax, it) for it in self._rules.transfer_syntaxes) and (
-            syntax in transfer_syntaxes() or self._rules.unknown_accepted
+        rules = self._rules
+        return (
+            any(fnmatchcase(syntax, it) for it in rules.transfer_syntaxes)
+            and syntax not in rules.rejected_syntaxes
+            and (syntax in transfer_syntaxes() or rules.unknown_accepted)
         )
 
     def _takes(self, sop_class: str, syntax: str) -> bool:

@@ -10,12 +10,17 @@ from repertory.storage.encoding import TextEncoding
 
 @dataclass(frozen=True, slots=True)
 class TlsOptions:
-    """Our certificate and key, and whom we trust; all in PEM files."""
+    """Our certificate and key, and whom we trust; all in PEM files.
+
+    ``oldest`` and ``ciphers`` are those of ``repertory.conf.tls.limit``.
+    """
 
     certificate: Path
     private_key: Path
     trusted: Path | None = None
     remote_required: bool = True
+    oldest: int = 0
+    ciphers: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,11 +39,14 @@ class AccessRules:
 class StorageRules:
     """Which instances are taken: wildcards for transfer syntaxes and SOP classes.
 
+    ``rejected_syntaxes`` are not taken whatever the wildcards say.
+
     They may be changed while the archive runs, each as a whole, and hold for the associations
     that begin from then on.
     """
 
     transfer_syntaxes: tuple[str, ...] = ("1.2.840.10008.1.*",)
+    rejected_syntaxes: frozenset[str] = frozenset()
     accepted_classes: tuple[str, ...] = ()
     rejected_classes: tuple[str, ...] = ()
     unknown_accepted: bool = False
@@ -76,7 +84,8 @@ class ClientOptions:
 class ServerOptions:
     """The DICOM server. ``timeout`` 0 is for ever, ``port`` 0 one that is free.
 
-    Files above ``spool_threshold`` bytes go to the disk while they come.
+    Files above ``spool_threshold`` bytes go to the disk while they come. ``defers_moves`` is how
+    often a job is tried again that a C-MOVE becomes; ``None``: it becomes none.
     """
 
     address: str = ""
@@ -92,3 +101,4 @@ class ServerOptions:
     limits: FindLimits = FindLimits()
     calls: ClientOptions = field(default_factory=ClientOptions)
     worklists: bool = False
+    defers_moves: int | None = None

@@ -1,14 +1,15 @@
 """Queries that scripts may change before they are answered, or asked."""
 
 from repertory.actors.dicom.access import Caller
-from repertory.actors.dicom.query_functions import (
+from repertory.actors.filter_functions import FilterFunctions, Identifier
+from repertory.actors.messages.scripting import (
     INCOMING_FIND,
     INCOMING_WORKLIST,
     OUTGOING_FIND,
-    Identifier,
-    QueryFunctions,
+    DescribeFilters,
+    FilterQuery,
+    FiltersChanged,
 )
-from repertory.actors.messages.scripting import DescribeFilters, FilterQuery, FiltersChanged
 from repertory.actors.switchboard import NobodyHandles, Switchboard
 
 __all__ = ["INCOMING_FIND", "INCOMING_WORKLIST", "OUTGOING_FIND", "QueryFilter"]
@@ -20,9 +21,9 @@ class QueryFilter:
     Those of Lua come first, then the functions of Python.
     """
 
-    def __init__(self, board: Switchboard, functions: QueryFunctions | None = None) -> None:
+    def __init__(self, board: Switchboard, functions: FilterFunctions | None = None) -> None:
         self._board = board
-        self._functions = functions or QueryFunctions()
+        self._functions = functions or FilterFunctions()
         self._filters: frozenset[str] = frozenset()
 
     def open(self) -> None:

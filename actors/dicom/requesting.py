@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 
 from repertory.actors.dicom.options import ClientOptions
-from repertory.actors.dicom.securing import tls_of
+from repertory.actors.dicom.securing import insist, tls_of
 from repertory.actors.dicom.upper.associating import (
     MOST_CONTEXTS,
     AssociateAccept,
@@ -42,6 +42,7 @@ class Requestor:
 
     def __init__(self, options: ClientOptions) -> None:
         self._options = options
+        self.aet = options.aet
         self.encoding = options.encoding
         self._open: set[PduStream] = set()
         self._closed = False
@@ -124,7 +125,8 @@ class Requestor:
             connection = socket.create_connection((modality.host, modality.port), timeout=seconds)
             connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             if tls is not None:
-                connection = tls.wrap_socket(connection, server_hostname=modality.host)
+                connection = secured = tls.wrap_socket(connection, server_hostname=modality.host)
+                insist(secured, self._options.tls)
         except OSError as error:
             if connection is not None:
                 connection.close()

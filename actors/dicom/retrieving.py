@@ -17,10 +17,12 @@ from repertory.actors.dicom.suboperations import ReadAhead, Sender, reading
 from repertory.actors.dicom.upper.pdus import BadPdu
 from repertory.actors.dicom.upper.stream import Ended
 from repertory.actors.messages.exports import RecordExport
+from repertory.actors.messages.jobs import SubmitJob
 from repertory.actors.reply import Reply
 from repertory.actors.switchboard import Switchboard
 from repertory.criteria import Criteria
 from repertory.errors import BadParameter, NetworkFailed, RepertoryError
+from repertory.jobs import Object
 from repertory.modalities import Modality
 from repertory.model import Level, ResourceRef
 from repertory.storage.dicom.wire import read_identifier, write_identifier
@@ -49,6 +51,7 @@ class Retrieving:
         same: Any,
         *,
         forms: Forms,
+        defers: int | None = None,
     ) -> None:
         """Take what it works with.
 
@@ -58,12 +61,15 @@ class Retrieving:
             modalities: who can be the destination of a C-MOVE.
             same: whether two titles are the same.
             forms: in which transfer syntaxes instances are sent.
+            defers: where C-MOVE is answered at once and becomes a job (SynchronousCMove false),
+                how often the job is tried again; ``None``: it is answered when all is sent.
         """
         self._board = board
         self._requestor = requestor
         self._modalities = modalities
         self._same = same
         self._forms = forms
+        self._defers = defers
 
     def move(self, request: Request) -> Iterator[Response]:
         """C-MOVE: over another association, to the destination (PS3.4 C.4.2)."""
@@ -80,6 +86,9 @@ class Retrieving:
             return
         if not instances:
             yield _final(request, Tally(0))
+            return
+        if self._defers is not None:
+            yield self._defer(request, name, instances, self._defers)
             return
         contexts = self._forms.propose(modality, instances)
         with ExitStack() as stack:
@@ -121,6 +130,28 @@ class Retrieving:
         sending = Sending(instances, read, send, remote=title)
         # What is pending is told together with the next instance.
         yield from self._send(request, sending, more=True)
+
+    def _defer(
+        self, request: Request, name: str, instances: list[Outgoing], retries: int
+    ) -> Response:
+        """Enter a job that sends them: success says that it is kept, not that they are there."""
+        originator = request.caller.title
+        parameters: Object = {
+            "Modality": name,
+            "Instances": [it.id for it in instances],
+            "Description": "C-MOVE",
+            "LocalAet": self._modalities[name].local_aet or self._requestor.aet,
+            "MoveOriginatorAet": originator,
+            "MoveOriginatorID": request.id,
+            "Retries": retries,
+        }
+        try:
+            self._board.ask(SubmitJob(type="DicomModalityStore", parameters=parameters))
+        except RepertoryError as error:
+            return _refusal(request, error)
+        tally = Tally(len(instances))
+        tally.completed = tally.total
+        return _final(request, tally)
 
     def _instances(self, request: Request) -> list[Outgoing]:
         """What is asked for."""

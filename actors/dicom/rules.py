@@ -72,6 +72,7 @@ class DicomRulesActor(RepertoryActor):
     @handles(SetAcceptedTransferSyntaxes)
     def set_accepted_transfer_syntaxes(self, command: SetAcceptedTransferSyntaxes) -> None:
         """Take instances in other transfer syntaxes."""
+        self._rules.rejected_syntaxes = frozenset()
         self._rules.transfer_syntaxes = command.patterns
 
     @handles(SetUnknownSopClassAccepted)

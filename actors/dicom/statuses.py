@@ -7,6 +7,7 @@ from repertory.errors import (
     BadParameter,
     BadRequest,
     IndexBusy,
+    InstanceRejected,
     MissingTag,
     NotDicom,
     Refused,
@@ -52,6 +53,8 @@ _FINDING: Final = (
 
 def of_storing(error: Exception) -> int:
     """The status of a C-STORE that failed."""
+    if isinstance(error, InstanceRejected):
+        return error.status
     return _status(error, _STORING, PROCESSING_FAILURE)
 
 

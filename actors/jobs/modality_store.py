@@ -57,6 +57,7 @@ class ModalityStore(Job):
         title = parameters.get("MoveOriginatorAet", "")
         number = parameters.get("MoveOriginatorID", 0)
         self._originator = (title, number) if title else None
+        self._description = parameters.get("Description", "DICOM C-STORE")
 
     @classmethod
     def read(cls, parameters: Parameters) -> Self:
@@ -121,7 +122,7 @@ class ModalityStore(Job):
         transaction = position.get("Transaction")
         return {
             **({"StorageCommitmentTransactionUID": transaction} if transaction else {}),
-            "Description": "DICOM C-STORE",
+            "Description": self._description,
             "LocalAet": self._local_aet,
             "RemoteAet": self._name,
             "InstancesCount": len(self._instances),

@@ -16,11 +16,8 @@ from repertory.actors.lua.callbacks import (
     FINALIZE,
     HEART_BEAT,
     INITIALIZE,
-    INSTANCE_FILTER,
-    REQUEST_FILTER,
     Callback,
     callback_for,
-    origin_words,
     query_of,
 )
 from repertory.actors.lua.calls import Caller
@@ -34,12 +31,10 @@ from repertory.actors.messages.following import HoldLog, LetGoOfLog, ListEvents
 from repertory.actors.messages.jobs import JobFailed, JobSubmitted, JobSucceeded
 from repertory.actors.messages.rest_api import CallRestApi, RestAnswer
 from repertory.actors.messages.scripting import (
-    DescribeFilters,
+    AskLuaFilter,
     ExecuteScript,
-    FilterInstance,
     FilterQuery,
-    FilterRequest,
-    FiltersChanged,
+    LuaFiltersChanged,
 )
 from repertory.actors.reply import Reply, gather
 from repertory.actors.switchboard import Switchboard
@@ -289,16 +284,26 @@ class LuaActor(LuaTurns, RepertoryActor):
 
     # What scripts are asked
 
-    @handles(FilterInstance)
-    def filter_instance(self, query: FilterInstance) -> Reply[bool]:
-        """Ask ReceivedInstanceFilter."""
-        return self._decide(INSTANCE_FILTER, query.tags, origin_words(query.origin), query.info)
+    @handles(AskLuaFilter)
+    def ask_lua_filter(self, query: AskLuaFilter) -> Reply[bool]:
+        """Ask the filter of that name; let in what there is none for any more."""
+        name = query.name
+        reply: Reply[bool] = Reply()
+        if not self._machine.has(name):
+            reply.set(True)
+            return reply
 
-    @handles(FilterRequest)
-    def filter_request(self, query: FilterRequest) -> Reply[bool]:
-        """Ask IncomingHttpRequestFilter."""
-        words = (query.method, query.uri, query.ip, query.username, query.headers)
-        return self._decide(REQUEST_FILTER, *words)
+        def answer(value: Any, error: ScriptError | None) -> None:
+            if error is not None:
+                reply.refuse(ScriptFailed("A filter of the scripts failed."))
+            elif isinstance(value, bool):
+                reply.set(value)
+            else:
+                log.error("filter_undecided", function=name)
+                reply.refuse(NotPredicate(f"{name} answered neither true nor false."))
+
+        self._ask_in_time(name, query.words, answer)
+        return reply
 
     @handles(FilterQuery)
     def filter_query(self, query: FilterQuery) -> Reply[Mapping[str, Any]]:
@@ -320,11 +325,6 @@ class LuaActor(LuaTurns, RepertoryActor):
         self._ask_in_time(query.name, (query.query, query.about), answer)
         return reply
 
-    @handles(DescribeFilters)
-    def describe_filters(self, _query: DescribeFilters) -> frozenset[str]:
-        """Tell which filters there are."""
-        return self._filters
-
     @handles(ExecuteScript)
     def execute_script(self, command: ExecuteScript) -> Reply[str]:
         """Run a script to its end; others go on while it waits."""
@@ -344,24 +344,6 @@ class LuaActor(LuaTurns, RepertoryActor):
         except ScriptError as error:
             raise ScriptFailed(str(error)) from error
         self._note_filters()
-        return reply
-
-    def _decide(self, name: str, *words: Any) -> Reply[bool]:
-        reply: Reply[bool] = Reply()
-        if not self._machine.has(name):
-            reply.set(True)
-            return reply
-
-        def answer(value: Any, error: ScriptError | None) -> None:
-            if error is not None:
-                reply.refuse(ScriptFailed("A filter of the scripts failed."))
-            elif isinstance(value, bool):
-                reply.set(value)
-            else:
-                log.error("filter_undecided", function=name)
-                reply.refuse(NotPredicate(f"{name} answered neither true nor false."))
-
-        self._ask_in_time(name, words, answer)
         return reply
 
     def _ask_in_time(
@@ -394,4 +376,4 @@ class LuaActor(LuaTurns, RepertoryActor):
         filters = frozenset(name for name in FILTERS if self._machine.has(name))
         if filters != self._filters:
             self._filters = filters
-            self.board.publish(FiltersChanged(names=filters))
+            self.board.publish(LuaFiltersChanged(names=filters))

@@ -4,20 +4,18 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from repertory.actors.messages.scripting import (
+    INCOMING_REQUEST,
+    QUERY_FILTERS,
+    RECEIVED_INSTANCE,
+)
 from repertory.events import ArchiveEvent
 from repertory.model import ChangeType, Origin, OriginKind
 
 INITIALIZE = "Initialize"
 FINALIZE = "Finalize"
 HEART_BEAT = "OnHeartBeat"
-INSTANCE_FILTER = "ReceivedInstanceFilter"
-REQUEST_FILTER = "IncomingHttpRequestFilter"
-QUERY_FILTERS = (
-    "IncomingFindRequestFilter",
-    "IncomingWorklistRequestFilter",
-    "OutgoingFindRequestFilter",
-)
-FILTERS = (INSTANCE_FILTER, REQUEST_FILTER, *QUERY_FILTERS)
+FILTERS = (RECEIVED_INSTANCE, INCOMING_REQUEST, *QUERY_FILTERS)
 
 
 @dataclass(frozen=True, slots=True)

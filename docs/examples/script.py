@@ -7,6 +7,7 @@ from pydicom.data import get_testdata_file
 
 from repertory import Repertory, Settings, script
 from repertory.actors.messages.instances import StoreInstance
+from repertory.actors.messages.scripting import FilterInstance
 from repertory.events import InstanceStored
 
 if __name__ == "__main__":
@@ -25,6 +26,11 @@ else:
         if series["MainDicomTags"]["Modality"] == "CT":
             script.call("PUT", f"/studies/{event.study}/labels/ct")
         print(script.get(f"/studies/{event.study}/labels"))
+
+    @script.filter("ReceivedInstanceFilter")
+    def for_research(asked: FilterInstance) -> bool:
+        """Take nothing whose patient has not been given a pseudonym."""
+        return not asked.tags["PatientID"].startswith("HOSPITAL-")
 
     @script.filter("IncomingFindRequestFilter")
     def tidy(query: dict[str, Any], origin: dict[str, str]) -> dict[str, Any]:

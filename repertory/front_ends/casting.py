@@ -41,6 +41,7 @@ from repertory.actors.messages.resources import (
     DescribeProtection,
     DescribeResource,
 )
+from repertory.actors.messages.scripting import DescribeFilters, FiltersChanged
 from repertory.actors.messages.system import CallIn, DescribeIndex
 from repertory.actors.messages.tags import (
     ReadContent,
@@ -89,6 +90,7 @@ STORING: frozenset[type[Message]] = frozenset(
         AbandonUpload,
         AppendToUpload,
         BeginUpload,
+        FiltersChanged,
         StoreAttachment,
         StoreInstance,
         StoreZip,
@@ -186,6 +188,7 @@ class FrontEndCast:
         encoding = main_tags.encoding
         self._board.listen(EncodingChanged, lambda event: encoding.change(event.name))
         encoding.change(self._board.ask(DescribeDefaultEncoding()))  # it may have changed before
+        self._board.publish(FiltersChanged(names=self._board.ask(DescribeFilters())))
 
     def stop(self) -> None:
         """Finish what was begun."""

@@ -19,6 +19,7 @@ _MEDIA_DIRECTORY = "1.2.840.10008.1.3.10"
 # PS3.5 7.1.2: value representations with 16-bit and with 32-bit lengths.
 SHORT: Final = frozenset(b"AE AS AT CS DA DS DT FL FD IS LO LT PN SH SL SS ST TM UI UL US".split())
 LONG: Final = frozenset(b"OB OD OF OL OV OW SQ SV UC UN UR UT UV".split())
+_VRS = SHORT | LONG
 
 # Those that may have no length: sequences, also of unknown VR, and pixel data in fragments.
 NESTED: Final = (b"SQ", b"UN")
@@ -131,7 +132,7 @@ def _with_meta(data: bytes, meta: int, start: int, syntax: str) -> Layout:
     if syntax == BIG_ENDIAN:
         return Layout(meta, start, syntax, order=BIG)
     # As pydicom does, what is written counts for more than what was announced.
-    looks_explicit = data[start + 4 : start + 6] in SHORT | LONG
+    looks_explicit = data[start + 4 : start + 6] in _VRS
     if not syntax:
         syntax = EXPLICIT if looks_explicit else IMPLICIT
     return Layout(meta, start, syntax, explicit=looks_explicit)
@@ -139,7 +140,7 @@ def _with_meta(data: bytes, meta: int, start: int, syntax: str) -> Layout:
 
 def _without_meta(data: bytes) -> Layout:
     """A data set without any header."""
-    explicit = data[4:6] in SHORT | LONG
+    explicit = data[4:6] in _VRS
     if data[:2] == _FIRST_GROUP:
         return Layout(0, 0, EXPLICIT if explicit else IMPLICIT, explicit=explicit)
     if data[:2] == _FIRST_GROUP[::-1] and explicit:

@@ -12,6 +12,7 @@ from types import ModuleType
 from typing import NamedTuple
 
 from repertory.maintags import NAMES
+from repertory.storage.dicom.familiar import FAMILIAR
 
 _UNKNOWN = "Unknown Tag & Data"
 
@@ -73,12 +74,13 @@ def teach(tag: int, entry: Entry, creator: str = "") -> None:
     _TAUGHT[tag] = entry
     _TAUGHT_NAMES[entry.name] = entry.tag
     ENTRIES.clear()
+    FAMILIAR.clear()
     private_entry.cache_clear()
 
 
 def unlearn() -> None:
     """Forget all that was taught: for tests."""
-    for taught in (_TAUGHT, _TAUGHT_PRIVATE, _TAUGHT_NAMES, ENTRIES):
+    for taught in (_TAUGHT, _TAUGHT_PRIVATE, _TAUGHT_NAMES, ENTRIES, FAMILIAR):
         taught.clear()
     private_entry.cache_clear()
 

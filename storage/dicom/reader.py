@@ -3,6 +3,7 @@
 from typing import Final, NamedTuple
 
 from repertory.storage.dicom.character_sets import CharacterSet, character_set
+from repertory.storage.dicom.familiar import FAMILIAR, LONGEST
 from repertory.storage.dicom.layout import (
     ENCAPSULATED,
     LONG,
@@ -111,9 +112,22 @@ class Reader:
         unpack = (self._order.tag_vr_length if explicit else self._order.tag_length).unpack_from
         out: Json = {}
         creators = Creators()
+        recall, key_at = FAMILIAR.get, writer.key_at
+        longest = LONGEST if little else -1
         while position + 8 <= end:
             if explicit:
                 key, raw_vr, length = unpack(data, position)
+                if length <= longest:
+                    known = recall(data[position : position + 8 + length])
+                    if known is not None:
+                        position += 8 + length
+                        if position > end:
+                            raise Damaged
+                        if key_at is None:
+                            writer.familiar(out, *known)
+                        else:
+                            out[known[key_at]] = known[2]
+                        continue
                 if raw_vr in _VRS:
                     vr, header = _VRS[raw_vr]
                     value = position + header
@@ -154,6 +168,8 @@ class Reader:
             raw = data[value:position]
             text = as_text(raw, vr, charset, little)
             writer.text(out, entry, text, creator)
+            if explicit and length <= longest and header == 8 and text is not None:
+                FAMILIAR.learn(tag, data[value - 8 : position], vr, entry[:2], text)
             if tag == SPECIFIC_CHARACTER_SET:
                 charset = character_set(raw, self._default_encoding)
             elif tag == PIXEL_REPRESENTATION:

@@ -75,6 +75,8 @@ class Writer:
         self._binary = binary
         self._full = form is TagForm.FULL
         self._by_name = form is TagForm.SIMPLIFIED
+        self.key_at = None if self._full else int(self._by_name)
+        """Which of a tag and a name is the key of an element; ``None``: it is an object."""
         self._ignore: Collection[str] = EVERY_TAG
         if ignore_length is not EVERY_TAG:
             self._ignore = {tag.lower().replace("-", ",") for tag in ignore_length}
@@ -102,6 +104,10 @@ class Writer:
             }
         else:
             out[entry.tag] = {"Name": entry.name, "Type": kind, "Value": text}
+
+    def familiar(self, out: Json, tag: str, name: str, text: str) -> None:
+        """Write a public element with a short text, in the full form."""
+        out[tag] = {"Name": name, "Type": "String", "Value": text}
 
     def items(self, out: Json, entry: Entry, items: list[Json] | None) -> None:
         """Write a sequence, whose items are written already; ``None`` if they cannot be."""

@@ -6,10 +6,11 @@ from repertory.actors.messages.instances import (
     BeginUpload,
     StoreInstance,
 )
+from repertory.actors.messages.resources import DescribeResource
 from repertory.actors.messages.scripting import FilterInstance, FiltersChanged
 from repertory.actors.reply import Reply
 from repertory.errors import NotDicom, ScriptFailed
-from repertory.model import Origin, OriginKind, StoreStatus
+from repertory.model import Level, Origin, OriginKind, StoreStatus
 from repertory.testing.files import make_dicom
 
 
@@ -62,6 +63,33 @@ def test_what_is_refused_leaves_no_trace(filtered, archive, spooled):
 @pytest.mark.parametrize("spooled", [False, True])
 def test_a_filter_that_fails_leaves_no_trace_either(filtered, archive, spooled):
     stage = filtered(ScriptFailed())
+    content = make_dicom()
+
+    with pytest.raises(ScriptFailed):
+        stage.ask(upload(stage, content) if spooled else StoreInstance(content=content))
+
+    assert files(archive) == []
+
+
+@pytest.mark.parametrize("spooled", [False, True])
+def test_another_file_may_take_its_place(filtered, archive, spooled):
+    other = make_dicom(patient_id="OTHER", seed=7)
+    stage = filtered(other)
+    content = make_dicom(patient_id="ONE")
+
+    receipt = stage.ask(upload(stage, content) if spooled else StoreInstance(content=content))
+
+    (file,) = files(archive)
+    assert file.read_bytes() == other
+    described = stage.ask(DescribeResource(level=Level.PATIENT, id=receipt.ids.patient))
+    assert described.main_tags["0010,0020"] == "OTHER"
+    first, *_ = stage.heard(FilterInstance)
+    assert spooled or first.content == content
+
+
+@pytest.mark.parametrize("spooled", [False, True])
+def test_what_is_no_dicom_takes_no_place(filtered, archive, spooled):
+    stage = filtered(b"no DICOM")
     content = make_dicom()
 
     with pytest.raises(ScriptFailed):

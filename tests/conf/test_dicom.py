@@ -96,6 +96,70 @@ def test_tls_without_certificates_is_told_at_once(tmp_path):
     ]
 
 
+@pytest.mark.parametrize(
+    ("options", "reason"),
+    [
+        (
+            {"DicomTlsMinimumProtocolVersion": 6},
+            "DicomTlsMinimumProtocolVersion must be between 0 and 5, not 6.",
+        ),
+        (
+            {"DicomTlsCiphersAccepted": ["AES256-SHA", "NONESUCH"]},
+            (
+                "DicomTlsCiphersAccepted must have names of ciphers that OpenSSL knows, which"
+                " 'NONESUCH' is not"
+            ),
+        ),
+        (
+            {"DicomTlsCiphersAccepted": ["TLS_AES_999_GCM_SHA384"]},
+            (
+                "DicomTlsCiphersAccepted must have names of ciphers that OpenSSL knows, which"
+                " 'TLS_AES_999_GCM_SHA384' is not"
+            ),
+        ),
+        (
+            {"DicomTlsCiphersAccepted": ["AES256-SHA256", "!AES"]},
+            "DicomTlsCiphersAccepted must leave a cipher",
+        ),
+        (
+            {"SslMinimumProtocolVersion": -1},
+            "SslMinimumProtocolVersion must be between 0 and 5, not -1.",
+        ),
+        (
+            {"SslCiphersAccepted": ["TLS_AES_256_GCM_SHA384"]},
+            (
+                "SslCiphersAccepted must have ciphers of TLS 1.2 and older, which"
+                " TLS_AES_256_GCM_SHA384 is not"
+            ),
+        ),
+    ],
+)
+def test_versions_and_ciphers_that_there_are_not_are_told_by_name(tmp_path, options, reason):
+    (problem,) = problems_of(tmp_path, **options)
+
+    assert problem.startswith(reason)
+
+
+def test_ciphers_are_taken_as_openssl_names_them(tmp_path):
+    ciphers = ["ECDHE-RSA-AES256-GCM-SHA384", "TLS_AES_256_GCM_SHA384", "!aNULL", "@SECLEVEL=1"]
+
+    assert problems_of(tmp_path, DicomTlsCiphersAccepted=ciphers) == []
+
+
+def test_another_version_of_tls_wants_its_ciphers(tmp_path):
+    (tmp_path / "one.pem").write_text("")
+    loaded = read(
+        tmp_path,
+        DicomTlsEnabled=True,
+        DicomTlsCertificate="one.pem",
+        DicomTlsPrivateKey="one.pem",
+        DicomTlsTrustedCertificates="one.pem",
+        DicomTlsMinimumProtocolVersion=4,
+    )
+
+    assert [it.option for it in loaded.problems] == ["DicomTlsCiphersAccepted"]
+
+
 def test_whether_there_is_a_server_may_be_left_open(tmp_path):
     assert read(tmp_path).settings.dicom_server_enabled is None
     assert read(tmp_path, DicomServerEnabled=False).settings.dicom_server_enabled is False

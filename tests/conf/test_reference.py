@@ -13,6 +13,7 @@ from repertory.conf.loading import load_settings
 from repertory.conf.settings import Settings
 
 CONF = Path(repertory.conf.__file__).parent
+GROUPS = ("Deflated", "Jpeg", "Jpeg2000", "JpegLossless", "Jpip", "Mpeg2", "Mpeg4", "H265", "Rle")
 
 
 def test_the_file_that_is_shipped_is_what_is_declared():
@@ -38,6 +39,7 @@ def test_the_file_that_is_shipped_names_every_option():
         ("DatabaseServerIdentifier",),
         ("DicomServerEnabled",),
         ("FrontEndProcesses",),
+        *((f"{group}TransferSyntaxAccepted",) for group in GROUPS),
     }
     named = set(parse(text).lines) | not_set
 

@@ -36,6 +36,7 @@ RANKS = {
     "DeliveryActor": 6,
     "SubscriberActor": 7,
     "RestApiActor": 6,
+    "FiltersActor": 7,
     "LuaActor": 7,
     "DicomClientActor": 4,
     "WorklistActor": 4,

@@ -54,6 +54,18 @@ def test_json_is_written_as_orthanc_writes_it():
     )
 
 
+@pytest.mark.parametrize("number", [23, 24, 60, 191, 192])
+def test_what_has_many_members_is_written_like_what_has_few(number):
+    few = {"A": "é", "B": {"C": [1, {}, []]}, "D": None, "E": 5, "F": [], "G": {}, "H": True}
+    many = {f"{name}{copy:02}": it for name, it in few.items() for copy in range(30)}
+    many = dict(list(many.items())[:number])
+    one_by_one = [to_json({name: it})[2:-2] for name, it in sorted(many.items())]
+
+    assert to_json(many) == b"{\n" + b",\n".join(one_by_one) + b"\n}"
+    assert to_json(many) == to_json(dict(reversed(many.items())))
+    assert to_json([many])[5:-2].replace(b"\n   ", b"\n") == to_json(many)
+
+
 def test_objects_in_an_array_begin_on_its_lines():
     assert to_json([{"A": 1}, {}, [2]]) == (
         b'[\n   {\n      "A" : 1\n   },\n   {},\n   [\n      2\n   ]\n]'

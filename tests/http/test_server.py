@@ -205,6 +205,38 @@ def test_two_servers_serve_one_archive(serve):
     assert serve().get("/tools/now").status == 200
 
 
+def test_tls_is_spoken_by_the_ciphers_that_are_accepted(serve, certificates, trusting):
+    context = trusting()
+    context.maximum_version = ssl.TLSVersion.TLSv1_2
+    client = serve(
+        context=context,
+        ssl_enabled=True,
+        ssl_certificate=str(certificates / "server.pem"),
+        ssl_ciphers_accepted=["ECDHE-ECDSA-AES256-GCM-SHA384"],
+    )
+
+    context.set_ciphers("ECDHE-ECDSA-AES256-GCM-SHA384")
+    assert client.get("/tools/now").status == 200
+    context.set_ciphers("ECDHE-ECDSA-AES128-GCM-SHA256")
+    with pytest.raises((ssl.SSLError, ConnectionError)):
+        client.get("/tools/now")
+
+
+def test_tls_may_have_to_be_new(serve, certificates, trusting):
+    context = trusting()
+    client = serve(
+        context=context,
+        ssl_enabled=True,
+        ssl_certificate=str(certificates / "server.pem"),
+        ssl_minimum_protocol_version=5,
+    )
+
+    assert client.get("/tools/now").status == 200
+    context.maximum_version = ssl.TLSVersion.TLSv1_2
+    with pytest.raises((ssl.SSLError, ConnectionError)):
+        client.get("/tools/now")
+
+
 def test_tls_is_spoken(serve, certificates, trusting):
     client = serve(
         context=trusting(),

@@ -7,7 +7,10 @@ from repertory.testing.files import make_dicom
 from repertory.testing.orthanc import free_port
 from repertory.testing.server import until
 
-TOOLS = {name: find_tool(name) for name in ("echoscu", "findscu", "getscu", "movescu", "storescu")}
+TOOLS = {
+    name: find_tool(name)
+    for name in ("echoscu", "findscu", "getscu", "movescu", "storescp", "storescu")
+}
 
 pytestmark = pytest.mark.skipif(not all(TOOLS.values()), reason="DCMTK's tools are not installed")
 
@@ -59,6 +62,40 @@ def test_what_is_stored_is_moved_and_got_by_dcmtk(serve, tmp_path):
 
     assert len(list(moved.iterdir())) == 5
     assert len(list(got.iterdir())) == 5
+
+
+def test_a_move_that_became_a_job_goes_on_after_a_kill(serve, tmp_path):
+    port, reader = free_port(), free_port()
+    server = serve(
+        DicomServerEnabled=True,
+        DicomPort=port,
+        DicomModalities={"reader": ["READER", "127.0.0.1", reader]},
+        DicomAlwaysAllowMove=True,
+        SynchronousCMove=False,
+    )
+    for number in range(3):
+        server.post("/instances", make_dicom(study="1.1", instance=f"1.1.{number}", number=number))
+    key = ("-k", "QueryRetrieveLevel=STUDY", "-k", "StudyInstanceUID=1.1")
+
+    code, text = run_tool("movescu", "-d", "-S", "-aem", "READER", "127.0.0.1", port, *key)
+    assert (code, text.count("DIMSE Status                  : 0x0000")) == (0, 1)
+    (job,) = server.get("/jobs").json
+    until(lambda: server.get(f"/jobs/{job}").json["State"] == "Retry")  # nobody is there
+    server.kill()
+    moved = tmp_path / "moved"
+    moved.mkdir()
+    words = [TOOLS["storescp"], "-aet", "READER", "-od", str(moved), str(reader)]
+    with subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as other:
+        try:
+            until(lambda: run_tool("echoscu", "127.0.0.1", reader)[0] == 0)
+            server.start()
+            until(lambda: server.get(f"/jobs/{job}").json["State"] == "Success")
+        finally:
+            other.terminate()
+
+    assert len(list(moved.iterdir())) == 3
+    content = server.get(f"/jobs/{job}").json["Content"]
+    assert (content["Description"], content["RemoteAet"]) == ("C-MOVE", "reader")
 
 
 def test_what_was_acknowledged_survives_a_kill(served, tmp_path):

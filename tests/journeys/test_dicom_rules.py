@@ -2,6 +2,7 @@
 
 import io
 import json
+import re
 
 import pydicom
 import pytest
@@ -204,3 +205,20 @@ def test_what_is_no_rule_is_refused(server, path, body):
     answer = server.ask("PUT", path, body)
 
     assert (answer.status, answer.json["OrthancStatus"]) == (400, 15)
+
+
+NEWER = re.compile(r"1\.2\.840\.10008\.1\.(20|2\.(1\.98|4\.1\d\d\.1|4\.2\d\d|7\.\d))")
+GROUPS = ("Deflated", "Jpeg", "Jpeg2000", "JpegLossless", "Jpip", "Mpeg2", "Mpeg4", "H265", "Rle")
+
+
+@needs_orthanc
+@pytest.mark.parametrize(("accepted", "wish"), [("1.2.840.10008.1.*", False), (IMPLICIT, True)])
+def test_groups_of_transfer_syntaxes_are_those_of_orthanc(serve, tmp_path, accepted, wish):
+    options = {f"{group}TransferSyntaxAccepted": wish for group in GROUPS}
+    options["AcceptedTransferSyntaxes"] = [accepted]
+    ours = set(serve(**options).get("/tools/accepted-transfer-syntaxes").json)
+    with OrthancProcess(tmp_path / "orthanc", **options) as orthanc:
+        theirs = set(json.loads(orthanc.ask("GET", "/tools/accepted-transfer-syntaxes")[1]))
+    old = {it for it in ours if not NEWER.fullmatch(it)}
+
+    assert old == theirs

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from repertory import Repertory, Settings
 from repertory.testing.crashing import Client, Ledger, ingest
 from repertory.testing.files import make_dicom, make_study, write_large_dicom
 from repertory.testing.server import PATIENCE, ServerProcess, until
@@ -464,3 +465,56 @@ def test_several_storages_are_left_to_the_router_of_the_main_process(front, tmp_
     contents = {server.get(f"/instances/{it}/file").content for it in server.get("/instances").json}
     assert contents == {small, large}
     assert any(path.is_file() for path in (tmp_path / "two").rglob("*"))
+
+
+FILTERS = """
+from repertory import script
+
+@script.filter("IncomingHttpRequestFilter")
+def no_deletions(asked):
+    return asked.method != "DELETE"
+
+@script.filter("ReceivedInstanceFilter")
+def research_only(asked):
+    return asked.tags["PatientID"].startswith("RES")
+"""
+
+
+def test_scripts_of_python_decide_for_front_ends_too(front, tmp_path):
+    script = tmp_path / "filters.py"
+    script.write_text(FILTERS)
+    server = front(PythonScripts=[str(script)])
+
+    for _ in range(2 * COUNT):
+        assert server.delete("/instances/x").status == 403
+    answers = [
+        server.post("/instances", make_dicom(patient_id=patient, seed=seed)).json["Status"]
+        for seed, patient in enumerate(("RES1", "DOE", "RES2"))
+    ]
+
+    assert answers == ["Success", "FilteredOut", "Success"]
+    assert len(server.get("/patients").json) == 2
+
+
+def test_functions_of_a_program_decide_for_its_front_ends(tmp_path):
+    archive = Repertory(
+        Settings(storage_directory=str(tmp_path), http_port=0, front_end_processes=1)
+    )
+    asked = []
+
+    @archive.filter("ReceivedInstanceFilter")
+    def nothing(instance):
+        asked.append(instance.content)
+        return False
+
+    def store(content):
+        with closing(http.client.HTTPConnection("localhost", archive.port, timeout=30)) as client:
+            client.request("POST", "/instances", content)
+            return json.loads(client.getresponse().read())["Status"]
+
+    content = make_dicom(seed=1)
+    with archive:
+        assert store(content) == "FilteredOut"
+        assert archive.off(nothing)
+        assert until(lambda: store(content) == "Success")
+    assert asked[0] == content

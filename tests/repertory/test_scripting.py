@@ -1,17 +1,24 @@
+import http.client
 import json
 import sys
 import threading
+from io import BytesIO
 
 import pytest
+from pydicom import dcmread
 from pydicom.dataset import Dataset
 from pynetdicom import AE
 from structlog.testing import capture_logs
 
 from repertory import Repertory, Settings, script
 from repertory.actors.messages.instances import StoreInstance
-from repertory.actors.messages.resources import DeleteResource
-from repertory.errors import CannotStart, ShuttingDown
-from repertory.model import Level
+from repertory.actors.messages.resources import (
+    DeleteResource,
+    DescribeResource,
+    ListResources,
+)
+from repertory.errors import CannotStart, ShuttingDown, UnknownResource
+from repertory.model import Level, StoreStatus
 from repertory.testing import ManualClock
 from repertory.testing.files import make_dicom
 from repertory.testing.orthanc import free_port
@@ -36,9 +43,8 @@ def scripted(tmp_path):
         archive = Repertory(
             Settings(
                 storage_directory=str(tmp_path / "archive"),
-                http_server_enabled=False,
                 python_scripts=paths,
-                **options,
+                **{"http_server_enabled": False, **options},
             ),
             clock=ManualClock(),
         )
@@ -257,6 +263,106 @@ def test_a_script_changes_queries_of_the_dicom_protocol(scripted):
         assert [it.PatientID for it in find(archive.dicom_port, "A")] == ["A"]
 
     assert archive.notes == [("PEER", 2)]
+
+
+DECIDES = """
+from notes import note
+from repertory import script
+
+@script.filter("ReceivedInstanceFilter")
+def research_only(asked):
+    note("instance", asked.tags["PatientID"], script.get("/statistics")["CountPatients"])
+    return asked.tags["PatientID"].startswith("RES")
+"""
+
+
+def test_a_script_decides_which_instances_come_in(scripted):
+    with scripted(DECIDES) as archive:
+        kept = archive.ask(StoreInstance(content=make_dicom(patient_id="RES1", seed=1)))
+        refused = archive.ask(StoreInstance(content=make_dicom(patient_id="DOE", seed=2)))
+        with pytest.raises(UnknownResource):
+            archive.ask(DescribeResource(level=Level.INSTANCE, id=refused.ids.instance))
+
+    assert (kept.status, refused.status) == (StoreStatus.SUCCESS, StoreStatus.FILTERED_OUT)
+    assert archive.notes == [("instance", "RES1", 0), ("instance", "DOE", 1)]
+
+
+ORTHANC_FILTERS = """
+import io
+import json
+import orthanc
+import pydicom
+from notes import note
+
+def Filter(uri, **request):
+    note("request", uri, request["method"] == orthanc.HttpMethod.GET, request["ip"],
+         request["headers"]["host"][:9], request["get"])
+    return uri != "/tools/now"
+
+def FilterStore(dicom):
+    tags = json.loads(dicom.GetInstanceSimplifiedJson())
+    assert json.loads(dicom.GetInstanceJson())["0010,0020"]["Value"] == tags["PatientID"]
+    note("store", tags["PatientID"], dicom.GetInstanceRemoteAet(), dicom.GetInstanceOrigin().name,
+         dicom.GetInstanceSize() == len(dicom.GetInstanceData()), dicom.HasInstanceMetadata("x"))
+    return 0xA700 if tags["PatientID"] == "FULL" else 0
+
+def Received(dicom, origin):
+    dataset = pydicom.dcmread(io.BytesIO(dicom))
+    if dataset.PatientID == "GONE":
+        return orthanc.ReceivedInstanceAction.DISCARD, None
+    if dataset.PatientID == "SAME":
+        return orthanc.ReceivedInstanceAction.KEEP_AS_IS, None
+    dataset.InstitutionName = "Ours " + origin.name
+    file = io.BytesIO()
+    dataset.save_as(file)
+    return orthanc.ReceivedInstanceAction.MODIFY, file.getvalue()
+
+orthanc.RegisterIncomingHttpRequestFilter(Filter)
+orthanc.RegisterIncomingCStoreInstanceFilter(FilterStore)
+orthanc.RegisterReceivedInstanceCallback(Received)
+"""
+
+
+def test_filters_that_were_written_for_orthanc_decide(scripted):
+    archive = scripted(
+        ORTHANC_FILTERS,
+        http_server_enabled=True,
+        http_port=0,
+        dicom_server_enabled=True,
+        dicom_port=free_port(),
+    )
+    with archive:
+        store = [send(archive.dicom_port, patient) for patient in ("FULL", "GONE", "SAME", "DOE")]
+        found = {
+            archive.ask(DescribeResource(level=Level.STUDY, id=it)).main_tags["0008,0080"]
+            for it in archive.ask(ListResources(level=Level.STUDY))
+        }
+        statuses = [http_status(archive.port, path) for path in ("/tools/now", "/system?x=1")]
+
+    assert store == [0xA700, 0x0000, 0x0000, 0x0000]
+    assert found == {"Made-up Hospital", "Ours DICOM_PROTOCOL"}
+    assert statuses == [403, 200]
+    told = [note for note in archive.notes if note[0] == "store"]
+    assert told[0] == ("store", "FULL", "PEER", "DICOM_PROTOCOL", True, 0)
+    assert archive.notes[-1] == ("request", "/system", True, "127.0.0.1", "localhost", {"x": "1"})
+
+
+def http_status(port, path):
+    connection = http.client.HTTPConnection("localhost", port, timeout=10)
+    connection.request("GET", path)
+    status = connection.getresponse().status
+    connection.close()
+    return status
+
+
+def send(port, patient):
+    entity = AE("PEER")
+    content = dcmread(BytesIO(make_dicom(patient_id=patient, seed=sum(map(ord, patient)))))
+    entity.add_requested_context(content.SOPClassUID, content.file_meta.TransferSyntaxUID)
+    association = entity.associate("127.0.0.1", port)
+    status = association.send_c_store(content).Status
+    association.release()
+    return status
 
 
 def test_a_program_changes_queries_of_the_dicom_protocol(tmp_path):

@@ -11,6 +11,8 @@ from repertory.actors.crew import InlineCrew, ThreadCrew
 from repertory.actors.dicom.book import ModalityBook
 from repertory.actors.dicom.client_actor import DicomClientActor
 from repertory.actors.dicom.options import AccessRules, ClientOptions
+from repertory.actors.filter_functions import FilterFunctions
+from repertory.actors.filters import FiltersActor
 from repertory.actors.lua.actor import LuaActor, LuaOptions
 from repertory.actors.lua.machine import Limits
 from repertory.actors.messages.instances import StoreInstance
@@ -51,6 +53,7 @@ def scripted(server, tmp_path):
             stage.ask(CreateWorklist(tags=tags))
         for patient in ("A", "B"):
             stage.ask(StoreInstance(content=make_dicom(patient_id=patient)))
+        stage.put_on(FiltersActor, functions=FilterFunctions(), make_crew=InlineCrew)
         stage.put_on(LuaActor, options=options, crew=InlineCrew())
         always = frozenset({"Find", "FindWorklist"})
         return server.start(access=AccessRules(always=always), worklists=True)

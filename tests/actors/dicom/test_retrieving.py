@@ -7,6 +7,9 @@ from pynetdicom import AE, build_role, evt
 
 from repertory.actors.dicom.options import AccessRules, ClientOptions
 from repertory.actors.messages.instances import StoreInstance
+from repertory.actors.messages.jobs import SubmitJob
+from repertory.errors import IndexBusy
+from repertory.jobs import JobId
 from repertory.modalities import Modality, Service
 from repertory.storage.dicom.wire import data_set_of
 from repertory.testing.files import make_dicom
@@ -177,6 +180,47 @@ def test_a_syntax_that_the_destination_does_not_take_fails_alone(ready):
     assert answers[-1][0].Status == 0xB000
     assert answers[-1][1].FailedSOPInstanceUIDList == "1.1.9.3"
     assert len(receiver.received) == 3
+
+
+def test_a_move_that_is_deferred_is_answered_at_once_and_becomes_a_job(ready, receiver):
+    server = ready(receiver.port, defers_moves=3)
+    server.stage.understudy(SubmitJob, answer=JobId("1"))
+
+    ((status, _),) = move(server, identifier(StudyInstanceUID="1.1"))
+
+    assert (status.Status, status.NumberOfCompletedSuboperations) == (0x0000, 4)
+    (submitted,) = server.stage.heard(SubmitJob)
+    assert submitted.type == "DicomModalityStore"
+    told = dict(submitted.parameters)
+    assert len(set(told.pop("Instances"))) == 4
+    assert told == {
+        "Modality": "receiver",
+        "Description": "C-MOVE",
+        "LocalAet": "ORTHANC",
+        "MoveOriginatorAet": "PEER",
+        "MoveOriginatorID": 1,
+        "Retries": 3,
+    }
+    assert receiver.received == []
+
+
+def test_a_move_whose_job_is_not_kept_is_refused(ready, receiver):
+    server = ready(receiver.port, defers_moves=0)
+    server.stage.understudy(SubmitJob, answer=IndexBusy())
+
+    ((status, _),) = move(server, identifier(StudyInstanceUID="1.1"))
+
+    assert status.Status == 0xA700
+
+
+def test_a_deferred_move_of_nothing_makes_no_job(ready, receiver):
+    server = ready(receiver.port, defers_moves=0)
+
+    ((nothing, _),) = move(server, identifier(StudyInstanceUID="9.9"))
+    ((unknown, _),) = move(server, identifier(StudyInstanceUID="1.1"), "NOBODY")
+
+    assert (nothing.Status, unknown.Status) == (0x0000, 0xA801)
+    assert server.stage.heard(SubmitJob) == []
 
 
 def get(server, asked, *, syntaxes=(EXPLICIT,)):

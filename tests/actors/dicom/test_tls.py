@@ -23,6 +23,7 @@ from repertory.actors.messages.resources import ListResources
 from repertory.errors import CannotStart, NetworkFailed
 from repertory.modalities import Modality
 from repertory.model import Level
+from repertory.testing.dcmtk import find_tool, run_tool
 from repertory.testing.files import make_dicom
 from repertory.testing.orthanc import free_port
 
@@ -36,6 +37,7 @@ from cryptography.x509.oid import NameOID
 HERE = "127.0.0.1"
 MR = "1.2.840.10008.5.1.4.1.1.4"
 VERIFICATION = "1.2.840.10008.1.1"
+NEW_CIPHER = "TLS_AES_256_GCM_SHA384"
 STUDY_MOVE = "1.2.840.10008.5.1.4.1.2.2.2"
 EXPLICIT = "1.2.840.10008.1.2.1"
 
@@ -215,6 +217,61 @@ def test_who_trusts_nobody_may_let_in_everybody(server, keys):
     assert associate(server, keys.of_client()).is_established
 
 
+OLD_CIPHER, OTHER_CIPHER = "ECDHE-ECDSA-AES256-GCM-SHA384", "ECDHE-ECDSA-AES128-GCM-SHA256"
+
+
+def at_most(version, context, ciphers=""):
+    """A context that speaks no newer version than that, by some ciphers alone."""
+    context.maximum_version = version
+    if ciphers:
+        context.set_ciphers(ciphers)
+    return context
+
+
+def test_a_version_of_tls_that_is_too_old_is_turned_away(server, keys):
+    server.start(tls=keys.of_archive(oldest=5, ciphers=(NEW_CIPHER,)))
+
+    old = at_most(ssl.TLSVersion.TLSv1_2, keys.of_client(keys.modality))
+    assert is_turned_away(server, old)
+    assert is_well(server, keys)
+
+
+def test_only_the_ciphers_that_are_accepted_are_spoken(server, keys):
+    server.start(tls=keys.of_archive(oldest=4, ciphers=(OLD_CIPHER,)))
+
+    def client(cipher):
+        return at_most(ssl.TLSVersion.TLSv1_2, keys.of_client(keys.modality), cipher)
+
+    assert is_turned_away(server, client(OTHER_CIPHER))
+    assert associate(server, client(OLD_CIPHER)).is_established
+    assert is_well(server, keys)  # by TLS 1.3
+
+
+def test_a_cipher_of_tls_1_3_that_is_not_accepted_is_not_spoken(server, keys):
+    server.start(tls=keys.of_archive(oldest=4, ciphers=("TLS_CHACHA20_POLY1305_SHA256",)))
+
+    assert is_turned_away(server, keys.of_client(keys.modality))  # which would rather AES
+    old = at_most(ssl.TLSVersion.TLSv1_2, keys.of_client(keys.modality))
+    assert is_turned_away(server, old)
+
+
+def test_ciphers_that_are_none_keep_the_server_from_starting(server, keys):
+    with pytest.raises(CannotStart, match="DicomTlsCiphersAccepted"):
+        server.start(tls=keys.of_archive(oldest=4, ciphers=("NONESUCH",)))
+
+
+@pytest.mark.skipif(find_tool("echoscu") is None, reason="DCMTK is not installed")
+def test_dcmtk_speaks_what_is_accepted(server, keys):
+    certificate, key = keys.modality
+    words = ("+tls", key, certificate, "+cf", keys.hospital.trusted, HERE)
+
+    server.start(tls=keys.of_archive(oldest=4, ciphers=(OLD_CIPHER, NEW_CIPHER)))
+    assert run_tool("echoscu", *words, server.port)[0] == 0
+    server.stop()
+    server.start(tls=keys.of_archive(oldest=4, ciphers=("TLS_CHACHA20_POLY1305_SHA256",)))
+    assert run_tool("echoscu", *words, server.port)[0] != 0
+
+
 class Receiver:
     """Another archive, that is called over TLS."""
 
@@ -291,6 +348,50 @@ def test_a_receiver_that_nobody_trusts_is_sent_nothing(server, keys, calling):
 
     with receiver.listening(), pytest.raises(NetworkFailed):
         server.stage.ask(EchoModality(target="receiver"))
+
+
+@pytest.mark.parametrize(
+    ("options", "is_well"),
+    [
+        ({}, True),
+        ({"oldest": 5, "ciphers": (NEW_CIPHER,)}, False),
+        ({"oldest": 4, "ciphers": (OTHER_CIPHER,)}, False),
+        ({"oldest": 4, "ciphers": (OLD_CIPHER,)}, True),
+    ],
+)
+def test_a_receiver_is_spoken_to_by_what_is_accepted(server, keys, calling, options, is_well):
+    theirs = at_most(ssl.TLSVersion.TLSv1_2, keys.of_server(keys.modality), OLD_CIPHER)
+    receiver = calling(theirs, keys.of_archive(**options))
+
+    with receiver.listening():
+        if is_well:
+            server.stage.ask(EchoModality(target="receiver"))
+        else:
+            with pytest.raises(NetworkFailed):
+                server.stage.ask(EchoModality(target="receiver"))
+
+
+def test_a_cipher_of_tls_1_3_is_not_spoken_to_a_receiver_either(server, keys, calling):
+    tls = keys.of_archive(oldest=5, ciphers=("TLS_CHACHA20_POLY1305_SHA256",))
+    context = keys.of_server(keys.modality)
+    receiver = calling(context, tls)
+    heard = []
+
+    with socket.create_server((HERE, receiver.port)) as listening:
+
+        def hear():
+            plain, _ = listening.accept()
+            with context.wrap_socket(plain, server_side=True) as connection:
+                heard.append(connection.cipher()[0])
+                heard.append(connection.recv(4096))
+
+        hearing = threading.Thread(target=hear)
+        hearing.start()
+        with pytest.raises(NetworkFailed):
+            server.stage.ask(EchoModality(target="receiver"))
+        hearing.join(10)
+
+    assert heard == [NEW_CIPHER, b""]  # and no A-ASSOCIATE-RQ
 
 
 def test_a_receiver_without_tls_is_sent_nothing(server, keys, calling):

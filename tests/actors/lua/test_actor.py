@@ -4,6 +4,8 @@ import pytest
 from structlog.testing import capture_logs
 
 from repertory.actors.crew import InlineCrew
+from repertory.actors.filter_functions import FilterFunctions
+from repertory.actors.filters import FiltersActor
 from repertory.actors.lua.actor import MOST_WAITING, PAGE, LuaActor, LuaOptions
 from repertory.actors.lua.machine import Limits
 from repertory.actors.lua.runs import MOST
@@ -62,6 +64,7 @@ def play(stage, tmp_path):
     def start(text, *, read_only=False, **options):
         script = tmp_path / "script.lua"
         script.write_text(text)
+        stage.put_on(FiltersActor, functions=FilterFunctions(), make_crew=InlineCrew)
         limits = Limits(seconds=5.0, memory=32 << 20)
         options = LuaOptions(scripts=(script,), limits=limits, **options)
         return stage.put_on(LuaActor, options=options, crew=InlineCrew(), read_only=read_only)

@@ -27,6 +27,12 @@ def bundled_file(request):
 
 
 @pytest.fixture
+def bundled_files():
+    """All of them."""
+    return FILES
+
+
+@pytest.fixture
 def memory_peak():
     """Gives a function that tells how many bytes were in use at once, at most, since the last."""
     tracemalloc.start()

@@ -7,13 +7,15 @@ from structlog.testing import capture_logs
 
 from repertory.actors.dicom.access import Caller
 from repertory.actors.dicom.query_filter import QueryFilter
-from repertory.actors.dicom.query_functions import (
+from repertory.actors.filter_functions import FilterFunctions
+from repertory.actors.messages.scripting import (
     INCOMING_FIND,
     INCOMING_WORKLIST,
     OUTGOING_FIND,
-    QueryFunctions,
+    DescribeFilters,
+    FilterQuery,
+    FiltersChanged,
 )
-from repertory.actors.messages.scripting import DescribeFilters, FilterQuery, FiltersChanged
 from repertory.errors import ScriptFailed
 
 CALLER = Caller(title="PEER", called="ORTHANC", ip="127.0.0.1")
@@ -22,7 +24,7 @@ QUERY = {"0010,0020": "A", "0040,0100": [{"0040,0001": "MR1"}]}
 
 @pytest.fixture
 def functions():
-    return QueryFunctions()
+    return FilterFunctions()
 
 
 def test_functions_change_a_query_one_after_the_other(functions):
@@ -79,7 +81,7 @@ def test_what_fails_ends_the_query_and_the_log_has_no_words_of_it(functions):
 
     (line,) = logs
     assert (line["event"], line["error"]) == ("filter_failed", "ValueError")
-    assert line["at"].startswith("test_query_functions.py:")
+    assert line["at"].startswith("test_filter_functions.py:")
     assert "SECRET" not in str(line)
 
 
