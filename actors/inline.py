@@ -1,8 +1,8 @@
 """Actors without a thread of their own: played by whoever asks."""
 
 import threading
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Collection
+from typing import TYPE_CHECKING, Any
 
 import pykka
 
@@ -10,6 +10,9 @@ from repertory.actors.base import Inbox, RepertoryActor
 from repertory.actors.messages.base import Message
 from repertory.actors.reply import Reply
 from repertory.errors import ShuttingDown
+
+if TYPE_CHECKING:
+    from repertory.actors.switchboard import Switchboard
 
 
 def played_anywhere(actor_class: type[RepertoryActor]) -> frozenset[type[Message]]:
@@ -50,6 +53,16 @@ class Beside(pykka.ActorRef[Any]):
     def tell(self, message: Any) -> None:
         """Leave it to the actor."""
         self.stands_for.tell(message)
+
+
+def stand_beside(
+    board: "Switchboard", ref: pykka.ActorRef[Any], kinds: Collection[type[Message]]
+) -> None:
+    """Let whoever asks an actor play it, for those of the messages that any thread may play."""
+    seat = Beside(ref)
+    for kind in played_anywhere(ref.actor_class):
+        if kind in kinds:
+            board.take_over(kind, seat, ref.actor_class.rank)
 
 
 def _play(actor: RepertoryActor, message: Any) -> Reply[Any]:

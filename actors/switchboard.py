@@ -165,12 +165,8 @@ class Switchboard:
         kind = type(question)
         ref, handler = self._lent.get(kind, (None, None))
         seats = self._seats.get(kind, ())
-        if (
-            handler is None
-            or len(seats) != 1
-            or getattr(seats[0], "stands_for", seats[0]) is not ref
-            or current_rank() is not None
-        ):
+        alone = len(seats) == 1 and _actor_of(seats[0]) is ref
+        if handler is None or not alone or current_rank() is not None:
             return self.ask(question)
         reply: Reply[R] | None = handler(question)
         if reply is None:
@@ -298,7 +294,13 @@ class Switchboard:
 
     def _refs(self) -> set[Ref]:
         with self._lock:
-            return {ref for seats in self._seats.values() for ref in seats}
+            return {_actor_of(ref) for seats in self._seats.values() for ref in seats}
+
+
+def _actor_of(seat: Ref) -> Ref:
+    """The actor that has a seat, whoever plays it there."""
+    actor: Ref = getattr(seat, "stands_for", seat)
+    return actor
 
 
 def _answer_for_the_dead(ref: Ref) -> None:

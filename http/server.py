@@ -22,6 +22,7 @@ from repertory.http.app import DISPATCHER, make_app
 from repertory.http.bridge import Control
 from repertory.http.dispatch import Dispatcher
 from repertory.http.doorbell import DOORBELL
+from repertory.http.loops import quickest_loop
 from repertory.http.protocol import Protocol as Connection
 from repertory.http.shortcuts import Shortcuts
 
@@ -62,7 +63,7 @@ class HttpServer:
         *,
         listener: socket.socket | None = None,
         turns: Turns | None = None,
-        make_loop: Callable[[], asyncio.AbstractEventLoop] = asyncio.new_event_loop,
+        make_loop: Callable[[], asyncio.AbstractEventLoop] = quickest_loop,
         companion: Companion | None = None,
     ) -> None:
         """Take what it works with; nothing is opened yet.

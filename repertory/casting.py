@@ -21,10 +21,12 @@ from repertory.actors.housekeeper import HousekeeperActor
 from repertory.actors.hybrid_router import HybridRouterActor, Side
 from repertory.actors.index import IndexActor
 from repertory.actors.index_reader import IndexReaderActor
+from repertory.actors.inline import stand_beside
 from repertory.actors.integrity import IntegrityActor
 from repertory.actors.jobs import JOBS
 from repertory.actors.jobs.actor import JobsActor
 from repertory.actors.lua.actor import LuaActor
+from repertory.actors.messages.instances import AppendToUpload, StoreInstance
 from repertory.actors.nodes import NodesActor
 from repertory.actors.peers.actor import PeersActor
 from repertory.actors.rest_api import FrontEnd, RestApiActor
@@ -67,10 +69,14 @@ from repertory.metering import metered_areas
 from repertory.scripting import Scripts
 from repertory.storage.backup.hold import HOLD_NAME, RemovalHold
 from repertory.storage.encoding import TextEncoding
+from repertory.storage.files import new_uuid
 from repertory.storage.main_tags import MainDicomTags
 from repertory.stores import removals_together
 from repertory.storing import far_reads_of, room_of, storages_of, threads_at
 from repertory.subscribing import Subscriptions
+
+BY_THE_CREW = frozenset({StoreInstance, AppendToUpload})
+"""What the storage hands to its crew as it is."""
 
 SCRIPT_THREADS = 4
 """Requests to other servers, and programs, that scripts may wait for at a time."""
@@ -252,6 +258,9 @@ class Casting:
                 others={other: it for other, it in areas.items() if other != number},
             )
             sides[number] = Side(storages.names[number], ref)
+            if not is_routed and area.local_path(new_uuid()) is None:
+                # All of it is the crew's, so whoever asks may as well wake it.
+                stand_beside(board, ref, BY_THE_CREW)
         if is_routed:
             self._put_on(
                 board,

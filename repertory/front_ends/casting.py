@@ -8,7 +8,7 @@ from repertory.actors.base import RepertoryActor
 from repertory.actors.crew import ThreadCrew
 from repertory.actors.dicom.attending import AssociationsActor
 from repertory.actors.index_reader import IndexReaderActor
-from repertory.actors.inline import Beside, Inline, played_anywhere
+from repertory.actors.inline import Inline, stand_beside
 from repertory.actors.messages.attachments import (
     CheckAttachment,
     DescribeAttachment,
@@ -205,10 +205,7 @@ class FrontEndCast:
         self._refs.append(ref)
         self._board.connect(ref, actor, only=only)
         ref.ask(CallIn())
-        beside = Beside(ref)
-        for kind in played_anywhere(actor):
-            if only is None or kind in only:
-                self._board.take_over(kind, beside, actor.rank)
+        stand_beside(self._board, ref, frozenset(actor.handlers) if only is None else only)
 
     def _start_readers(self, engine: IndexEngine, main_tags: MainDicomTags) -> None:
         board = self._board

@@ -105,15 +105,6 @@ def _die_with_parent() -> None:
             os._exit(1)  # it ended just before
 
 
-def _make_loop() -> asyncio.AbstractEventLoop:
-    """The quickest event loop that is installed."""
-    try:
-        import uvloop  # noqa: PLC0415 - it need not be there
-    except ImportError:
-        return asyncio.new_event_loop()
-    return uvloop.new_event_loop()
-
-
 class FrontEnd:
     """Serves until it is told to end, or the line breaks."""
 
@@ -199,7 +190,6 @@ class FrontEnd:
             RemoteControl(self._line),
             listener=self._listener,
             turns=self._turns,
-            make_loop=_make_loop,
             companion=self._line,
         )
         self._server.start()

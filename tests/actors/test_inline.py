@@ -3,8 +3,9 @@ import threading
 import pytest
 
 from repertory.actors.base import RepertoryActor, handles
-from repertory.actors.inline import Inline
+from repertory.actors.inline import Inline, stand_beside
 from repertory.actors.messages.resources import ListChildren, ListResources
+from repertory.actors.reply import Reply
 from repertory.actors.switchboard import Switchboard
 from repertory.errors import ShuttingDown, UnknownResource
 from repertory.model import Level, ResourceId
@@ -91,3 +92,57 @@ def test_it_has_no_mail(board):
     board.ask(QUESTION)
 
     assert board.loads() == {"Reader": 0}
+
+
+class Porter(RepertoryActor):
+    """Hands out work of one kind, and does the other itself."""
+
+    rank = 1
+
+    @handles(ListResources, anywhere=True)
+    def list_resources(self, query):
+        return threading.get_ident()
+
+    @handles(ListChildren)
+    def list_children(self, query):
+        return threading.get_ident()
+
+
+ITS_OWN = ListChildren(level=Level.STUDY, id=ResourceId("x"), at=Level.SERIES)
+
+
+@pytest.fixture
+def porter(stage):
+    ref = stage.put_on(Porter)
+    stand_beside(stage.board, ref, frozenset({ListResources, ListChildren}))
+    return ref
+
+
+@pytest.mark.usefixtures("porter")
+def test_who_stands_beside_an_actor_plays_what_any_thread_may_and_nothing_else(stage):
+    assert stage.board.ask(QUESTION) == threading.get_ident()
+    assert stage.board.ask(ITS_OWN) != threading.get_ident()
+
+
+def test_what_an_actor_lends_it_lends_also_with_somebody_beside_it(stage, porter):
+    def lent(_):
+        reply = Reply()
+        reply.set("lent")
+        return reply
+
+    stage.board.lend(ListResources, porter, lent)
+
+    assert stage.board.ask_here(QUESTION) == "lent"
+
+
+def test_the_mail_of_an_actor_with_somebody_beside_it_is_counted_once(stage, porter):
+    porter.actor_inbox.busy = True  # as while it handles something
+
+    assert stage.board.loads() == {"Porter": 1}
+
+
+def test_nobody_plays_an_actor_that_has_stopped(stage, porter):
+    porter.stop()
+
+    with pytest.raises(ShuttingDown):
+        stage.board.ask(QUESTION)

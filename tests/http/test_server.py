@@ -1,5 +1,7 @@
+import asyncio
 import socket
 import ssl
+import sys
 import threading
 import time
 
@@ -10,10 +12,27 @@ from repertory.actors.messages.resources import DescribeResources
 from repertory.actors.messages.system import DescribeTotals
 from repertory.conf.settings import Settings
 from repertory.errors import CannotStart
+from repertory.http.loops import quickest_loop
 from repertory.http.server import HttpServer, listen
 from repertory.model import Level, Totals
 
 MEGABYTE = 1 << 20
+
+
+@pytest.fixture(autouse=True, params=["uvloop", "asyncio"])
+def loop(request, monkeypatch):
+    """The event loop that is installed; asyncio's own always is."""
+    if request.param == "uvloop":
+        return pytest.importorskip("uvloop").Loop
+    monkeypatch.setitem(sys.modules, "uvloop", None)
+    return asyncio.BaseEventLoop
+
+
+def test_it_runs_on_the_quickest_event_loop_that_is_installed(loop):
+    quickest = quickest_loop()
+    quickest.close()
+
+    assert isinstance(quickest, loop)
 
 
 @pytest.fixture

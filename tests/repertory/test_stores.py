@@ -1,9 +1,10 @@
 import base64
 import json
 import os
+import threading
 from contextlib import suppress
 from dataclasses import replace
-from functools import partial
+from functools import partial, wraps
 from pathlib import Path
 
 import pytest
@@ -21,6 +22,7 @@ from repertory.actors.messages.integrity import AwaitCheck, BeginCheck
 from repertory.actors.messages.resources import DeleteResource
 from repertory.actors.messages.system import DescribeTotals
 from repertory.actors.messages.trash import ListTrash, RestoreTrash
+from repertory.actors.storage import StorageActor
 from repertory.conf.encryption import StorageEncryptionSettings
 from repertory.conf.housekeeper import HousekeeperSettings
 from repertory.conf.resources import TrashSettings
@@ -61,6 +63,33 @@ def test_an_archive_that_is_encrypted_is_checked_and_backed_up(config, tmp_path,
     assert "had 2" in capsys.readouterr().out
     stored = [file.read_bytes() for file in (tmp_path / "backup").glob("**/??/??/*")]
     assert sorted(content[:2] == b"A1" for content in stored) == [False, True]
+
+
+@pytest.mark.parametrize("is_encrypted", [False, True])
+def test_files_that_the_crew_writes_are_handed_to_it_by_whoever_brings_them(
+    tmp_path, monkeypatch, is_encrypted
+):
+    key = tmp_path / "key"
+    key.write_text("AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE=")
+    how = {"master_key": (1, str(key))} if is_encrypted else {}
+    settings = Settings(
+        storage_directory=str(tmp_path / "files"),
+        http_server_enabled=False,
+        storage_encryption=StorageEncryptionSettings(**how),
+    )
+    threads = []
+    original = StorageActor.store_instance
+
+    @wraps(original)
+    def store_instance(actor, command):
+        threads.append(threading.current_thread())
+        return original(actor, command)
+
+    monkeypatch.setattr(StorageActor, "store_instance", store_instance)
+    with Repertory(settings) as archive:
+        archive.ask(StoreInstance(content=make_study(series=1, instances=1)[0]))
+
+    assert [it is threading.current_thread() for it in threads] == [is_encrypted]
 
 
 def key_numbers(folder):
