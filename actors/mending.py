@@ -109,7 +109,10 @@ class Mending:
         self, receipt: StoreReceipt, attachment: Attachment, summary: Summary
     ) -> StoreReceipt | Reply[StoreReceipt]:
         stored = receipt.stored
-        damage = None if stored is None else self._damage_of(stored)
+        try:
+            damage = None if stored is None else self._damage_of(stored)
+        except StorageFailed:
+            damage = None  # it cannot be looked at just now, so nothing speaks against it
         if stored is None or damage is None:
             self._drop(attachment)
             return receipt

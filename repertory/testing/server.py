@@ -266,7 +266,8 @@ class ServerProcess:
 
     def staged(self) -> set[str]:
         """The names of the files in the making."""
-        return {name for _, _, names in os.walk(self.storage / ".staging") for name in names}
+        folders = (self.storage / ".staging", self.storage / ".gathering")
+        return {name for folder in folders for _, _, names in os.walk(folder) for name in names}
 
     def memory(self, *, peak: bool = False) -> int:
         """Bytes of memory that the process has, or had at most (``VmRSS``, ``VmHWM``; Linux)."""

@@ -12,9 +12,10 @@ from pathlib import Path
 
 from repertory.testing.simulation.mutants import MUTANTS
 from repertory.testing.simulation.mutants import THEMES as MUTANT_THEMES
-from repertory.testing.simulation.plans import THEMES, Plan, make_plan
+from repertory.testing.simulation.plans import Plan, make_plan
 from repertory.testing.simulation.playing import Outcome, play
 from repertory.testing.simulation.shrinking import shrink
+from repertory.testing.simulation.themes import THEMES
 
 _PIECE = 10
 
@@ -49,8 +50,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     if options.mutant is not None and options.mutant not in MUTANTS:
         parser.error(f"no mutant {options.mutant!r}; there are: {', '.join(MUTANTS)}")
-    if options.theme not in ("", "tiers", *THEMES):
-        parser.error(f"no theme {options.theme!r}; there are: tiers, {', '.join(THEMES)}")
+    if options.theme not in ("", "tiers", "objects", *THEMES):
+        parser.error(f"no theme {options.theme!r}; there are: tiers, objects, {', '.join(THEMES)}")
     if options.seeds is not None and options.seeds < 1:
         parser.error("--seeds must be at least 1")
     if options.mutants:

@@ -4,6 +4,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from repertory.storage.areas.calls import StoreCalls, obstore_calls
+
 if TYPE_CHECKING:
     from obstore.store import ObjectStore
 
@@ -27,3 +29,5 @@ class Bucket:
     parts_at_once: int = 10
     tells_sums: bool = False
     """Whether entity tags are MD5 sums, as a rule."""
+    calls: Callable[[], StoreCalls] = obstore_calls
+    """What works with what ``make`` makes."""

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from repertory.errors import StorageFailed
 from repertory.integrity import FileOnDisk, Survey
+from repertory.storage.areas.calls import StoreCalls
 from repertory.storage.areas.cipher import OVERHEAD
 from repertory.storage.areas.naming import ObjectNames
 
@@ -23,7 +24,8 @@ class Listing:
     for part after part goes on where the last one ended.
     """
 
-    def __init__(self, store: "ObjectStore", names: ObjectNames) -> None:
+    def __init__(self, calls: StoreCalls, store: "ObjectStore", names: ObjectNames) -> None:
+        self._calls = calls
         self._store = store
         self._names = names
         self._stream: Iterator[Any] | None = None
@@ -79,11 +81,9 @@ class Listing:
             yield item
 
     def _items(self, offset: str | None, prefix: str | None = None) -> Iterator[Any]:
-        import obstore  # noqa: PLC0415 - optional
-
         if prefix is None:
             prefix = self._names.folder.rstrip("/") or None
-        for some in obstore.list(self._store, prefix, offset=offset, chunk_size=1000):
+        for some in self._calls.list(self._store, prefix, offset=offset, chunk_size=1000):
             yield from some
 
     def _described(self, items: Iterator[Any]) -> Survey:

@@ -15,7 +15,8 @@ from repertory.errors import CannotStart, FileLost, StorageFailed, StorageUnavai
 from repertory.integrity import Survey
 from repertory.storage.areas import staging as folders
 from repertory.storage.areas.bucket import Bucket
-from repertory.storage.areas.filesystem import STAGING, not_local
+from repertory.storage.areas.calls import StoreCalls
+from repertory.storage.areas.filesystem import not_local
 from repertory.storage.areas.naming import ObjectNames
 from repertory.storage.areas.object_errors import Trouble, failure, refuse_to_start
 from repertory.storage.areas.object_listing import Listing
@@ -27,6 +28,9 @@ R = TypeVar("R")
 log = structlog.get_logger(__name__)
 AT_ONCE = 1000
 """How many objects are removed by one request, at most: S3 takes no more."""
+
+GATHERING = ".gathering"
+"""The local folder: none of a disk's, which would take what is noted there for its own."""
 
 _MOST_PARTS = 9_000
 
@@ -67,7 +71,7 @@ class ObjectArea:
         self.tells_sums = bucket.tells_sums
         self._names = names or ObjectNames()
         self._untouched = untouched
-        self._all_staging = staging / STAGING
+        self._all_staging = staging / GATHERING
         self._staging = self._all_staging / branch
         self._branch = branch
         self._living = living
@@ -106,15 +110,14 @@ class ObjectArea:
 
     def _try(self, store: "ObjectStore") -> None:
         """Write, read and remove an object of no content; or list, where nothing may be written."""
-        import obstore  # noqa: PLC0415 - optional
-
         if self._untouched:
-            next(iter(obstore.list(store, self._names.folder.rstrip("/") or None)), None)
+            folder = self._names.folder.rstrip("/") or None
+            next(iter(self._calls.list(store, folder, chunk_size=1000)), None)
             return
         name = f"{self._names.folder}{uuids.uuid4()}.probe"
-        obstore.put(store, name, b"", use_multipart=False)
-        obstore.head(store, name)
-        obstore.delete(store, [name])
+        self._calls.put(store, name, b"", use_multipart=False)
+        self._calls.head(store, name)
+        self._calls.delete(store, [name])
 
     def probe(self) -> None:
         """Write, read and remove an object of no content, without patience."""
@@ -184,14 +187,12 @@ class ObjectArea:
                     path.unlink(missing_ok=True)
 
     def _put(self, uuid: str, content_type: int, content: bytes | Path, size: int) -> str:
-        import obstore  # noqa: PLC0415 - optional
-
         bucket = self._bucket
         part = max(bucket.part_size, size // _MOST_PARTS + 1)
         try:
             # Overwriting: a request that is tried again must not meet what it sent itself. Names
             # are new ones, whatever happens.
-            done = obstore.put(
+            done = self._calls.put(
                 self._opened,
                 self._names.new(uuid, content_type),
                 content,
@@ -257,13 +258,11 @@ class ObjectArea:
         return look(names[-1])
 
     def _get(self, name: str, start: int, length: int | None) -> bytes:
-        import obstore  # noqa: PLC0415 - optional
-
         if start == 0 and length is None:
-            return bytes(obstore.get(self._opened, name).bytes())
+            return bytes(self._calls.get(self._opened, name).bytes())
         wanted: Any = {"offset": start} if length is None else (start, start + length)
         try:
-            answer = obstore.get(self._opened, name, options={"range": wanted})
+            answer = self._calls.get(self._opened, name, options={"range": wanted})
             first, last = answer.range
             content = bytes(answer.bytes())
         except FileNotFoundError:
@@ -275,20 +274,18 @@ class ObjectArea:
             if not trouble.range_ignored:
                 raise
             # RFC 9110 section 14.2: a server may send everything whatever was asked for.
-            whole = bytes(obstore.get(self._opened, name).bytes())
+            whole = bytes(self._calls.get(self._opened, name).bytes())
             return whole[start:] if length is None else whole[start : start + length]
         if len(content) != last - first:
             raise StorageUnavailable(f"{self.place} sent less than it said.")
         return content
 
     def _measure(self, name: str) -> int:
-        import obstore  # noqa: PLC0415 - optional
-
         try:
-            return int(obstore.head(self._opened, name)["size"])
+            return int(self._calls.head(self._opened, name)["size"])
         except FileNotFoundError:
             # The answer has no body, so perhaps the bucket is gone: that does not lose its files.
-            obstore.get(self._opened, name).bytes()
+            self._calls.get(self._opened, name).bytes()
             raise
 
     @contextmanager
@@ -313,12 +310,10 @@ class ObjectArea:
         self._remove_names(names, what)
 
     def _remove_names(self, names: list[str], what: str) -> None:
-        import obstore  # noqa: PLC0415 - optional
-
         remaining = iter(names)
         while some := list(islice(remaining, AT_ONCE)):
             try:
-                obstore.delete(self._opened, some)
+                self._calls.delete(self._opened, some)
             except FileNotFoundError as error:
                 # One was gone before, which ends the request of some stores.
                 if Trouble(error).no_place:
@@ -329,11 +324,9 @@ class ObjectArea:
                 raise failure(error, self.place, f"{what} could not be removed") from None
 
     def _remove_name(self, name: str, what: str) -> None:
-        import obstore  # noqa: PLC0415 - optional
-
         try:
             with suppress(FileNotFoundError):
-                obstore.delete(self._opened, name)
+                self._calls.delete(self._opened, name)
         except Exception as error:  # noqa: BLE001 - of the library, which has many
             raise failure(error, self.place, f"{what} could not be removed") from None
 
@@ -342,7 +335,7 @@ class ObjectArea:
     def names(self) -> Iterator[str]:
         """The UUIDs of all files."""
         with self._listed():
-            yield from Listing(self._opened, self._names).all()
+            yield from Listing(self._calls, self._opened, self._names).all()
 
     def survey(self, folder: int) -> Survey:
         """The files whose UUIDs begin with this byte.
@@ -352,7 +345,7 @@ class ObjectArea:
         with self._listed(), self._lock:
             listing = self._listing
             if listing is None or not listing.stands_at(folder, time.monotonic()):
-                listing = Listing(self._opened, self._names)
+                listing = Listing(self._calls, self._opened, self._names)
             self._listing = None
             survey = listing.survey(folder, time.monotonic())
             self._listing = listing
@@ -360,13 +353,11 @@ class ObjectArea:
 
     def set_aside(self, uuid: str) -> bool:
         """Give a file another name, below ``lost-and-found``."""
-        import obstore  # noqa: PLC0415 - optional
-
         moved = False
         for name in self._names.all_candidates(uuid):
             try:
-                obstore.copy(self._opened, name, self._names.aside(name))
-                obstore.delete(self._opened, name)
+                self._calls.copy(self._opened, name, self._names.aside(name))
+                self._calls.delete(self._opened, name)
                 moved = True
             except Exception as error:  # noqa: BLE001 - of the library, which has many
                 found = failure(error, self.place, f"The file {uuid} could not be set aside")
@@ -385,6 +376,10 @@ class ObjectArea:
             if isinstance(found, FileLost):
                 found = StorageUnavailable(f"{self.place} is not there.")
             raise found from None
+
+    @property
+    def _calls(self) -> StoreCalls:
+        return self._bucket.calls()
 
     @property
     def _opened(self) -> "ObjectStore":

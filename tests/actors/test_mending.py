@@ -30,9 +30,10 @@ from repertory.actors.messages.resources import (
 from repertory.actors.messages.system import DescribeTotals
 from repertory.actors.messages.tags import ReadContent
 from repertory.criteria import Criteria
-from repertory.errors import ArchiveFull, FileCorrupted, FileLost
+from repertory.errors import ArchiveFull, FileCorrupted, FileLost, StorageUnavailable
 from repertory.integrity import Damage, IndexedFile
 from repertory.model import Compression, Level, Metadata, ResourceRef, StoreStatus
+from repertory.storage.areas.filesystem import FilesystemArea
 from repertory.storage.files import FileOptions
 from repertory.storage.index.packing import pack_uuid
 from repertory.storage.index.policy import Overwriting, StorePolicy
@@ -96,6 +97,21 @@ def test_a_file_that_is_well_stays_and_the_copy_goes(archive, send):
     assert (again.status, again.repaired) == (StoreStatus.ALREADY_STORED, False)
     assert archive.files() == before == [file_of(archive, receipt).uuid]
     assert archive.stage.ask(CountReleased()) == 0
+
+
+def test_where_the_file_cannot_be_looked_at_just_now_the_copy_goes_too(archive, monkeypatch):
+    content = make_dicom()
+    receipt = store(archive, content)
+    before = archive.files()
+
+    def unreachable(*_):
+        raise StorageUnavailable("The store cannot be reached.")
+
+    monkeypatch.setattr(FilesystemArea, "size", unreachable)
+    again = store(archive, content)
+
+    assert (again.status, again.repaired) == (StoreStatus.ALREADY_STORED, False)
+    assert archive.files() == before == [file_of(archive, receipt).uuid]
 
 
 def mark(archive, receipt, damage):

@@ -77,7 +77,7 @@ class Asking:
 
     def _may_fail(self, error: RepertoryError) -> bool:
         world = self._world
-        trouble = world.disk.faults + world.faults.faults
+        trouble = world.troubles
         if isinstance(error, LimitReached):
             return world.setup.patients > 0
         # A file that is replaced or removed while it is read: whoever reads may be too late.
@@ -127,7 +127,7 @@ class Asking:
 
     def _excuse(self, error: RepertoryError, deeds: int) -> None:
         """A file may be lost to a reader only if somebody replaces or deletes it meanwhile."""
-        troubles = self._world.disk.faults + self._world.faults.faults
+        troubles = self._world.troubles
         if isinstance(error, FileLost) and not deeds and not troubles:
             raise Violation("what was answered is readable", f"{error}") from error
 

@@ -12,9 +12,10 @@ import apsw
 
 from repertory.jobs import JobState
 from repertory.model import ChangeType, Level, ResourceId
+from repertory.storage.areas.objects import GATHERING
 from repertory.storage.index.packing import pack_id, unpack_id, unpack_uuid
 from repertory.testing.simulation.declarations import Declarations
-from repertory.testing.simulation.tiers import FOLDERS
+from repertory.testing.simulation.tiers import BUCKET, FIRST, FOLDERS
 
 
 class Violation(AssertionError):
@@ -46,6 +47,10 @@ class Books:
         self.ever: set[str] = set()
         self.orphans: set[str] = set()
         """Files that may lie there without a row: something ended, or failed, in between."""
+        self.doubtful: set[str] = set()
+        """Files that came to the object store, though the archive was told that they had not."""
+        self.in_bucket: Callable[[], set[str]] = set
+        """The files in the object store."""
         self.stable = 0
         self.held: frozenset[str] | None = None
         """While somebody copies: the files that must stay."""
@@ -114,15 +119,16 @@ class Books:
         self._disks = {unpack_uuid(uuid): folders[number] for uuid, number in (*owned, *trashed)}
 
     def _places(self) -> list[tuple[Any, ...]]:
-        return self._all("SELECT number, name FROM places WHERE name IN ('file-system', 'second')")
+        return [it for it in self._all("SELECT number, name FROM places") if it[1] in FOLDERS]
 
     def lies_at(self, uuid: str) -> list[str]:
-        """The disks on which a file is in its place."""
-        return [
+        """The disks on which a file is in its place, the object store among them."""
+        disks = [
             disk
             for disk in FOLDERS.values()
             if (self._files / disk / uuid[:2] / uuid[2:4] / uuid).exists()
         ]
+        return [*disks, BUCKET] if uuid in self.in_bucket() else disks
 
     def disk_of(self, uuid: str) -> str:
         """The disk on which a file should be."""
@@ -164,6 +170,17 @@ class Books:
         if uuid not in self.released:
             self.orphans.add(uuid)
 
+    def note_doubt(self, uuid: str) -> None:
+        """A file came to the object store, and nobody knows."""
+        self.orphans.add(uuid)
+        self.doubtful.add(uuid)
+
+    def check_doubts(self) -> None:
+        """The process has begun anew: what nobody knew of is found, and gone."""
+        unowned = self.doubtful - self.owned - self.trashed
+        if left := sorted(unowned & self.in_bucket()):
+            raise self.violate("doubts are settled", f"{left} came, and are nobody's")
+
     def note_loose_ends(self) -> None:
         """The process ends, or a commit failed: files on their way to a row may stay without."""
         loose = self.files() - self.owned - self.released - self.trashed
@@ -193,15 +210,17 @@ class Books:
 
     def check_staging(self, disk: str) -> None:
         """The process has begun: what the last one was writing on a disk is settled."""
-        if left := sorted(path.name for path in self._files.glob(f"{disk}/.staging/*/*")):
+        pattern = f"{FIRST}/{GATHERING}/*" if disk == BUCKET else f"{disk}/.staging/*/*"
+        if left := sorted(it.name for it in self._files.glob(pattern) if it.is_file()):
             raise self.violate("leftovers are settled", f"{left} were being written")
 
     def files(self) -> set[str]:
         """The files in their places, and those that are still being written."""
-        return {
+        return self.in_bucket() | {
             path.name
-            for pattern in ("*/??/??/*", "*/.staging/*/*")
+            for pattern in ("*/??/??/*", "*/.staging/*/*", f"*/{GATHERING}/*")
             for path in self._files.glob(pattern)
+            if path.parent.name != GATHERING or path.stat().st_size  # others are notes
         }
 
     def find(self, level: Level, id_: ResourceId) -> int | None:

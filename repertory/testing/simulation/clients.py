@@ -98,7 +98,7 @@ class Clients(Storing, Annotating, Controlling, Archiving, Restoring, Tiering):
             state = self.ask(AwaitCheck())
         except RepertoryError:
             return
-        troubles = self._world.disk.faults + self._world.faults.faults
+        troubles = self._world.troubles
         report = state.report
         if report is not None and not troubles and (report.damaged or report.counters):
             raise Violation("a check finds nothing", f"{report}")

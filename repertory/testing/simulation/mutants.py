@@ -44,6 +44,7 @@ from repertory.storage.areas.filesystem import FilesystemArea
 from repertory.storage.index.operations import deleting
 from repertory.storage.index.operations.trashing import Keeping
 from repertory.storage.index.writer import DatabaseWriter
+from repertory.testing.simulation import mutants_of_stores as of_stores
 from repertory.testing.simulation import mutants_of_tiers as of_tiers
 from repertory.testing.simulation import mutants_of_work as of_work
 from repertory.testing.simulation.world import STABLE_AGE, Parts
@@ -364,6 +365,7 @@ MUTANTS: dict[str, Callable[[], Parts]] = {
     "puts off": lambda: _acting(DeliveryActor, of_work.PutsOff),
     "forgets configurations": lambda: _acting(IndexActor, of_work.ForgetsConfigurations),
     **of_tiers.MUTANTS,
+    **of_stores.MUTANTS,
 }
 """By name, the parts with a mutant among them."""
 
@@ -390,5 +392,6 @@ THEMES: dict[str, str] = {
     "puts off": "events",
     "forgets configurations": "housekeeping",
     **dict.fromkeys(of_tiers.MUTANTS, "tiers"),
+    **dict.fromkeys(of_stores.MUTANTS, "objects"),
 }
 """The theme of the plans that show a mutant soon; the others show in any plan."""

@@ -6,6 +6,7 @@ from random import Random
 from typing import Any
 
 from repertory.testing.simulation.catalog import COUNT, VERSIONS
+from repertory.testing.simulation.themes import THEMES
 from repertory.testing.simulation.tiers import Tiers, make_tiers
 from repertory.testing.simulation.world import Setup
 
@@ -72,118 +73,6 @@ CIRCUMSTANCES: dict[str, float] = {
 """What befalls the archive, and how often."""
 
 
-THEMES: dict[str, dict[str, float]] = {
-    "contest": {
-        "store": 6.0,
-        "compress": 4.0,
-        "uncompress": 4.0,
-        "reconstruct": 1.0,
-        "attach": 2.0,
-        "read": 1.0,
-        "rest": 0.6,
-        "kill": 0.3,
-    },
-    "queue": {
-        "store": 8.0,
-        "delete": 6.0,
-        "flush": 4.0,
-        "pause_removals": 1.5,
-        "resume_removals": 0.7,
-        "flush_removals": 0.5,
-        "restart": 2.0,
-        "hold": 1.0,
-        "let_go": 1.0,
-        "kill": 0.5,
-        "advance": 1.0,
-    },
-    "uploads": {
-        "store": 10.0,
-        "store_in_pieces": 3.0,
-        "delete": 1.0,
-        "kill": 2.0,
-        "cut_power": 2.0,
-        "advance": 1.0,
-        "rest": 1.0,
-    },
-    "housekeeping": {
-        "store": 10.0,
-        "delete": 1.0,
-        "restart": 2.0,
-        "kill": 2.0,
-        "cut_power": 1.0,
-        "advance": 0.5,
-        "keep": 2.0,
-        "rest": 0.5,
-    },
-    "trash": {
-        "store": 10.0,
-        "delete": 5.0,
-        "advance": 2.0,
-        "wait": 1.0,
-        "empty_trash": 0.7,
-        "restore_trash": 3.0,
-        "list_trash": 0.3,
-        "set_metadata": 1.0,
-        "attach": 1.0,
-        "kill": 1.0,
-        "restart": 0.7,
-        "rest": 1.0,
-    },
-    "quiet": {
-        "store": 4.0,
-        "advance": 6.0,
-        "declare_stable": 2.0,
-        "declare_unstable": 2.0,
-        "rest": 2.0,
-        "kill": 0.5,
-    },
-    "archives": {
-        "store": 8.0,
-        "read_archive": 6.0,
-        "submit_archive": 2.0,
-        "delete": 3.0,
-        "restart": 0.5,
-        "kill": 0.5,
-        "advance": 1.0,
-        "rest": 0.5,
-    },
-    "events": {
-        "store": 8.0,
-        "delete": 3.0,
-        "set_metadata": 3.0,
-        "clear_changes": 0.5,
-        "pause_events": 0.5,
-        "resume_events": 0.5,
-        "cut_line": 1.0,
-        "mend_line": 1.0,
-        "kill": 2.0,
-        "cut_power": 1.0,
-        "restart": 1.0,
-        "advance": 2.0,
-        "rest": 0.7,
-    },
-    "jobs": {
-        "store": 8.0,
-        "submit_deletion": 3.0,
-        "submit_reconstruction": 3.0,
-        "bulk_delete": 3.0,
-        "submit_archive": 2.0,
-        "submit_paused": 2.0,
-        "pause_job": 1.0,
-        "resume_job": 0.7,
-        "cancel_job": 1.0,
-        "resubmit_job": 1.0,
-        "kill": 1.5,
-        "cut_power": 1.0,
-        "restart": 0.5,
-        "rest": 1.0,
-        "advance": 1.0,
-    },
-}
-"""What happens in some runs: of some things much, so that they meet more often.
-
-In a contest everybody wants to change the same file; when it is quiet, commits fail."""
-
 THEMATIC = 0.3
 """How many runs have a theme."""
 
@@ -227,6 +116,7 @@ class Plan:
     steps: tuple[Step, ...] = field(default=())
     listens: bool = False
     """Whether somebody outside is told of events."""
+    store_faults: float = 0.0
 
     def to_json(self) -> str:
         """The plan as text."""
@@ -249,13 +139,16 @@ class Plan:
 def make_plan(seed: int, *, length: int = 40, theme: str = "") -> Plan:
     """The plan of a seed; its theme is left to chance, unless one is given.
 
-    "tiers" is none of the themes: the run is what it would be without, on two disks.
+    "tiers" and "objects" are none of the themes: the run is what it would be without, on two disks,
+    or on one and an object store.
     """
-    if theme == "tiers":
-        return make_tiered(_make_plan(seed, length=length, theme=""))
+    if theme in {"tiers", "objects"}:
+        return make_tiered(_make_plan(seed, length=length, theme=""), bucket=theme == "objects")
     plan = _make_plan(seed, length=length, theme=theme)
     own = Random(f"tiers {seed}")  # noqa: S311 - chance, not secrets
-    return make_tiered(plan) if not theme and own.random() < TIERED else plan
+    if theme or own.random() >= TIERED:
+        return plan
+    return make_tiered(plan, bucket=own.random() < 0.5)
 
 
 def _make_plan(seed: int, *, length: int, theme: str) -> Plan:
@@ -301,10 +194,13 @@ def _make_plan(seed: int, *, length: int, theme: str) -> Plan:
 
 
 TIERED = 0.12
-"""How many runs, of those that nobody wanted a theme of, have two disks."""
+"""How many runs, of those that nobody wanted a theme of, have two disks, or an object store."""
 
 TWO_DISKS = 1 << 17
 """Configurations from this number on have two disks."""
+
+A_BUCKET = 1 << 18
+"""From this number on, one of the two is an object store."""
 
 ON_TWO_DISKS: dict[str, float] = {
     "move": 3.0,
@@ -317,21 +213,31 @@ ON_TWO_DISKS: dict[str, float] = {
 """What happens besides where there are two disks, and how often."""
 
 
-def make_tiered(plan: Plan) -> Plan:
-    """The same, but that it begins with two disks, and a third of the steps is about them."""
+OF_A_STORE: dict[str, float] = {"cut_store": 1.0, "mend_store": 1.5}
+"""What befalls an object store, and how often."""
+
+
+def make_tiered(plan: Plan, *, bucket: bool = False) -> Plan:
+    """The same, but that it begins with two disks, and a third of the steps is about them.
+
+    With a ``bucket`` one of them is an object store.
+    """
     chance = Random(f"two disks {plan.seed}")  # noqa: S311 - chance, not secrets
     numbers = sorted({it.values[-1] for it in plan.steps if it.kind in AT_A_LEVEL}) or [0]
+    kinds = ON_TWO_DISKS | (OF_A_STORE if bucket else {})
     steps = []
     for step in plan.steps:
         kind, values = step.kind, step.values
         if chance.random() < 0.35:
-            (kind,) = chance.choices(tuple(ON_TWO_DISKS), weights=tuple(ON_TWO_DISKS.values()))
+            (kind,) = chance.choices(tuple(kinds), weights=tuple(kinds.values()))
             at = (chance.choice((4, 3, 2, 2, 1)), chance.choice(numbers))
             values = _values_on_two_disks(kind, chance, numbers, at)
         if kind in {"restart", "kill", "cut_power"} and values[0] >= 0:
-            values = (values[0] + TWO_DISKS, values[1])
+            values = (values[0] + (A_BUCKET if bucket else TWO_DISKS), values[1])
         steps.append(replace(step, kind=kind, values=values))
-    return replace(plan, setup=replace(plan.setup, tiers=make_tiers(chance)), steps=tuple(steps))
+    setup = replace(plan.setup, tiers=replace(make_tiers(chance), bucket=bucket))
+    faults = chance.choice((0.0, 0.02, 0.1)) if bucket else 0.0
+    return replace(plan, setup=setup, steps=tuple(steps), store_faults=faults)
 
 
 KEPT = 1 << 16
@@ -353,6 +259,9 @@ def make_setup(number: int) -> Setup:
         retention=chance.choice((0.0, 0.0, 0.0, 600.0, 86_400.0)),
         concurrent=chance.choice((1, 1, 4)),
     )
+    if number >= A_BUCKET:
+        on_disks = make_setup(number - A_BUCKET + TWO_DISKS)
+        return replace(on_disks, tiers=replace(on_disks.tiers or Tiers(), bucket=True))
     if number >= TWO_DISKS:
         return replace(make_setup(number - TWO_DISKS), tiers=make_tiers(chance))
     if number < KEPT:

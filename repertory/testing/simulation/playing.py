@@ -22,7 +22,7 @@ from repertory.testing.simulation.books import Violation
 from repertory.testing.simulation.catalog import version_of
 from repertory.testing.simulation.clients import Clients
 from repertory.testing.simulation.model import ABSENT, Model
-from repertory.testing.simulation.plans import CIRCUMSTANCES, Plan, Step, make_setup
+from repertory.testing.simulation.plans import CIRCUMSTANCES, OF_A_STORE, Plan, Step, make_setup
 from repertory.testing.simulation.scheduler import Deadlock, Livelock, OutOfSteps
 from repertory.testing.simulation.tidiness import check_events, check_order, check_trash, resume
 from repertory.testing.simulation.tiering import check_recall, check_rules, go_on, halt
@@ -84,7 +84,7 @@ class Player:
         for step in self.plan.steps:
             self.world.scheduler.note(f"--- {step}")
             self._trouble()
-            if step.kind in CIRCUMSTANCES:
+            if step.kind in CIRCUMSTANCES or step.kind in OF_A_STORE:
                 getattr(self, f"_{step.kind}")(*step.values)
             else:
                 self._request(step)
@@ -93,6 +93,7 @@ class Player:
         self.world.die(power_cut=True)
         self.world.start(self._setup)
         self._rest()
+        self.world.books.check_doubts()
         if left := self.world.books.copies:
             raise Violation("no file is left over", f"{sorted(left)} are still being copied")
         self.world.stop()
@@ -101,14 +102,18 @@ class Player:
         world = self.world
         world.disk.fault_rate = self.plan.disk_faults
         world.disk.slow_rate = self.plan.disk_delays
+        world.store.fault_rate = self.plan.store_faults
+        world.store.slow_rate = self.plan.disk_delays
         world.faults.rate = self.plan.index_faults
 
     def _calm(self) -> None:
         world = self.world
         world.disk.fault_rate = world.disk.slow_rate = world.faults.rate = 0.0
+        world.store.fault_rate = world.store.slow_rate = 0.0
         self._free_disk()
         self._let_go()
         self._mend_line()
+        self._mend_store()
 
     def _request(self, step: Step) -> None:
         scheduler = self.world.scheduler
@@ -146,7 +151,7 @@ class Player:
         self._under_way = 0
 
     def _restart(self, setup: int, kill: int) -> None:
-        self.world.disk.fault_rate = self.world.faults.rate = 0.0
+        self.world.disk.fault_rate = self.world.faults.rate = self.world.store.fault_rate = 0.0
         if self._interrupted(self.world.stop, kill):
             self._die(power_cut=False)
         elif self._under_way:
@@ -198,6 +203,12 @@ class Player:
         if self.world.listener is not None:
             self.world.listener.is_cut = False
 
+    def _cut_store(self) -> None:
+        self.world.store.is_cut = True
+
+    def _mend_store(self) -> None:
+        self.world.store.is_cut = False
+
     # Rest
 
     def _rest(self) -> None:
@@ -212,10 +223,10 @@ class Player:
         scheduler.advance(LONG)
         scheduler.rest()
         self.world.disk.settle()
-        self.world.disk.is_watched = False
+        self.world.disk.is_watched = self.world.store.is_watched = False
         done = scheduler.spawn("inspector", self._inspect)
         scheduler.run_until(lambda: done.is_finished, waiting_for="The inspector's answer")
-        self.world.disk.is_watched = True
+        self.world.disk.is_watched = self.world.store.is_watched = True
 
     def _resume(self) -> None:
         resume(self.world)
@@ -312,7 +323,7 @@ def play(plan: Plan, parts: Parts | None = None) -> Outcome:
         lives=world.lives,
         answered=player.clients.answered,
         refused=player.clients.refused,
-        faults=world.disk.faults + world.faults.faults,
+        faults=world.troubles,
         digest=world.scheduler.digest,
         story=tuple(world.scheduler.story),
     )

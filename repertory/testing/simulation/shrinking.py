@@ -35,6 +35,7 @@ def shrink(
     fails(replace(best.plan, disk_faults=0.0))
     fails(replace(best.plan, disk_delays=0.0))
     fails(replace(best.plan, index_faults=0.0))
+    fails(replace(best.plan, store_faults=0.0))
     fails(replace(best.plan, haste=0.1))
     while tried < tries:
         before = best.plan

@@ -17,10 +17,8 @@ from repertory.places import FILE_SYSTEM
 from repertory.testing.simulation.asking import Asking
 from repertory.testing.simulation.books import Violation
 from repertory.testing.simulation.catalog import COUNT, id_of
-from repertory.testing.simulation.tiers import FIRST, SECOND
+from repertory.testing.simulation.tiers import FIRST
 from repertory.testing.simulation.world import World
-
-TARGETS = (FILE_SYSTEM, SECOND)
 
 _COMES_BACK = 30.0
 """Seconds in which what was read is back for sure: nothing fails, and nobody asks for more."""
@@ -38,11 +36,12 @@ class Tiering(Asking):
         self._move(SubmitJob, level, number, target, Trash=True)
 
     def _move(self, ask: Any, level: int, number: int, target: int, **more: Any) -> None:
-        if self._world.setup.tiers is None:
+        tiers = self._world.setup.tiers
+        if tiers is None:
             return
         parameters: dict[str, Any] = {
             Level(level).plural.capitalize(): [id_of(Level(level), number)],
-            "TargetStorage": TARGETS[target],
+            "TargetStorage": (FILE_SYSTEM, tiers.second)[target],
             **more,
         }
         self._try(ask(type="MoveStorage", parameters=parameters))

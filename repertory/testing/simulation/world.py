@@ -22,18 +22,21 @@ from repertory.conf.resources import DelayedDeletionSettings, TrashSettings
 from repertory.conf.settings import Settings
 from repertory.model import Level
 from repertory.service import Repertory
+from repertory.storage.areas.base import StorageArea
 from repertory.storage.areas.filesystem import FilesystemArea
+from repertory.storage.areas.objects import ObjectArea
 from repertory.storage.index.base import IndexReader
 from repertory.storage.index.sqlite.engine import SqliteEngine
 from repertory.storage.index.writer import DatabaseWriter
 from repertory.testing.simulation.books import Books, Violation
+from repertory.testing.simulation.bucket import SimulatedStore
 from repertory.testing.simulation.casting import Casting, SimulatedCrew
 from repertory.testing.simulation.database import IndexFaults, SimulatedEngine
 from repertory.testing.simulation.disk import SimulatedDisk
 from repertory.testing.simulation.listening import Listener
 from repertory.testing.simulation.pausing import Pauses
 from repertory.testing.simulation.scheduler import Scheduler
-from repertory.testing.simulation.tiers import FIRST, Tiers, room_at
+from repertory.testing.simulation.tiers import BUCKET, FIRST, Tiers, room_at
 
 STABLE_AGE = 60
 
@@ -93,6 +96,7 @@ class Parts:
 
     actors: dict[type[RepertoryActor], type[RepertoryActor]] = field(default_factory=dict)
     area: type[FilesystemArea] = FilesystemArea
+    bucket_area: type[ObjectArea] = ObjectArea
     writer: type[DatabaseWriter] = DatabaseWriter
 
 
@@ -117,6 +121,7 @@ class World:
         self.books = Books(self.scheduler.defects, stable_age=STABLE_AGE)
         self.hold = Hold()
         self.disk = SimulatedDisk(self.scheduler, Random(seed + 2), folder / "removed")  # noqa: S311
+        self.store = SimulatedStore(self.scheduler, Random(seed + 6))  # noqa: S311
         self.faults = IndexFaults(self.scheduler, Random(seed + 3))  # noqa: S311
         self.lives = 0
         self.stabilized = 0
@@ -130,7 +135,7 @@ class World:
         self._folder = folder
         self._process: Process | None = None
         self._engine: SimulatedEngine | None = None
-        self._areas: dict[str, FilesystemArea] = {}
+        self._areas: dict[str, StorageArea] = {}
         self._place = folder / "0"
         self._place.mkdir()
         (self._place / FILES).mkdir()
@@ -138,8 +143,17 @@ class World:
         self.books.may_go = self.pauses.may_go
         self.disk.on_removal = self.books.note_removal
         self.disk.on_failed_removal = self.books.note_failed_removal
+        self.store.on_removal = self.books.note_removal
+        self.store.on_failed_removal = self.books.note_failed_removal
+        self.store.on_doubt = self.books.note_doubt
+        self.books.in_bucket = self.store.files
         self.faults.on_commit = self.books.note_commit
         self.faults.on_failure = self.books.note_loose_ends
+
+    @property
+    def troubles(self) -> int:
+        """How often something was made to fail."""
+        return self.disk.faults + self.store.faults + self.faults.faults
 
     @property
     def is_up(self) -> bool:
@@ -270,11 +284,16 @@ class World:
             others["hold"] = self.hold
         return parts | others
 
-    def _area(self, folder: str) -> FilesystemArea:
+    def _area(self, folder: str) -> StorageArea:
         if folder not in self._areas:
-            root = self._place / FILES / folder
-            self._areas[folder] = self._parts.area(root, calls=self.disk)
+            self._areas[folder] = self._make_area(folder)
         return self._areas[folder]
+
+    def _make_area(self, folder: str) -> StorageArea:
+        files = self._place / FILES
+        if folder == BUCKET:
+            return self._parts.bucket_area(self.store.bucket(), staging=files / FIRST)
+        return self._parts.area(files / folder, calls=self.disk)
 
     def _simulated_engine(self, engine: SqliteEngine) -> SimulatedEngine:
         if self._engine is None:
@@ -302,8 +321,10 @@ class World:
         self.scheduler.note(f"stable: {event.level.word} {event.id[:8]}")
 
 
-def _folder_of(area: FilesystemArea) -> str:
-    return area._root.name  # noqa: SLF001 - another one takes its place
+def _folder_of(area: StorageArea) -> str:
+    """The name of the folder that another area in its place works on."""
+    root = getattr(area, "_root", None)  # perhaps behind one that meters it
+    return BUCKET if root is None else root.name
 
 
 class Process(Repertory):

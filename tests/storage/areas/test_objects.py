@@ -16,6 +16,7 @@ from repertory.errors import (
 )
 from repertory.storage.areas.azure_account import AzureAccount
 from repertory.storage.areas.buckets import google_bucket
+from repertory.storage.areas.filesystem import FilesystemArea
 from repertory.storage.areas.objects import ObjectArea
 from repertory.testing.fault_proxy import Fault, FaultProxy
 
@@ -214,6 +215,17 @@ def test_what_is_in_doubt_is_removed_by_the_next_start_too(make_s3, s3, proxy):
 
     assert names_in(later) == []
     assert later.leftovers() == ()
+
+
+def test_what_is_in_doubt_is_no_leftover_of_a_disk_in_the_same_folder(s3, proxy):
+    proxy.choose = always(status=500, passes_on=True)
+    with pytest.raises(StorageUnavailable):
+        s3.create(FILE, 1, b"x")
+    disk = FilesystemArea(s3.staging_path(FILE).parents[1])
+    disk.open()
+
+    assert disk.leftovers() == ()
+    assert s3.leftovers() == (FILE,)
 
 
 def test_an_upload_that_is_cut_off_in_the_middle_stores_nothing(s3, proxy):
