@@ -2,16 +2,20 @@
 
     python bench/tiering.py                            # 20,000 studies, of which 500 are moved
     python bench/tiering.py --studies 2000 --moved 50 --rounds 1
+    python bench/tiering.py --studies 0 --to objects --upload-size 500000
 
 An index is filled with studies of one series and two instances, without files; some more studies
 come over HTTP and have a label. The rules are those of the table, one server for each: what nobody
 meets, what all studies meet (which is planned, and not run: there are no files), and the two ways
 of making room, of which the first page of the walk is wanted, or all of it. Then a rule moves what
-is labelled from one folder to another, and files of 10 KB are uploaded on four connections, in
-turns while nothing else is done and during such a pass.
+is labelled from one folder to another, or to a bucket of rclone's S3 server with its files in
+memory, and files of 10 KB are uploaded on four connections, in turns while nothing else is done,
+during such a pass, and during a job (``/move-storage``) that moves as much as fast as it can.
 """
 
 import argparse
+import http.client
+import json
 import multiprocessing
 import shutil
 import statistics
@@ -28,7 +32,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import apsw
 
-from bench.housekeeping import CONNECTIONS, upload
+from bench.housekeeping import CONNECTIONS
 from repertory.model import Attachment, ContentType, Level, Origin
 from repertory.storage.dicom import summarize
 from repertory.storage.files import new_uuid
@@ -36,6 +40,7 @@ from repertory.storage.identifiers import resource_ids
 from repertory.storage.index.policy import StorePolicy
 from repertory.storage.index.sqlite.engine import FILE_NAME, SqliteEngine
 from repertory.storage.main_tags import MAIN_DICOM_TAGS
+from repertory.testing.emulators import RcloneEmulator
 from repertory.testing.files import make_dicom
 from repertory.testing.server import ServerProcess
 
@@ -43,11 +48,41 @@ DAY = 86_400
 GROUP = 2_000
 SIZE = 500_000
 LABEL = "moves"
+DONE = "tiering_completed"
 
 
-def rule(**conditions: Any) -> dict[str, Any]:
-    """A rule by which something moves to the second folder."""
-    return {"Name": "rule", "From": "file-system", "To": "second", **conditions}
+NUMBER = b"1.2.5.000.000.0000000"
+"""The identifier in a template of files that are uploaded; each gets its own."""
+
+
+def rule(to: str = "second", **conditions: Any) -> dict[str, Any]:
+    """A rule by which something moves to the second folder, or to another storage."""
+    return {"Name": "rule", "From": "file-system", "To": to, **conditions}
+
+
+@contextmanager
+def storages(to: str, folder: Path) -> Iterator[dict[str, Any]]:
+    """The options that name the other storage."""
+    if to == "second":
+        disks = {"Storages": {to: str(folder / to)}}
+        yield {"AdvancedStorage": {"Enable": True, "MultipleStorages": disks}}
+        return
+    memory = Path("/dev/shm")
+    with (
+        tempfile.TemporaryDirectory(dir=memory if memory.is_dir() else folder) as objects,
+        RcloneEmulator(Path(objects)) as s3,
+    ):
+        s3.make_bucket("archive")
+        section = {
+            "BucketName": "archive",
+            "Region": "us-east-1",
+            "AccessKey": "test",
+            "SecretKey": "secret-of-the-test",
+            "Endpoint": s3.url,
+            "VirtualAddressing": False,
+            "HybridMode": "WriteToFileSystem",
+        }
+        yield {"AwsS3Storage": section, "AdvancedStorage": {"Enable": True}}
 
 
 def room(free_bytes: float) -> dict[str, Any]:
@@ -66,10 +101,10 @@ def fill(folder: Path, studies: int) -> None:
     engine.open()
     writer = engine.writer()
     now = time.time() - 100 * DAY
+    writer.begin()
     for number in range(studies):
-        if number % GROUP == 0:
-            if number:
-                writer.commit()
+        if number and number % GROUP == 0:
+            writer.commit()
             writer.begin()
         summary = summarize(make_dicom(patient_id=f"P{number}", seed=number))
         for instance in (1, 2):
@@ -96,15 +131,17 @@ def fill(folder: Path, studies: int) -> None:
 
 
 @contextmanager
-def served(source: Path, *rules: dict[str, Any]) -> Iterator[ServerProcess]:
+def served(source: Path, *rules: dict[str, Any], to: str = "second") -> Iterator[ServerProcess]:
     """A server on a copy of the index; its rules wait until they are told to."""
-    with tempfile.TemporaryDirectory(dir=source.parent) as temporary:
-        storages = {"second": str(Path(temporary) / "second")}
+    with (
+        tempfile.TemporaryDirectory(dir=source.parent) as temporary,
+        storages(to, Path(temporary)) as options,
+    ):
         server = ServerProcess(
             Path(temporary),
             StableAge=DAY,
             HttpLogRequests=False,
-            AdvancedStorage={"Enable": True, "MultipleStorages": {"Storages": storages}},
+            **options,
             Tiering={"Enable": True, "Rules": list(rules), "IntervalMinutes": 100_000},
         )
         shutil.copytree(source, server.storage)
@@ -135,6 +172,16 @@ def passed(server: ServerProcess) -> float:
     return time.perf_counter() - begun
 
 
+def moved_alone(server: ServerProcess) -> float:
+    """Seconds that a pass takes that moves something; the log is asked, not the server."""
+    before = server.log.count(DONE)
+    begun = time.perf_counter()
+    assert server.post("/tiering/run", b"").status == 200
+    while server.log.count(DONE) == before:
+        time.sleep(0.05)
+    return time.perf_counter() - begun
+
+
 def plan_all(source: Path, rounds: int) -> None:
     """Plan each rule on its own, and run those that find nothing."""
     cases = {
@@ -158,8 +205,9 @@ def plan_all(source: Path, rounds: int) -> None:
             print(f"| {name} | {seconds:.2f} | {counts} | {took} |")
 
 
-def store(server: ServerProcess, first: int, count: int) -> None:
-    """Store studies that are to be moved."""
+def store(server: ServerProcess, first: int, count: int) -> list[str]:
+    """Store studies that are to be moved; their identifiers."""
+    stored = []
     for number in range(first, first + count):
         for instance in (1, 2):
             content = make_dicom(
@@ -169,61 +217,83 @@ def store(server: ServerProcess, first: int, count: int) -> None:
             assert answer.status == 200, answer
             study = answer.json["ParentStudy"]
         assert server.ask("PUT", f"/studies/{study}/labels/{LABEL}", b"").status == 200
+        stored.append(study)
+    return stored
 
 
-def files(seed: int, seconds: float) -> list[list[bytes]]:
-    """Files to be uploaded on several connections."""
-    count = int(1_500 * seconds) // CONNECTIONS
-    return [
-        [
-            make_dicom(patient_id=f"N{seed}-{place}", seed=(seed, place, number), size=10_000)
-            for number in range(count)
-        ]
-        for place in range(CONNECTIONS)
-    ]
+def upload(port: int, turn: int, place: int, size: int, seconds: float) -> int:
+    """Upload files on one connection until the time is over; how many."""
+    template = make_dicom(patient_id=f"N{turn}-{place}", instance=NUMBER.decode(), size=size)
+    count = 0
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
+    deadline = time.perf_counter() + seconds
+    while time.perf_counter() < deadline:
+        name = b"1.2.5.%03d.%03d.%07d" % (turn, place, count)
+        connection.request("POST", "/instances", template.replace(NUMBER, name))
+        answer = connection.getresponse()
+        answer.read()
+        if answer.status != 200:
+            raise RuntimeError(f"an upload was answered by {answer.status}")
+        count += 1
+    connection.close()
+    return count
 
 
 def uploads(
-    url: str, pool: "multiprocessing.pool.Pool", bodies: list[list[bytes]], seconds: float
+    server: ServerProcess, pool: "multiprocessing.pool.Pool", turn: int, size: int, seconds: float
 ) -> float:
     """Files per second on several connections."""
     begun = time.perf_counter()
-    done = pool.starmap(upload, [(url, some, seconds) for some in bodies])
-    return sum(done) / (time.perf_counter() - begun)
+    work = [(server.port, turn, place, size, seconds) for place in range(CONNECTIONS)]
+    return sum(pool.starmap(upload, work)) / (time.perf_counter() - begun)
 
 
-def run_all(source: Path, moved: int, rounds: int, seconds: float) -> None:
+def run_all(source: Path, arguments: argparse.Namespace) -> None:
     """Move what is labelled, and see what that takes from uploads."""
-    quiet, busy, rates = [], [], []
+    moved, size, seconds = arguments.moved, arguments.upload_size, arguments.seconds
+    target = {"objects": "object-storage"}.get(arguments.to, arguments.to)
+    rates: dict[str, list[float]] = {name: [] for name in ("pass", "quiet", "busy", "job")}
+    shares = []
     with (
-        served(source, rule(Labels=[LABEL])) as server,
+        served(source, rule(target, Labels=[LABEL]), to=arguments.to) as server,
         multiprocessing.Pool(CONNECTIONS) as pool,
     ):
-        url = f"http://127.0.0.1:{server.port}"
-        for number in range(rounds):
-            store(server, 2 * number * moved, moved)
-            rates.append(2 * moved / passed(server))
-            store(server, (2 * number + 1) * moved, moved)
-            quiet.append(uploads(url, pool, files(2 * number, seconds), seconds))
-            some = files(2 * number + 1, seconds)
+        for number in range(arguments.rounds):
+            store(server, 3 * number * moved, moved)
+            rates["pass"].append(2 * moved / moved_alone(server))
+            store(server, (3 * number + 1) * moved, moved)
+            rates["quiet"].append(uploads(server, pool, 3 * number, size, seconds))
             assert server.post("/tiering/run", b"").status == 200
-            busy.append(uploads(url, pool, some, seconds))
-            state = server.get("/tiering/status").json
-            if state["State"] != "Running":
+            rates["busy"].append(uploads(server, pool, 3 * number + 1, size, seconds))
+            if server.get("/tiering/status").json["State"] != "Running":
                 print("The pass was over before the uploads: take more studies.", file=sys.stderr)
             while server.get("/tiering/status").json["State"] == "Running":
-                time.sleep(0.05)
+                time.sleep(0.5)
+            studies = store(server, (3 * number + 2) * moved, moved)
+            body = {"Resources": studies, "TargetStorage": target, "Asynchronous": True}
+            job = server.post("/move-storage", json.dumps(body).encode()).json["ID"]
+            rates["job"].append(uploads(server, pool, 3 * number + 2, size, seconds))
+            content = server.get(f"/jobs/{job}").json["Content"]
+            shares.append(content["MovedFilesCount"] / seconds)
+            if content["MovedFilesCount"] == 2 * moved:
+                print("The job was over before the uploads: take more studies.", file=sys.stderr)
+            while server.get(f"/jobs/{job}").json["State"] in {"Pending", "Running"}:
+                time.sleep(0.1)
     print(f"\n| {moved:,} studies of two files of {SIZE:,} bytes are moved | by rounds | median |")
     print("|---|---|---:|")
     rows = {
-        "files moved per s, nobody asks": rates,
-        "uploads per s, alone": quiet,
-        "uploads per s, during a pass": busy,
+        "files moved per s, nobody asks": rates["pass"],
+        f"uploads of {size:,} bytes per s, alone": rates["quiet"],
+        "during a pass": rates["busy"],
+        "during a job": rates["job"],
+        "files that the job moves meanwhile, per s": shares,
     }
     for name, found in rows.items():
         listed = ", ".join(f"{rate:,.0f}" for rate in found)
         print(f"| {name} | {listed} | {statistics.median(found):,.0f} |")
-    print(f"\nLost to the pass: {1 - statistics.median(busy) / statistics.median(quiet):.0%}")
+    alone = statistics.median(rates["quiet"])
+    for name, what in (("busy", "pass"), ("job", "job")):
+        print(f"\nLost to the {what}: {1 - statistics.median(rates[name]) / alone:.0%}")
 
 
 def main() -> None:
@@ -234,14 +304,17 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--seconds", type=float, default=5.0, help="of uploads (%(default)s)")
     parser.add_argument("--folder", type=Path, help="where (default: temporary)")
+    parser.add_argument("--to", choices=("second", "objects"), default="second", help="where to")
+    parser.add_argument("--upload-size", type=int, default=10_000)
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="tiering-", dir=arguments.folder) as temporary:
         source = Path(temporary) / "index"
         source.mkdir()
         fill(source, arguments.studies)
         print(f"{arguments.studies:,} studies, medians of {arguments.rounds} rounds\n")
-        plan_all(source, arguments.rounds)
-        run_all(source, arguments.moved, arguments.rounds, arguments.seconds)
+        if arguments.studies:
+            plan_all(source, arguments.rounds)
+        run_all(source, arguments)
 
 
 if __name__ == "__main__":
