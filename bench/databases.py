@@ -1,6 +1,6 @@
 """How fast files of 10 KB come in over HTTP, by the database of the index.
 
-``python bench/databases.py [--count 4000] [--at-once 16] [--rounds 3]
+``python bench/databases.py [--count 4000] [--at-once 16] [--rounds 3] [--front-ends 0]
 [--engines "SQLite,PostgreSQL,Two nodes"]``, from the root of a checkout, with PostgreSQL installed
 (a server of its own is started for it, which waits for the disk as it does by default). In turns,
 each in an archive of its own; a series has 100 instances, a study 4 series. ``Two nodes`` are two
@@ -112,12 +112,14 @@ def main() -> int:
     parser.add_argument("--count", type=int, default=4_000)
     parser.add_argument("--at-once", type=int, default=16)
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--front-ends", type=int, default=0, help="of each server")
     parser.add_argument("--engines", default=",".join(SECTIONS))
     arguments = parser.parse_args()
     names = arguments.engines.split(",")
     rates: dict[str, list[float]] = {name: [] for name in names}
     with ExitStack() as stack:
-        sections = {name: SECTIONS[name](stack) for name in names}
+        processes = {"FrontEndProcesses": arguments.front_ends}
+        sections = {name: SECTIONS[name](stack) | processes for name in names}
         for turn in range(arguments.rounds):
             for name in names:
                 work = measure_nodes if name == TWO_NODES else measure
@@ -127,6 +129,7 @@ def main() -> int:
     first = rates[names[0]]
     print(
         f"{arguments.count} files of {SIZE} bytes, {arguments.at_once} connections,"
+        f" FrontEndProcesses {arguments.front_ends},"
         f" medians of {arguments.rounds} rounds\n\n"
         f"| index in | instances per second | beside {names[0]} |\n|---|---:|---:|"
     )
