@@ -8,6 +8,9 @@ from repertory.actors.switchboard import Switchboard
 QUIET = 1.0
 """Requests in a second up to which an archive is quiet: somebody who looks now and then."""
 
+WATCHED = 1.0
+"""Seconds over which requests are counted at least: one alone is no crowd, however short a step."""
+
 SHORTEST_REST, LONGEST_REST = 0.02, 60.0
 
 _REMEMBERED = 200
@@ -33,8 +36,10 @@ class Pace:
         """Seconds to rest before the next step: 0 where nobody asked for more than a little."""
         now, visits = self._clock.monotonic(), self._board.visits
         asked, passed = visits - self._visits, now - self._looked
-        self._visits, self._looked = visits, now
-        if self._share >= 100 or asked <= passed * QUIET:
+        is_quiet = asked <= max(passed, WATCHED) * QUIET
+        if passed >= WATCHED or not is_quiet:
+            self._visits, self._looked = visits, now
+        if self._share >= 100 or is_quiet:
             return 0.0
         rest = self._cost * (100 / self._share - 1)
         return min(max(rest, SHORTEST_REST), LONGEST_REST)

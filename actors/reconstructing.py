@@ -31,6 +31,7 @@ from repertory.actors.transcoding_anew import (
 from repertory.errors import FileCorrupted, MissingTag, NotDicom, RepertoryError, UnknownResource
 from repertory.model import (
     Attachment,
+    Compression,
     Level,
     ResourceId,
     ResourceIds,
@@ -264,8 +265,11 @@ def read_anew(files: Files, attachment: Attachment, main_tags: MainDicomTags) ->
         FileCorrupted: it is not as it was.
         StorageFailed: it could not be read.
     """
-    files.check_size(attachment)
+    content = files.read_small(attachment)
     try:
+        if content is not None:
+            return dicom.summarize(content, main_tags)
+        files.check_size(attachment)
         with AttachmentFile(files, attachment) as file:
             return dicom.summarize(cast("BinaryIO", file), main_tags)
     except (NotDicom, MissingTag) as error:
@@ -313,6 +317,12 @@ class AttachmentFile(io.RawIOBase):
 
     def read(self, size: int = -1) -> bytes:
         """The next bytes, fewer at the end."""
-        content = self._files.read(self._attachment, self._position, size if size >= 0 else None)
+        it, start = self._attachment, self._position
+        if start >= it.uncompressed_size:
+            return b""
+        if it.compression is Compression.NONE:  # nobody reads it to its end, to compare its sum
+            content = self._files.read_stored(it, start, size)
+        else:
+            content = self._files.read(it, start, size if size >= 0 else None)
         self._position += len(content)
         return content

@@ -210,6 +210,7 @@ class _Work:
         self._refreshed.update(task.ids.at(level) for level in levels)
         self.done.append(
             DoneTask(
+                number=task.number,
                 ids=ids,
                 summary=summary,
                 levels=levels,

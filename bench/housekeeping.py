@@ -2,11 +2,19 @@
 
     python bench/housekeeping.py                        # 1,000 studies of 5 files of 10 KB each
     python bench/housekeeping.py --studies 200 --rounds 1 --peer none
+    python bench/housekeeping.py --cases changed        # one part of it
 
 Both servers get the same studies over HTTP. Then Repertory makes a pass over all of them, with
 ThrottleDelay 0 and main DICOM tags alone, and Orthanc is told to reconstruct one study after the
-other on one connection, which is what its housekeeper plugin does. At the end, new files are
-uploaded on four connections, in turns while nothing else is done and while a pass is made.
+other on one connection, which is what its housekeeper plugin does. There are three cases:
+
+changed   Before each round, both are started anew with another of two sets of ExtraMainDicomTags:
+          something is to be written of each patient, study, series and instance. Repertory begins
+          the pass by itself; it is timed by its log. Orthanc before 1.11 does not know the option,
+          and writes all tags of what it reconstructs, whether or not they changed.
+forced    Nothing has changed, and the pass is forced.
+uploads   New files are uploaded on four connections, in turns while nothing else is done and while
+          a forced pass is made.
 """
 
 import argparse
@@ -28,6 +36,25 @@ from bench.servers import OURS, PEER, Server, ask
 from repertory.testing.files import make_dicom
 
 CONNECTIONS = 4
+CASES = ("changed", "forced", "uploads")
+
+Extra = dict[str, list[str]]
+
+EXTRA_TAGS: tuple[Extra, ...] = (
+    {
+        "Patient": ["PatientAge"],
+        "Study": ["AcquisitionDate"],
+        "Series": ["MagneticFieldStrength", "PatientPosition"],
+        "Instance": ["SliceLocation", "Rows"],
+    },
+    {
+        "Patient": ["PatientWeight"],
+        "Study": ["ContentDate"],
+        "Series": ["RepetitionTime", "EchoTime"],
+        "Instance": ["ImageType", "Columns"],
+    },
+)
+"""What the rounds of the first case have in turns; the files have all of them."""
 
 
 def contents(studies: int, instances: int, size: int) -> Iterator[bytes]:
@@ -105,6 +132,13 @@ def wait_for_pass(server: Server, passes: int) -> float:
     return log_times(server, "housekeeping_completed")[-1] - begun[-1]
 
 
+def restart(server: Server, extra: Extra) -> None:
+    """Stop a server and start it with other ExtraMainDicomTags."""
+    server.stop()
+    server.options["ExtraMainDicomTags"] = extra
+    server.start()
+
+
 def reconstruct(server: Server) -> float:
     """Seconds that it takes to have all studies reconstructed, one after the other."""
     studies = json.loads(ask(server.url, "/studies")[1])
@@ -121,7 +155,7 @@ def reconstruct(server: Server) -> float:
 
 
 def main() -> None:
-    """Measure, and print a table."""
+    """Measure, and print a table for each case."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--studies", type=int, default=1_000)
     parser.add_argument("--instances", type=int, default=5, help="of a study (%(default)s)")
@@ -130,6 +164,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=5.0, help="of uploads (%(default)s)")
     parser.add_argument("--peer", default=PEER, help="its command, or none (%(default)s)")
     parser.add_argument("--busy-share", type=int, default=10, help="BusyShare (%(default)s)")
+    parser.add_argument("--cases", nargs="+", choices=CASES, default=CASES, help="(default: all)")
     parser.add_argument("--folder", type=Path, help="where (default: temporary)")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="housekeeping-") as temporary:
@@ -143,59 +178,101 @@ def measure(folder: Path, arguments: argparse.Namespace) -> None:
     ours = Server("Repertory", OURS, folder / "ours", {"Housekeeper": keeper})
     peer = Server("Orthanc", arguments.peer, folder / "peer")
     servers = [ours] if arguments.peer == "none" else [ours, peer]
+    bench = Bench(ours, None if arguments.peer == "none" else peer, arguments)
     try:
         with multiprocessing.Pool(CONNECTIONS) as pool:
             for server in servers:
                 server.start()
                 upload(server.url, bodies, 1e9)
-            run(ours, None if arguments.peer == "none" else peer, pool, arguments)
+            print(
+                f"{arguments.studies:,} studies of {arguments.instances} files"
+                f" of {arguments.size:,} bytes"
+            )
+            if "changed" in arguments.cases:
+                bench.change_tags()
+            if "forced" in arguments.cases:
+                bench.force()
+            if "uploads" in arguments.cases:
+                bench.upload(pool)
     finally:
         for server in servers:
             server.kill()
 
 
-def run(
-    ours: Server,
-    peer: Server | None,
-    pool: "multiprocessing.pool.Pool",
-    arguments: argparse.Namespace,
-) -> None:
-    """Take turns, and print."""
-    print(
-        f"{arguments.studies:,} studies of {arguments.instances} files"
-        f" of {arguments.size:,} bytes\n"
-    )
-    print("| | studies/s, rounds | median |\n|---|---|---:|")
-    rates: dict[str, list[float]] = {ours.name: [], "Orthanc": []}
-    passes = len(log_times(ours, "housekeeping_completed"))
-    for _ in range(arguments.rounds):
-        post(ours, "/housekeeper/run", b'{"Force": true}')
-        passes += 1
-        rates[ours.name].append(arguments.studies / wait_for_pass(ours, passes))
-        if peer is not None:
-            rates[peer.name].append(arguments.studies / reconstruct(peer))
-    for name, found in rates.items():
-        if found:
-            listed = ", ".join(f"{rate:,.0f}" for rate in found)
-            print(f"| {name} | {listed} | {statistics.median(found):,.0f} |")
-    print("\n| uploads | files/s, rounds | median |\n|---|---|---:|")
-    quiet, busy = [], []
-    for number in range(arguments.rounds):
-        quiet.append(uploads(ours.url, pool, 2 * number, arguments.seconds))
-        post(ours, "/housekeeper/run", b'{"Force": true}')
-        busy.append(uploads(ours.url, pool, 2 * number + 1, arguments.seconds))
-        state = json.loads(ask(ours.url, "/housekeeper/status")[1])
-        if state["State"] == "Idle":
-            print("The pass was over before the uploads: take more studies.")
-        post(ours, "/housekeeper/pause")
-        post(ours, "/housekeeper/resume")
-        passes += 1
-        wait_for_pass(ours, passes)
-    for name, found in (("alone", quiet), ("during a pass", busy)):
-        listed = ", ".join(f"{rate:,.0f}" for rate in found)
-        print(f"| {name} | {listed} | {statistics.median(found):,.0f} |")
-    lost = 1 - statistics.median(busy) / statistics.median(quiet)
-    print(f"\nLost to the pass: {lost:.0%}")
+class Bench:
+    """The cases, each with its table."""
+
+    def __init__(self, ours: Server, peer: Server | None, arguments: argparse.Namespace) -> None:
+        """Take the servers, which run and hold the studies."""
+        self._ours = ours
+        self._peer = peer
+        self._studies: int = arguments.studies
+        self._rounds: int = arguments.rounds
+        self._seconds: float = arguments.seconds
+
+    def change_tags(self) -> None:
+        """Time the passes that servers need whose ExtraMainDicomTags are others than before."""
+        own, others = [], []
+        for number in range(self._rounds):
+            extra = EXTRA_TAGS[number % len(EXTRA_TAGS)]
+            own.append(self._studies / self._pass_over(extra))
+            if self._peer is not None:
+                restart(self._peer, extra)
+                others.append(self._studies / reconstruct(self._peer))
+        self._print("other main tags than before", own, others)
+
+    def _pass_over(self, extra: Extra) -> float:
+        passes = len(log_times(self._ours, "housekeeping_completed"))
+        restart(self._ours, extra)
+        return wait_for_pass(self._ours, passes + 1)
+
+    def force(self) -> None:
+        """Time passes over studies that are in order."""
+        own, others = [], []
+        for _ in range(self._rounds):
+            own.append(self._studies / wait_for_pass(self._ours, self._force_pass()))
+            if self._peer is not None:
+                others.append(self._studies / reconstruct(self._peer))
+        self._print("nothing has changed", own, others)
+
+    def _force_pass(self) -> int:
+        """Begin a pass; how many there will have been once it is over."""
+        passes = len(log_times(self._ours, "housekeeping_completed"))
+        post(self._ours, "/housekeeper/run", b'{"Force": true}')
+        return passes + 1
+
+    def _print(self, case: str, own: list[float], others: list[float]) -> None:
+        print(f"\n| {case} | studies/s, rounds | median |\n|---|---|---:|")
+        print_row(self._ours.name, own)
+        if others:
+            print_row("Orthanc", others)
+            ratio = statistics.median(own) / statistics.median(others)
+            print(f"\nRatio of the medians: {ratio:.2f}")
+
+    def upload(self, pool: "multiprocessing.pool.Pool") -> None:
+        """Count uploads while a pass is made, and without one."""
+        quiet, busy = [], []
+        for number in range(self._rounds):
+            quiet.append(uploads(self._ours.url, pool, 2 * number, self._seconds))
+            last = self._force_pass()
+            busy.append(uploads(self._ours.url, pool, 2 * number + 1, self._seconds))
+            state = json.loads(ask(self._ours.url, "/housekeeper/status")[1])
+            if state["State"] == "Idle":
+                print("The pass was over before the uploads: take more studies.")
+            post(self._ours, "/housekeeper/pause")
+            post(self._ours, "/housekeeper/resume")
+            wait_for_pass(self._ours, last)
+        print("\n| uploads | files/s, rounds | median |\n|---|---|---:|")
+        print_row("alone", quiet)
+        print_row("during a pass", busy)
+        lost = 1 - statistics.median(busy) / statistics.median(quiet)
+        print(f"\nLost to the pass: {lost:.0%}")
+
+
+def print_row(name: str, found: list[float]) -> None:
+    """One line of a table: the rounds, and their median."""
+    listed = ", ".join(f"{rate:,.0f}" for rate in found)
+    print(f"| {name} | {listed} | {statistics.median(found):,.0f} |")
 
 
 if __name__ == "__main__":

@@ -70,11 +70,12 @@ BEGINNING = Position()
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """What is to be done with one instance.
+    """What is to be done with one instance, which has this ``number`` in the index.
 
     Main tags are refreshed at ``levels``, of its parents unless an instance before has done it.
     """
 
+    number: int
     ids: ResourceIds
     attachment: Attachment | None
     levels: frozenset[Level]
@@ -148,6 +149,7 @@ class DoneTask:
     ``attachment`` takes the place of the file ``replaces``; ``summary`` is what was read of it.
     """
 
+    number: int
     ids: ResourceIds
     summary: Summary | None
     levels: frozenset[Level]

@@ -17,7 +17,7 @@ from repertory.storage.areas.base import StorageArea
 from repertory.storage.areas.filesystem import NO_ROOM
 from repertory.storage.cache import FileCache
 from repertory.storage.compression import Read, compressed, decompressed, locate, reader_of
-from repertory.storage.lending import SMALL, Lending, peek
+from repertory.storage.lending import SMALL, Lending, peek, read_small
 from repertory.storage.streams import OpenStreams, Stream
 
 log = structlog.get_logger(__name__)
@@ -315,9 +315,14 @@ class Files:
         length = left if length < 0 else min(length, left)
         return self._read_plain(attachment, start, length)
 
+    def read_small(self, attachment: Attachment) -> bytes | None:
+        """A small file that lies as it came, past the cache; ``None`` for any other."""
+        area = self.area_at(attachment.location)
+        return read_small(area, attachment, verify=self.options.verify)
+
     def check(self, attachment: Attachment) -> None:
         """Read the file anew, past the cache, and compare it with all that is known of it."""
-        self._check_size(attachment)
+        self.check_size(attachment)
         if attachment.compressed_md5 and attachment.compression is not Compression.NONE:
             read = self._reader(attachment)
             size = attachment.compressed_size
@@ -330,17 +335,12 @@ class Files:
 
     def check_size(self, attachment: Attachment) -> None:
         """Compare the length of the stored file with what it should be."""
-        self._check_size(attachment)
-
-    def _check_size(self, attachment: Attachment) -> None:
-        area = self.area_at(attachment.location)
-        stored = area.size(attachment.uuid, attachment.content_type)
-        if stored != attachment.compressed_size:
+        area, uuid = self.area_at(attachment.location), attachment.uuid
+        if area.size(uuid, attachment.content_type) != attachment.compressed_size:
             raise FileCorrupted("A stored file has not the length that it had.")
 
     def _read_plain(self, attachment: Attachment, start: int, length: int) -> bytes:
-        area = self.area_at(attachment.location)
-        content = area.read(attachment.uuid, attachment.content_type, start, length)
+        content = self._reader(attachment)(start, length)
         if len(content) < length:
             raise FileCorrupted("A stored file is shorter than it was when it was stored.")
         return content

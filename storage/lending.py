@@ -1,10 +1,12 @@
 """Files that may be sent as they lie on the disk, without a look at their bytes."""
 
+import hashlib
 import os
 import threading
 from collections import OrderedDict
 from dataclasses import dataclass
 
+from repertory.errors import FileCorrupted
 from repertory.model import Attachment, Compression
 from repertory.storage.areas.base import StorageArea
 
@@ -107,3 +109,23 @@ def peek(area: StorageArea, attachment: Attachment, length: int) -> bytes | None
     except OSError:
         return None
     return bytes(content) if read == length else None
+
+
+def read_small(area: StorageArea, attachment: Attachment, *, verify: bool) -> bytes | None:
+    """A whole file by one request to its area, if it is small and lies as it came.
+
+    Raises:
+        FileLost: there is no such file.
+        FileCorrupted: it has another length than it had, or (``verify``) another MD5 sum.
+        StorageFailed: it could not be read.
+    """
+    size, md5 = attachment.compressed_size, attachment.uncompressed_md5
+    if attachment.compression is not Compression.NONE or size > SMALL:
+        return None
+    # One byte more than there should be tells whether that was all.
+    content = area.read(attachment.uuid, attachment.content_type, 0, size + 1)
+    if len(content) != size:
+        raise FileCorrupted("A stored file has not the length that it had.")
+    if verify and md5 and hashlib.md5(content, usedforsecurity=False).hexdigest() != md5:
+        raise FileCorrupted
+    return content

@@ -42,6 +42,21 @@ def test_one_who_looks_every_second_keeps_nobody_from_work():
     assert pace(10, cost=1.0, visits=6, passed=5.0).rest() > 0
 
 
+def test_a_single_request_keeps_nobody_from_work_and_a_second_one_soon_after_does():
+    clock, board = ManualClock(), Switchboard()
+    made = Pace(board, clock, 10)
+    seen = iter([0, 1, 1, 2, 2])
+    board.count_visits_of(lambda: next(seen))
+    rests = []
+    for _ in range(5):
+        made.begin()
+        clock.advance(0.2)
+        made.end(1)
+        rests.append(made.rest() > 0)
+
+    assert rests == [False, False, False, True, False]
+
+
 def test_whoever_may_have_all_the_time_never_rests():
     assert pace(100, cost=1.0, visits=1000).rest() == 0
 

@@ -10,12 +10,16 @@ from repertory.actors.messages.reconstruction import (
     RecordReconstruction,
 )
 from repertory.actors.messages.resources import DeleteResource, DescribeResource, ListResources
+from repertory.actors.reconstructing import read_anew
 from repertory.actors.storage import StorageActor
 from repertory.errors import IndexBusy, UnknownResource
 from repertory.model import Compression, Level, ResourceId
-from repertory.storage.files import FileOptions
+from repertory.storage.areas import FilesystemArea
+from repertory.storage.areas.metered import metered
+from repertory.storage.dicom import summarize
+from repertory.storage.files import FileOptions, Files
 from repertory.storage.main_tags import MainDicomTags
-from repertory.testing.files import make_study
+from repertory.testing.files import make_dicom, make_study
 
 MORE_TAGS = MainDicomTags.defaults({Level.INSTANCE: ["0018,0050"], Level.STUDY: ["0018,0050"]})
 
@@ -119,6 +123,19 @@ def test_files_are_rewritten_where_their_form_is_not_the_wanted_one(archive, pla
     stage = play()
     reconstruct(stage, Level.STUDY, stored[0], rewrite_files=True)
     assert path_of(archive, stage, stored[0]).read_bytes() == before
+
+
+def test_of_a_large_file_no_more_is_read_than_its_header(tmp_path):
+    read = []
+    area = FilesystemArea(tmp_path, synchronize=False)
+    area.open()
+    files = Files(metered(area, lambda _, __, size: read.append(size)), FileOptions())
+    content = make_dicom(size=1 << 20)
+    attachment = files.write(content, 1)
+    read.clear()
+
+    assert read_anew(files, attachment, MORE_TAGS) == summarize(content, MORE_TAGS)
+    assert sum(read) < 100_000
 
 
 def test_files_stay_where_nobody_wants_them_rewritten(archive, play):

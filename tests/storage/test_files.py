@@ -160,6 +160,39 @@ def test_another_file_of_the_same_length_is_found(make, area, form):
         files.check(wrong)
 
 
+SMALL = b"small file" * 100
+
+
+def test_a_small_file_is_read_anew_whatever_is_remembered_of_it(make, area):
+    files = make(cache_size=64 << 20)
+    attachment = files.write(SMALL, 1)
+
+    assert files.read_small(attachment) == SMALL
+    files.read(attachment)
+    del area.files[attachment.uuid]
+    with pytest.raises(FileLost):
+        files.read_small(attachment)
+
+
+@pytest.mark.parametrize("damaged", [SMALL[:-1], SMALL + b"x", b"", SMALL[::-1]])
+def test_a_small_file_that_is_read_anew_is_compared_with_all_that_is_known(make, area, damaged):
+    attachment = make().write(SMALL, 1)
+    area.files[attachment.uuid] = damaged
+
+    with pytest.raises(FileCorrupted):
+        make().read_small(attachment)
+    if len(damaged) == len(SMALL):  # of that, its sum alone tells
+        assert make(verify=False).read_small(attachment) == damaged
+    else:
+        with pytest.raises(FileCorrupted):
+            make(verify=False).read_small(attachment)
+
+
+def test_large_files_and_compressed_ones_are_read_otherwise(make):
+    assert make().read_small(make().write(CONTENT, 1)) is None
+    assert make().read_small(make(compression=Compression.ZSTANDARD).write(SMALL, 1)) is None
+
+
 def test_what_is_checked_is_the_file_and_not_what_is_remembered_of_it(make, area):
     files = make(cache_size=64 << 20)
     attachment = files.write(CONTENT, 1)

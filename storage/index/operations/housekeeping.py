@@ -319,7 +319,7 @@ class _Looking:
         obsolete = bool(row[6]) and (chores.obsolete or Level.INSTANCE in levels)
         if not levels and not rewrite and not obsolete:
             return None
-        return Task(ids, attachment, levels, rewrite, obsolete)
+        return Task(row[3], ids, attachment, levels, rewrite, obsolete)
 
     def _instances(self, study: int, at: Position) -> Iterator[Row]:
         """The instances after a position, series by series; a batch for each statement."""

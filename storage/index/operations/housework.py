@@ -15,7 +15,7 @@ from repertory.housekeeping import (
 )
 from repertory.model import Compression, Level, ResourceId
 from repertory.storage.index.database import Database
-from repertory.storage.index.operations.group import Group, Lineage
+from repertory.storage.index.operations.group import Group
 from repertory.storage.index.operations.housekeeping import (
     LONGEST_DELAY,
     STORED_UNDER,
@@ -24,8 +24,12 @@ from repertory.storage.index.operations.housekeeping import (
 from repertory.storage.index.operations.listing import FIND, find
 from repertory.storage.index.operations.other_files import replace_other
 from repertory.storage.index.operations.placing_trash import record_move_in_trash
-from repertory.storage.index.operations.recompressing import find_file, put_file, resize
-from repertory.storage.index.operations.reconstructing import OBSOLETE, record_reconstruction
+from repertory.storage.index.operations.reconstructing import (
+    find_targets,
+    reconstruct,
+    release_obsolete,
+)
+from repertory.storage.index.operations.refreshing import Refreshing
 from repertory.storage.index.packing import pack_id
 
 FIRST_DELAY = 60.0
@@ -52,6 +56,7 @@ PUT_FIRST = (
 )
 ATTEMPTS = "SELECT attempts FROM set_aside WHERE resource = ? AND property = ?"
 IS_THERE = "SELECT 1 FROM resources WHERE id = ? AND level = 2"
+FIND_ASIDE = "SELECT resource FROM set_aside WHERE property = ? AND "
 CLOSE = "UPDATE set_aside SET is_open = 0 WHERE resource = ? AND property = ?"
 SUCCEED = (
     "DELETE FROM set_aside WHERE resource = ? AND property = ? AND is_open = 0"
@@ -105,104 +110,109 @@ def record_chores(
 ) -> tuple[ChoresReceipt, ...]:
     """Record portions; what the index refuses of them is a failure, or gone, and no error."""
     group.settle()
+    recording = _Recording(db, group, signatures, record, now)
     try:
-        receipts = tuple(
-            [
-                _record_portion(db, group, signatures, record.name, portion, now)
-                for portion in record.portions
-            ]
-        )
+        receipts = tuple([recording.record(portion) for portion in record.portions])
+        recording.end()
     except BaseException:
         group.writing = True  # what was recorded before it must not stay alone
         raise
-    group.writing = True
-    db.execute(KEEP, (record.name, record.state))
     return receipts
 
 
-def _record_portion(  # noqa: PLR0917 - the database, the group, then what is to be recorded
-    db: Database,
-    group: Group,
-    signatures: Mapping[Level, str],
-    name: str,
-    portion: DonePortion,
-    now: float,
-) -> ChoresReceipt:
-    done = gone = 0
-    failures = []
-    known: dict[ResourceId, Lineage] = {}
-    for failure in portion.failures:
-        if db.one(FIND, (pack_id(failure.id), int(Level.INSTANCE))) is None:
-            gone += 1
-        else:
-            failures.append(failure)
-    for task in portion.done:
-        try:
-            _record(db, group, signatures, task, known)
-        except UnknownResource:
-            gone += 1
-        except Refused as error:
-            failures.append(InstanceFailure(task.ids.instance, str(error)))
-        else:
-            done += 1
-            continue
-        if task.attachment is not None:
-            group.release(task.attachment)
-    for copy in portion.others:
-        group.writing = True
-        (record_move_in_trash if copy.file.trash else replace_other)(db, group, copy)
-    _note(db, name, portion.portion, failures, now)
-    return ChoresReceipt(done, gone, tuple(failures))
+class _Recording:
+    """Records portions; what it needs to know of their instances, it asks at once."""
 
+    def __init__(
+        self,
+        db: Database,
+        group: Group,
+        signatures: Mapping[Level, str],
+        record: ChoresRecord,
+        now: float,
+    ) -> None:
+        self._db = db
+        self._group = group
+        self._name = record.name
+        self._state = record.state
+        self._now = now
+        self._refreshing = Refreshing(db, signatures)
+        tasks = [task for portion in record.portions for task in portion.done]
+        self._targets = find_targets(db, [task.number for task in tasks])
+        condition, value = db.among("resource", [it.portion.number for it in record.portions])
+        self._aside = {row[0] for row in db.all(FIND_ASIDE + condition, (record.name, value))}
 
-def _record(
-    db: Database,
-    group: Group,
-    signatures: Mapping[Level, str],
-    task: DoneTask,
-    known: dict[ResourceId, Lineage],
-) -> None:
-    if task.summary is not None:
-        record_reconstruction(
-            db,
-            group,
-            signatures,
-            task.ids,
-            task.summary,
-            task.levels,
-            task.replaces,
-            task.attachment,
-            beside=False,
-            known=known,
-        )
-    else:
-        group.settle()
-    if task.obsolete:
-        number = find(db, Level.INSTANCE, task.ids.instance)[0]
-        group.writing = True
-        for content_type in OBSOLETE:
-            old = find_file(db, number, content_type)
-            if old is not None:
-                resize(db, number, *put_file(db, group, number, old, None))
+    def record(self, portion: DonePortion) -> ChoresReceipt:
+        """Record a portion."""
+        done = gone = 0
+        failures = []
+        for failure in portion.failures:
+            if self._db.one(FIND, (pack_id(failure.id), int(Level.INSTANCE))) is None:
+                gone += 1
+            else:
+                failures.append(failure)
+        for task in portion.done:
+            try:
+                self._record(task)
+            except UnknownResource:
+                gone += 1
+            except Refused as error:
+                failures.append(InstanceFailure(task.ids.instance, str(error)))
+            else:
+                done += 1
+                continue
+            if task.attachment is not None:
+                self._group.release(task.attachment)
+        for copy in portion.others:
+            (record_move_in_trash if copy.file.trash else replace_other)(
+                self._db, self._group, copy
+            )
+        self._note(portion.portion, failures)
+        return ChoresReceipt(done, gone, tuple(failures))
 
+    def end(self) -> None:
+        """Write what waits, and how far the pass is."""
+        self._group.writing = True
+        self._refreshing.flush()
+        self._db.execute_many(KEEP, [(self._name, self._state)])
 
-def _note(
-    db: Database, name: str, portion: Portion, failures: list[InstanceFailure], now: float
-) -> None:
-    """Set the study aside if something failed; take it off the list once all went well."""
-    study = (portion.number, name)
-    if portion.begins:
-        db.execute(CLOSE, study)
-    # Deleted meanwhile, and perhaps uploaded again: the study of that number is no more.
-    if failures and db.one(IS_THERE, (portion.number,)) is not None:
-        row = db.one(ATTEMPTS, study) or (0,)
-        delay = min(FIRST_DELAY * 2.0 ** min(row[0], _DOUBLINGS), LONGEST_DELAY)
-        first = failures[0]
-        values = (now + delay, portion.form, pack_id(first.id), first.reason)
-        db.execute(FAIL, (*study, *values))
-    if portion.ends:
-        # A pass over tags alone is no success of what was to be stored anew, nor is one over files
-        # alone one of tags.
-        if portion.aside or portion.refreshes:
-            db.execute(SUCCEED, (*study, int(portion.aside or portion.form is not None)))
-        db.execute(CLOSE, study)
+    def _record(self, task: DoneTask) -> None:
+        target = self._targets.get(task.number)
+        if task.summary is not None:
+            reconstruct(
+                self._db,
+                self._group,
+                self._refreshing,
+                target,
+                task.ids,
+                task.summary,
+                task.levels,
+                task.replaces,
+                task.attachment,
+            )
+        elif target is None or target.digest != pack_id(task.ids.instance):
+            raise UnknownResource
+        if task.obsolete:
+            release_obsolete(self._db, self._group, task.number)
+
+    def _note(self, portion: Portion, failures: list[InstanceFailure]) -> None:
+        """Set the study aside if something failed; take it off the list once all went well."""
+        study = (portion.number, self._name)
+        is_aside = portion.number in self._aside
+        if portion.begins and is_aside:
+            self._db.execute_many(CLOSE, [study])
+        # Deleted meanwhile, and perhaps uploaded again: the study of that number is no more.
+        if failures and self._db.one(IS_THERE, (portion.number,)) is not None:
+            row = self._db.one(ATTEMPTS, study) or (0,)
+            delay = min(FIRST_DELAY * 2.0 ** min(row[0], _DOUBLINGS), LONGEST_DELAY)
+            first = failures[0]
+            values = (self._now + delay, portion.form, pack_id(first.id), first.reason)
+            self._db.execute(FAIL, (*study, *values))
+            is_aside = True
+        if portion.ends and is_aside:
+            # A pass over tags alone is no success of what was to be stored anew, nor is one over
+            # files alone one of tags.
+            if portion.aside or portion.refreshes:
+                whole = int(portion.aside or portion.form is not None)
+                self._db.execute_many(SUCCEED, [(*study, whole)])
+            self._db.execute_many(CLOSE, [study])

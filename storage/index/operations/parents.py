@@ -143,7 +143,7 @@ def pack_main_tags(summary: Summary, level: Level) -> str:
     return pack_tags(summary.main_tags.get(level, {}), of_patient)
 
 
-def searched(summary: Summary, level: Level) -> list[str | None]:
+def searched(summary: Summary, level: Level) -> list[Any]:
     """The values of the columns by which a resource is searched, in the order of ``SEARCHED``."""
     tags = summary.main_tags.get(level, {})
     identity = summary.identity

@@ -1,9 +1,10 @@
 """Bringing what the index says of a resource in line with its file."""
 
 from collections.abc import Mapping
+from typing import Any
 
 from repertory.model import Level, Metadata, Summary
-from repertory.storage.index.database import Database
+from repertory.storage.index.database import Database, Row
 from repertory.storage.index.normalization import SEARCHED
 from repertory.storage.index.operations import metadata
 from repertory.storage.index.operations.parents import pack_main_tags, searched
@@ -34,6 +35,9 @@ REFRESH = {
     )
     for level, columns in WRITTEN_AT.items()
 }
+REFRESH_TEXTS = "UPDATE resources SET main_tags = ?, metadata = ? WHERE id = ?"
+"""Where it is searched by the same as before: to set these columns costs their indexes a write."""
+
 FIND_TAGS = "SELECT main_tags FROM resources WHERE id = ?"
 REFRESH_COPY = (
     "UPDATE resources SET main_tags = ?, patient_id = ?, patient_name = ?, patient_birth_date = ?"
@@ -43,6 +47,58 @@ FIND_COPIES = "SELECT id, main_tags FROM resources WHERE parent = ? AND level = 
 SET_TAGS = "UPDATE resources SET main_tags = ? WHERE id = ?"
 
 
+class Refreshing:
+    """Brings resources in line with their files, in one transaction.
+
+    What is to be written of series and instances waits for ``flush``: nothing here reads it.
+    """
+
+    def __init__(self, db: Database, signatures: Mapping[Level, str]) -> None:
+        self._db = db
+        self._signatures = signatures
+        self._waiting: dict[str, list[tuple[Any, ...]]] = {}
+
+    def refresh(
+        self, level: Level, number: int, summary: Summary, *, written: Row | None = None
+    ) -> None:
+        """Write a resource's main tags, its searched columns and what of its metadata follows.
+
+        What users wrote, how the resource came here and when stays as it is. Where all is as it
+        should be, nothing is written. ``written`` are its columns ``WRITTEN_AT``, if known.
+
+        Raises:
+            BadParameter: something cannot be kept as it is; nothing was written.
+        """
+        row = written or self._db.one(FIND_WRITTEN[level], (number,))
+        kept = unpack_entries(row[1] if row else "{}")
+        columns = searched(summary, level)
+        if level is Level.STUDY:
+            columns += searched(summary, Level.PATIENT)
+        if level is Level.INSTANCE:
+            columns.append(place_of(summary))
+        signature = self._signatures.get(level)
+        tags = pack_main_tags(summary, level)
+        texts = (tags, pack_metadata(metadata.recomputed(kept, level, summary, signature)))
+        if row is None or list(row[2:]) != columns:
+            self._write(level, REFRESH[level], (*texts, *columns, number))
+        elif row[:2] != texts:
+            self._write(level, REFRESH_TEXTS, (*texts, number))
+        if level is Level.PATIENT:
+            _complete_copies(self._db, number, summary, kept)
+
+    def _write(self, level: Level, sql: str, values: tuple[Any, ...]) -> None:
+        if level in (Level.SERIES, Level.INSTANCE):
+            self._waiting.setdefault(sql, []).append(values)
+        else:
+            self._db.execute_many(sql, [values])
+
+    def flush(self) -> None:
+        """Write what waits."""
+        waiting, self._waiting = self._waiting, {}
+        for sql, rows in waiting.items():
+            self._db.execute_many(sql, rows)
+
+
 def refresh(
     db: Database,
     level: Level,
@@ -50,30 +106,10 @@ def refresh(
     summary: Summary,
     signatures: Mapping[Level, str],
 ) -> None:
-    """Write a resource's main tags, its searched columns and what of its metadata follows from it.
-
-    What users wrote, how the resource came here and when stays as it is. Where all is as it should
-    be, nothing is written.
-
-    Raises:
-        BadParameter: something cannot be kept as it is; nothing was written.
-    """
-    row = db.one(FIND_WRITTEN[level], (number,))
-    kept = unpack_entries(row[1] if row else "{}")
-    columns = searched(summary, level)
-    if level is Level.STUDY:
-        columns += searched(summary, Level.PATIENT)
-    place = (place_of(summary),) if level is Level.INSTANCE else ()
-    values = (
-        pack_main_tags(summary, level),
-        pack_metadata(metadata.recomputed(kept, level, summary, signatures.get(level))),
-        *columns,
-        *place,
-    )
-    if row is None or tuple(row) != values:
-        db.execute(REFRESH[level], (*values, number))
-    if level is Level.PATIENT:
-        _complete_copies(db, number, summary, kept)
+    """Refresh one resource at once; see ``Refreshing.refresh``."""
+    refreshing = Refreshing(db, signatures)
+    refreshing.refresh(level, number, summary)
+    refreshing.flush()
 
 
 def refresh_copy(db: Database, study: int, summary: Summary) -> None:

@@ -53,6 +53,7 @@ def record(group, made_up, reader):
         if done is None:
             done = tuple(
                 DoneTask(
+                    number=task.number,
                     ids=task.ids,
                     summary=None,
                     levels=frozenset(),
@@ -70,6 +71,19 @@ def record(group, made_up, reader):
             return writer.record_chores(record, now or made_up.NOON)[0]
 
     return record
+
+
+def read_anew(task, made_up, *uids, levels=tuple(Level), **details):
+    """What was done with an instance whose file says what ``made_up`` makes of the rest."""
+    return DoneTask(
+        number=task.number,
+        ids=task.ids,
+        summary=made_up.an_instance(*uids, **details)["summary"],
+        levels=frozenset(levels),
+        replaces=task.attachment.uuid,
+        attachment=None,
+        obsolete=False,
+    )
 
 
 def backlog(reader):
@@ -324,6 +338,7 @@ def test_what_is_gone_meanwhile_is_no_failure_and_its_new_file_is_released(
     portion = find()
     new = made_up.a_file(compression=Compression.ZSTANDARD)
     done = DoneTask(
+        number=portion.tasks[0].number,
         ids=ids,
         summary=made_up.an_instance()["summary"],
         levels=frozenset(Level),
@@ -339,6 +354,88 @@ def test_what_is_gone_meanwhile_is_no_failure_and_its_new_file_is_released(
     assert find(within=Position(portion.number, 1, 1)).study is None
 
 
+def test_an_instance_that_was_uploaded_again_is_not_the_one_that_is_recorded(
+    store, find, record, delete, reader, made_up
+):
+    ids = store().ids
+    portion = find()
+    delete(Level.INSTANCE, ids.instance)
+    store()
+    changed = {Level.STUDY: {"0008,1030": "X"}}
+    receipt = record(portion, done=[read_anew(portion.tasks[0], made_up, tags=changed)])
+
+    assert (receipt.done, receipt.gone, receipt.failures) == (0, 1, ())
+    study = reader.describe_resource(Level.STUDY, ids.study)
+    assert study.main_tags["0008,1030"] == "Thorax"
+
+
+def test_studies_of_one_patient_that_are_recorded_together_follow_each_its_own_file(
+    store, find, group, reader, writer, made_up
+):
+    portions, names, position = (
+        [],
+        {"1.1": "ROE^ANN", "1.2": "DOE^JOHN", "1.3": "ROE^EVE"},
+        BEGINNING,
+    )
+    for study in names:
+        store("P", study, f"{study}.1", f"{study}.1.1")
+    for study, name in names.items():
+        portion = find(position=position)
+        position = portion.position
+        tags = {
+            Level.PATIENT: {"0010,0010": name, "0010,0040": "F"},
+            Level.SERIES: {"0008,0060": "MR"},
+            Level.INSTANCE: {"0020,0012": "7"},
+        }
+        uids = ("P", study, f"{study}.1", f"{study}.1.1")
+        done = read_anew(portion.tasks[0], made_up, *uids, tags=tags)
+        portions.append(DonePortion(portion, (done,), ()))
+    with group() as writing:
+        record = ChoresRecord(NAME, "{}", tuple(portions))
+        receipts = writing.record_chores(record, made_up.NOON)
+
+    assert [receipt.done for receipt in receipts] == [1, 1, 1]
+    studies = reader.describe_resources(Level.STUDY, 0, 0)
+    assert [it.patient_tags["0010,0010"] for it in studies] == list(names.values())
+    assert all(it.patient_tags["0010,0040"] == "F" for it in studies)
+    searched = writer._db.all("SELECT patient_name FROM resources WHERE level < 3 ORDER BY id")
+    assert [row[0] for row in searched] == ["ROE^EVE", *names.values()]
+    for level, tag, value in (
+        (Level.SERIES, "0008,0060", "MR"),
+        (Level.INSTANCE, "0020,0012", "7"),
+    ):
+        found = reader.describe_resources(level, 0, 0)
+        assert [it.main_tags[tag] for it in found] == [value] * 3
+
+
+def test_no_more_is_asked_of_many_instances_of_a_study_than_of_few(
+    store, find, record, writer, made_up, monkeypatch
+):
+    for study, many in (("1.1", 2), ("1.2", 12)):
+        for number in range(many):
+            store(study, study, f"{study}.1", f"{study}.1.{number}")
+    asked, counts, position = [], [], BEGINNING
+    for name in ("execute", "execute_many", "one", "all"):
+        real = getattr(writer._db, name)
+        monkeypatch.setattr(
+            writer._db, name, lambda *words, real=real: asked.append(words) or real(*words)
+        )
+    for study in ("1.1", "1.2"):
+        portion = find(position=position)
+        position = portion.position
+        tags = {level: {"0008,1030": "X"} for level in Level}
+        done = [
+            read_anew(task, made_up, study, study, f"{study}.1", f"{study}.1.{number}", tags=tags)
+            for number, task in enumerate(portion.tasks)
+        ]
+        done[1:] = [replace(it, levels=frozenset([Level.INSTANCE])) for it in done[1:]]
+        asked.clear()
+        assert record(portion, done=done).done == len(done)
+        counts.append(len(asked))
+
+    assert counts[0] == counts[1]
+
+
 def test_a_file_that_was_replaced_meanwhile_is_a_failure_and_the_others_are_done(
     store, find, record, reader, made_up
 ):
@@ -347,6 +444,7 @@ def test_a_file_that_was_replaced_meanwhile_is_a_failure_and_the_others_are_done
     tags = {Level.STUDY: {"0008,1030": "X"}}
     done = tuple(
         DoneTask(
+            number=task.number,
             ids=ids,
             summary=made_up.an_instance(sop=f"1.1.1.{number}", tags=tags)["summary"],
             levels=frozenset(Level),
