@@ -228,7 +228,8 @@ class FrontEndCast:
         own = f"front-end-{self._number}"
         if not is_shared(self._settings):
             return own
-        return f"{base_of(self._board.ask(DescribeNodes()).name)}.{own}"
+        node = self._line.ask(DescribeNodes()).get(timeout=_PATIENCE)
+        return f"{base_of(node.name)}.{own}"
 
     def _start_storage(self, main_tags: MainDicomTags) -> None:
         settings = self._settings

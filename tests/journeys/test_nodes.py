@@ -2,17 +2,23 @@
 
 import json
 import os
+import socket
 import threading
 from collections import Counter
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import obstore
 import pytest
+from pydicom import dcmread
+from pydicom.filebase import DicomBytesIO
+from pynetdicom import AE
 
 from repertory.testing.files import make_study
+from repertory.testing.orthanc import free_port
 from repertory.testing.server import until
 
 STABLE = {"StablePatient", "StableStudy", "StableSeries"}
+MR = "1.2.840.10008.5.1.4.1.1.4"
 QUICK = {"Heartbeat": 0.2, "Lease": 1.5}
 
 
@@ -227,6 +233,32 @@ def test_two_nodes_share_all_work_and_nothing_is_done_twice(node, receiver, tmp_
     until(lambda: receiver.events and receiver.events[-1]["Seq"] >= told)
     heard = [event["Seq"] for event in receiver.events]
     assert heard == sorted(set(heard))
+
+
+@pytest.mark.skipif(
+    not hasattr(socket, "send_fds"), reason="sockets cannot be handed to other processes here"
+)
+def test_nodes_have_front_ends_of_their_own(node, tmp_path):
+    port = free_port()
+    one = node(FrontEndProcesses=1)
+    two = node(FrontEndProcesses=2, DicomServerEnabled=True, DicomPort=port)
+    upload(one, make_study(instances=3, seed=1))
+    entity = AE("SENDER")
+    entity.add_requested_context(MR)
+    association = entity.associate("127.0.0.1", port)
+    for content in make_study(instances=3, seed=2):
+        assert association.send_c_store(dcmread(DicomBytesIO(content))).Status == 0x0000
+    association.release()
+
+    two.kill()
+
+    instances = one.get("/instances").json
+    assert len(instances) == 12
+    for instance in instances:
+        assert one.get(f"/instances/{instance}/file").status == 200
+    assert one.post("/tools/bulk-delete", json.dumps({"Resources": instances})).status == 200
+    until(lambda: not remaining(tmp_path / "files"))
+    assert one.stop() == 0
 
 
 def test_nodes_with_a_database_and_a_bucket_serve_clients_that_go_from_one_to_the_other(
