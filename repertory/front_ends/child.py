@@ -51,9 +51,9 @@ VISITS_PACE = 0.25
 METERS_PACE = 1.0
 """Seconds between two reports of what the meters have noted."""
 
-_NOT_NEEDED = ("PIL", "gdcm", "jpeg_ls", "numpy", "openjpeg", "pylibjpeg")
-"""What pydicom loads for pixels where it is installed: 30 MB in each process. No front-end decodes
-pixels; the main process does, and its transcoders."""
+_NOT_NEEDED = ("PIL", "gdcm", "jpeg_ls", "numpy", "openjpeg", "pylibjpeg", "requests", "tqdm")
+"""What pydicom loads where it is installed: for pixels, 30 MB in each process, and to download its
+own examples, 5 MB. No front-end decodes pixels; the main process does, and its transcoders."""
 
 _PR_SET_PDEATHSIG = 1
 """prctl(2)"""

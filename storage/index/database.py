@@ -70,6 +70,9 @@ class Database(Protocol):
     def begin_read(self) -> None:
         """Begin a transaction that sees one state until it ends."""
 
+    def begin_statement(self) -> None:
+        """The same for one statement; ``rollback`` ends it."""
+
     def commit(self) -> None:
         """End the transaction, and keep what it did."""
 

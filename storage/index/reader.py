@@ -67,6 +67,14 @@ class _OneState:
         self._db.rollback()
 
 
+class _OneStatement(_OneState):
+    """The same for a single statement."""
+
+    def __enter__(self) -> Database:
+        self._db.begin_statement()
+        return self._db
+
+
 class DatabaseReader(
     ReaderFollowing,
     DatabaseJobsReader,
@@ -101,6 +109,7 @@ class DatabaseReader(
         self._engine = engine
         self._identifier = identifier
         self._state = _OneState(db)
+        self._statement = _OneStatement(db)
 
     def close(self) -> None:
         """Let go of the database."""
@@ -158,7 +167,7 @@ class DatabaseReader(
         self, level: Level, id_: ResourceId, content_type: int
     ) -> tuple[Attachment, dict[int, str]]:
         """The attachment, and the resource's metadata."""
-        with self._state as db:
+        with self._statement as db:
             return describing.describe_attachment(db, level, id_, content_type)
 
     def list_changes(

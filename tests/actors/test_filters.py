@@ -1,5 +1,6 @@
 """What filters of Lua and of Python say together."""
 
+import pickle
 import threading
 
 import pytest
@@ -130,6 +131,8 @@ def test_what_is_sent_by_dicom_may_be_refused_by_a_status(stage, functions):
     with pytest.raises(InstanceRejected) as rejected:
         stage.ask(SENT)
     assert rejected.value.status == 0xA700
+    # To a front-end it goes through the portal.
+    assert pickle.loads(pickle.dumps(rejected.value)).status == 0xA700
 
 
 @pytest.mark.parametrize(

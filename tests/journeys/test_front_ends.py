@@ -2,6 +2,7 @@
 
 import base64
 import http.client
+import io
 import json
 import os
 import random
@@ -13,10 +14,13 @@ from contextlib import closing, suppress
 from pathlib import Path
 
 import pytest
+from pydicom import dcmread
+from pynetdicom import AE
 
 from repertory import Repertory, Settings
 from repertory.testing.crashing import Client, Ledger, ingest
 from repertory.testing.files import make_dicom, make_study, write_large_dicom
+from repertory.testing.orthanc import free_port
 from repertory.testing.server import PATIENCE, ServerProcess, until
 
 pytestmark = pytest.mark.skipif(
@@ -496,11 +500,33 @@ def test_scripts_of_python_decide_for_front_ends_too(front, tmp_path):
     assert len(server.get("/patients").json) == 2
 
 
+def send(port, content):
+    """The status of a C-STORE."""
+    sent = dcmread(io.BytesIO(content))
+    entity = AE("PEER")
+    entity.add_requested_context(sent.SOPClassUID, sent.file_meta.TransferSyntaxUID)
+    association = entity.associate("127.0.0.1", port)
+    try:
+        return association.send_c_store(sent).Status
+    finally:
+        association.release()
+
+
 def test_functions_of_a_program_decide_for_its_front_ends(tmp_path):
     archive = Repertory(
-        Settings(storage_directory=str(tmp_path), http_port=0, front_end_processes=1)
+        Settings(
+            storage_directory=str(tmp_path),
+            http_port=0,
+            front_end_processes=1,
+            dicom_server_enabled=True,
+            dicom_port=free_port(),
+        )
     )
     asked = []
+
+    @archive.filter("IncomingCStoreInstanceFilter")
+    def full(_instance):
+        return 0xA700
 
     @archive.filter("ReceivedInstanceFilter")
     def nothing(instance):
@@ -517,4 +543,5 @@ def test_functions_of_a_program_decide_for_its_front_ends(tmp_path):
         assert store(content) == "FilteredOut"
         assert archive.off(nothing)
         assert until(lambda: store(content) == "Success")
+        assert send(archive.dicom_port, content) == 0xA700
     assert asked[0] == content

@@ -183,6 +183,10 @@ class ServerDatabase:
             raise self._failed(error).translated() from error
         return self._claim.others_wrote(counted) or stale
 
+    def begin_statement(self) -> None:
+        """Begin as for several statements: a session is begun with the first, on its way."""
+        self.begin_read()
+
     def begin_read(self) -> None:
         """Begin a transaction that sees one state until it ends."""
         if self._session is None:

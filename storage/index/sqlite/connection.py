@@ -20,6 +20,10 @@ a million of them in memory, the rate of ingest stays flat."""
 
 READER_CACHE_KIB = 8_192
 
+ATTACHED_CACHE_KIB = 2_048
+"""For readers in other processes, which have several each. What is not there the system has in
+memory; and every commit of the writer makes them forget what they have."""
+
 CHECKPOINT_PAGES = 8_000
 """How long the log grows before its pages go to the file: long enough that pages which change
 with every group are written once, short enough that nobody feels the wait (about 20 ms)."""
@@ -37,9 +41,19 @@ def translated(error: apsw.Error, system_errno: int = 0) -> RepertoryError:
 
 
 class SqliteDatabase:
-    """A ``Database`` on a file. ``synchronous`` is SQLite's, for connections that write."""
+    """A ``Database`` on a file. ``synchronous`` is SQLite's, for connections that write.
 
-    def __init__(self, path: Path, *, readonly: bool, synchronous: str = "FULL") -> None:
+    ``cache`` is how many KiB of pages are kept by one that reads.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        *,
+        readonly: bool,
+        synchronous: str = "FULL",
+        cache: int = READER_CACHE_KIB,
+    ) -> None:
         """Open the file, which exists.
 
         Raises:
@@ -48,18 +62,18 @@ class SqliteDatabase:
         flags = apsw.SQLITE_OPEN_READONLY if readonly else apsw.SQLITE_OPEN_READWRITE
         self.connection = apsw.Connection(str(path), flags=flags, statementcachesize=256)
         try:
-            self._configure(readonly=readonly, synchronous=synchronous)
+            self._configure(cache if readonly else WRITER_CACHE_KIB, readonly, synchronous)
         except apsw.Error:
             self.connection.close()
             raise
 
-    def _configure(self, *, readonly: bool, synchronous: str) -> None:
+    def _configure(self, cache: int, readonly: bool, synchronous: str) -> None:
         connection = self.connection
         connection.set_busy_timeout(BUSY_TIMEOUT_MS)
         # Plans are made for a statement, whatever its values are. Otherwise SQLite compiles many of
         # ours anew for each value, which takes four times as long as to run them.
         connection.config(apsw.SQLITE_DBCONFIG_ENABLE_QPSG, 1)
-        connection.pragma("cache_size", -(READER_CACHE_KIB if readonly else WRITER_CACHE_KIB))
+        connection.pragma("cache_size", -cache)
         connection.pragma("temp_store", "MEMORY")
         if not readonly:
             connection.pragma("synchronous", synchronous)
@@ -116,6 +130,9 @@ class SqliteDatabase:
     def begin_read(self) -> None:
         """Begin a transaction that sees one state until it ends."""
         self.execute("BEGIN")
+
+    def begin_statement(self) -> None:
+        """Begin nothing: each statement of SQLite sees one state, and ends with its last row."""
 
     def commit(self) -> None:
         """End the transaction, and keep what it did."""

@@ -11,7 +11,12 @@ from repertory.errors import CannotStart, IndexFailed
 from repertory.model import Level
 from repertory.storage.index.held import FIND_UNFINISHED, REFUSAL
 from repertory.storage.index.reader import DatabaseReader
-from repertory.storage.index.sqlite.connection import SqliteDatabase, translated
+from repertory.storage.index.sqlite.connection import (
+    ATTACHED_CACHE_KIB,
+    READER_CACHE_KIB,
+    SqliteDatabase,
+    translated,
+)
 from repertory.storage.index.sqlite.held import HeldSqliteIndex
 from repertory.storage.index.sqlite.lock import FolderLock
 from repertory.storage.index.sqlite.schema import prepare, recognise
@@ -70,6 +75,7 @@ class SqliteEngine:
         self._signatures = dict(signatures or {})
         self._tag_names = dict(tag_names or {})
         self._open = False
+        self._reader_cache = READER_CACHE_KIB
         self._writer: DatabaseWriter | None = None
 
     def open(self) -> None:
@@ -140,6 +146,7 @@ class SqliteEngine:
             CannotStart: it is not there, or cannot be read.
         """
         self._open = True
+        self._reader_cache = ATTACHED_CACHE_KIB
         try:
             self.reader().close()
         except IndexFailed as error:
@@ -206,7 +213,12 @@ class SqliteEngine:
         if not self._open:
             raise IndexFailed("The index is not open.")
         try:
-            return SqliteDatabase(self._path, readonly=readonly, synchronous=self._synchronous)
+            return SqliteDatabase(
+                self._path,
+                readonly=readonly,
+                synchronous=self._synchronous,
+                cache=self._reader_cache,
+            )
         except apsw.Error as error:
             raise translated(error) from error
 
