@@ -26,6 +26,7 @@ from repertory.errors import (
     IndexBusy,
     IndexFailed,
     MissingTag,
+    NoReplyInTime,
     NotDicom,
     TooLarge,
     UnknownItem,
@@ -109,9 +110,10 @@ def test_a_file_that_the_index_refuses_is_taken_back(storage, area, refusal):
     assert area.files == {}
 
 
-def test_a_file_whose_row_may_be_there_is_never_taken_back(storage, area):
-    storage.understudy(RecordInstance, answer=IndexFailed())
-    with pytest.raises(IndexFailed):
+@pytest.mark.parametrize("doubt", [IndexFailed(), NoReplyInTime()])
+def test_a_file_whose_row_may_be_there_is_never_taken_back(storage, area, doubt):
+    storage.understudy(RecordInstance, answer=doubt)
+    with pytest.raises(type(doubt)):
         storage.ask(StoreInstance(content=make_dicom()))
 
     assert len(area.files) == 1
