@@ -213,6 +213,10 @@ class JobRunner(JobSharing):
         if isinstance(error, ShuttingDown):
             job.rest(JobState.PENDING, self.clock)  # nothing was done: the next start goes on
         elif isinstance(error, LeaseLost):
+            self._sync()
+            if job.wish is JobState.FAILURE:
+                self._grant(job)  # cancelled at another node, while the step was under way
+                return
             self._drop(job)
             self._sync()
         elif job.wish is not None:

@@ -320,11 +320,11 @@ def test_a_job_is_seen_and_steered_from_every_node(cluster, pair):
     assert two.state(id_) is JobState.RUNNING
 
     two.ask(PauseJob(id=id_))
-    assert two.state(id_) is JobState.PAUSED
+    assert two.state(id_) is JobState.RUNNING
     cluster.advance(1)  # node 1 sees it, and its step ends
     cluster.director.end("one", at=1)
     cluster.advance(1)
-    assert one.state(id_) is JobState.PAUSED
+    assert (one.state(id_), two.state(id_)) == (JobState.PAUSED, JobState.PAUSED)
     assert not cluster.director.under_way()
 
     two.ask(ResumeJob(id=id_))
@@ -350,6 +350,28 @@ def test_a_job_is_seen_and_steered_from_every_node(cluster, pair):
     two.ask(DeleteJob(id=id_))
     with pytest.raises(UnknownResource):
         one.ask(DescribeJob(id=id_))
+
+
+def test_a_job_is_over_whose_last_step_ends_before_the_pause(cluster, pair):
+    one, two = pair
+    id_ = one.submit("one")
+    two.ask(PauseJob(id=id_))
+    cluster.director.end("one", at=10)
+
+    assert (one.state(id_), two.state(id_)) == (JobState.SUCCESS, JobState.SUCCESS)
+
+
+def test_a_job_that_was_cancelled_at_another_node_stays_so_when_its_last_step_ends(cluster, pair):
+    one, two = pair
+    id_ = one.submit("one")
+    two.ask(CancelJob(id=id_))
+    assert two.state(id_) is JobState.FAILURE
+    cluster.director.end("one", at=10)
+    cluster.advance(2)
+
+    assert (one.state(id_), two.state(id_)) == (JobState.FAILURE, JobState.FAILURE)
+    assert [event.id for event in one.stage.heard(JobFailed)] == [id_]
+    assert one.stage.heard(JobSucceeded) == []
 
 
 def test_each_node_runs_as_many_jobs_as_it_may(cluster, pair):
@@ -694,6 +716,16 @@ def test_one_node_keeps_house_at_a_time_and_another_goes_on_where_it_was(cluster
     assert one.ask(DescribeHousekeeping()).is_paused
     assert HOUSEKEEPING in two.duties
     assert one.ask(DescribeHousekeeping()).studies_done < 6
+
+
+def test_who_wants_something_of_housekeeping_right_after_somebody_did_elsewhere_is_answered(pair):
+    for node in pair:
+        keep_house(node)
+
+    for node in (*pair, *pair):
+        node.ask(RunHousekeeping(force=True))  # no beat passes
+    for node in (*pair, *pair):
+        assert node.ask(PauseHousekeeping()).is_paused
 
 
 # Everything, with deaths at random

@@ -28,6 +28,7 @@ from repertory.errors import (
     MissingTag,
     NoReplyInTime,
     NotDicom,
+    StorageFailed,
     TooLarge,
     UnknownItem,
     UnknownResource,
@@ -124,6 +125,14 @@ def test_a_body_in_pieces_is_stored_like_any_other(storage, area):
     storage.ask(StoreInstance(content=send(storage, content)))
 
     assert list(area.files.values()) == [content]
+
+
+def test_an_upload_that_other_nodes_have_cleared_away_fails(storage, area):
+    upload = send(storage, make_dicom())
+    area.staging_path(upload).unlink()
+
+    with pytest.raises(StorageFailed, match="gone"):
+        storage.ask(StoreInstance(content=upload))
 
 
 def test_an_upload_is_used_once(storage):
