@@ -63,7 +63,7 @@ from repertory.actors.targets.base import Outcome, Rules
 from repertory.actors.tiering.actor import TieringActor
 from repertory.conf.housekeeper import HousekeeperSettings
 from repertory.conf.tiering import TieringRuleSettings, TieringSettings
-from repertory.errors import UnknownItem, UnknownResource
+from repertory.errors import StorageFailed, UnknownItem, UnknownResource
 from repertory.housekeeping import Configuration
 from repertory.jobs import JobId, JobState
 from repertory.model import ChangeType, Level
@@ -548,6 +548,25 @@ def test_files_that_a_dead_node_had_taken_are_removed_by_another(cluster, sharin
     assert other.ask(CountReleased()) == 0
     assert len(cluster.removals) == 15
     assert sorted(cluster.removals.values()) == [1] * 14 + [2]  # the one that nobody knew of
+
+
+def test_a_removal_that_failed_is_tried_again_by_its_own_node_alone(cluster, sharing):
+    one, two = sharing
+    delete_studies(one, 1)
+    cluster.advance(2)
+    first = next(node for node in sharing if node.gates)
+    other = two if first is one else one
+    first.gates[0].refuse(StorageFailed())
+    first.stage.settle()
+    first.let_remove()
+    delete_studies(other, 1)
+    other.let_remove()
+    cluster.advance(5)
+
+    assert [node for node in sharing if any(not gate.done for gate in node.gates)] == [first]
+    first.let_remove()
+    assert two.ask(CountReleased()) == 0
+    assert sorted(cluster.removals.values()) == [1] * 9 + [2]
 
 
 # Stability
