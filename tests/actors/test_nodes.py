@@ -560,6 +560,7 @@ def test_a_removal_that_failed_is_tried_again_by_its_own_node_alone(cluster, sha
     first.stage.settle()
     first.let_remove()
     delete_studies(other, 1)
+    other.stage.settle()
     other.let_remove()
     cluster.advance(5)
 
