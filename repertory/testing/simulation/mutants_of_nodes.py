@@ -207,5 +207,6 @@ THEMES: dict[str, str] = {
     "waits for its own": "quiet",
     "leaves what others wrote": "uploads",
     "takes from the living": "uploads",
+    "removes in doubt": "contest",
 }
 """The theme of the plans that show a mutant soon."""
