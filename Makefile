@@ -17,9 +17,9 @@ run: .venv/run.stamp ## serve on http://localhost:8042, with the files in ./Repe
 test: .venv/test.stamp ## run the tests; ARGS="-k deletes -x" goes to pytest
 	PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -n auto --maxprocesses 6 --dist loadfile --no-loadscope-reorder $(ARGS)
 
-simulate: .venv/test.stamp ## simulate crashes and failures: SEEDS=5000 many runs, SEED=123 one
+simulate: .venv/test.stamp ## simulate crashes and failures: SEEDS=5000 many runs, SEED=123 one, NODES=2 nodes
 	@$(BIN)/python -m repertory.testing.simulate \
-		$(if $(SEED),--seed $(SEED) --shrink --story,--seeds $(or $(SEEDS),1000)) $(ARGS)
+		$(if $(SEED),--seed $(SEED) --shrink --story,--seeds $(or $(SEEDS),1000)) --nodes $(or $(NODES),1) $(ARGS)
 
 crash: .venv/test.stamp ## kill the server at random moments, CRASHES=20 times under each load
 	REPERTORY_CRASHES=$(or $(CRASHES),20) $(BIN)/python -m pytest tests/journeys/test_crash.py $(ARGS)

@@ -70,8 +70,9 @@ class OnDuty(ABC):
 
     def _assume(self) -> None:
         """Have the duty, whoever had it: somebody wants something of it here."""
+        if self._shared and self.board.ask(TakeDuty(duty=self.duty)):
+            self._leave_duty()  # another one has taken it, and changed things, since the last beat
         if not self._is_on:
-            self.board.ask(TakeDuty(duty=self.duty))
             self._is_on = True
             self._tenure += 1
             self._resume_duty()

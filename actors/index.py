@@ -26,7 +26,7 @@ from repertory.actors.messages.attachments import (
     RemoveReleased,
 )
 from repertory.actors.messages.base import Event, message
-from repertory.actors.messages.changes import ChangesLogged, ClearChanges
+from repertory.actors.messages.changes import ChangesInDoubt, ChangesLogged, ClearChanges
 from repertory.actors.messages.instances import InstanceStored, RecordInstance
 from repertory.actors.messages.integrity import (
     CorrectTallies,
@@ -39,7 +39,7 @@ from repertory.actors.messages.reconstruction import RecordReconstruction
 from repertory.actors.messages.resources import DeleteResource, ResourceDeleted
 from repertory.actors.reply import Reply
 from repertory.actors.switchboard import Switchboard
-from repertory.errors import Forbidden, IndexFailed, RepertoryError
+from repertory.errors import Forbidden, IndexFailed, NoReplyInTime, RepertoryError
 from repertory.model import (
     Attachment,
     DeletionReceipt,
@@ -351,6 +351,9 @@ class IndexActor(
             self._works = []
             for reply, _, refusal, _ in outcomes:
                 reply.refuse(refusal or error)
+        if isinstance(error, NoReplyInTime):
+            for event in (ChangesInDoubt(), AttachmentsReleased(), ChangesLogged()):
+                self.board.publish(event)
 
     def _take_outcomes(
         self,

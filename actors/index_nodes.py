@@ -56,7 +56,7 @@ class IndexNodes(IndexPart):
         return self._change(self._writer.leave_node)
 
     @handles(TakeDuty)
-    def take_duty(self, command: TakeDuty) -> Reply[None]:
+    def take_duty(self, command: TakeDuty) -> Reply[bool]:
         """Take a duty."""
         return self._change(lambda: self._writer.take_duty(command.duty))
 

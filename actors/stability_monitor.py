@@ -5,6 +5,7 @@ import structlog
 from repertory.actors.base import RepertoryActor, handles
 from repertory.actors.clock import Appointment
 from repertory.actors.messages.base import Event, message
+from repertory.actors.messages.changes import ChangesInDoubt
 from repertory.actors.messages.instances import InstanceStored
 from repertory.actors.messages.nodes import NodesLooked
 from repertory.actors.messages.stability import DeclareDue, ResourceDestabilized
@@ -80,6 +81,11 @@ class StabilityMonitorActor(RepertoryActor):
         """A resource may be stable once the shortest StableAge has passed."""
         self._expect()
 
+    @handles(ChangesInDoubt)
+    def changes_in_doubt(self, _event: ChangesInDoubt) -> None:
+        """What came may be there."""
+        self._expect()
+
     @handles(StabilityDue)
     def stability_due(self, _event: StabilityDue) -> None:
         """Look."""
@@ -99,9 +105,14 @@ class StabilityMonitorActor(RepertoryActor):
 
     @handles(NodesLooked)
     def nodes_looked(self, event: NodesLooked) -> None:
-        """What a node waited for that is no more has to be declared here."""
+        """What a node waited for that is no more has to be declared here.
+
+        One that others had given up may have stored something before it left: nobody tells of that.
+        """
         if event.left and not self._is_looking:
             self.tell_self(StabilityDue())
+        elif self._alarm is None:
+            self._expect()
 
     def _expect(self) -> None:
         if self._is_looking:

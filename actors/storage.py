@@ -48,7 +48,7 @@ from repertory.actors.storage_transcoding import StorageTranscoding
 from repertory.actors.switchboard import Switchboard
 from repertory.actors.uploads import Upload, Uploads
 from repertory.actors.zip_storing import ZipStoring
-from repertory.errors import IndexFailed
+from repertory.errors import IN_DOUBT
 from repertory.model import (
     Attachment,
     Compression,
@@ -329,12 +329,12 @@ class StorageActor(
     def take_back(self, attachment: Attachment, reply: Reply[Any]) -> None:
         """Remove a file once the index has refused it; for the crew.
 
-        After IndexFailed nobody knows whether its row is on the medium: a file too many does less
+        After some errors nobody knows whether its row is on the medium: a file too many does less
         harm than a row without its file.
         """
 
         def remove(reply: Reply[Any]) -> None:
-            if reply.error is not None and not isinstance(reply.error, IndexFailed):
+            if reply.error is not None and not isinstance(reply.error, IN_DOUBT):
                 it = attachment
                 self._crew.tidy(lambda: self._files.remove(it.uuid, it.content_type, it.location))
 

@@ -90,6 +90,9 @@ class Uploads:
             raise UnknownItem("There is no such upload.")
         with upload.lock:
             upload.file.close()
+        if not upload.path.exists():
+            # Other nodes have taken this one for dead, and cleared away what it was writing.
+            raise StorageFailed("The upload is gone.")
         return upload
 
     def abandon(self, name: UploadId) -> None:

@@ -114,7 +114,7 @@ class Casting:
         main_tags = main_tags_of(settings)
         engine = engine_of(settings, main_tags)
         shared = is_shared(settings)
-        node = f"{secrets.token_hex(8)}.1" if shared else ""
+        node = self._name_node() if shared else ""
         policy = store_policy_of(settings)
         finding = finding_rules_of(settings, main_tags)
         self._put_on(
@@ -234,6 +234,10 @@ class Casting:
         self._scripts.load()
         self._subscriptions.start(board, shared=shared)
         self._start_dicom(board)
+
+    def _name_node(self) -> str:
+        """The name of this process as a node; no other one has it."""
+        return f"{secrets.token_hex(8)}.1"
 
     def _start_storages(self, board: Switchboard, main_tags: MainDicomTags, node: str) -> None:
         """Start an actor for each storage; where there are several, a router stands before them."""

@@ -197,3 +197,7 @@ def error_named(kind: str, message: str) -> RepertoryError:
             return found(message)
         left.extend(found.__subclasses__())
     return Failed(message)
+
+
+IN_DOUBT = (IndexFailed, NoReplyInTime)
+"""What the index answers where nobody knows whether a change was made."""

@@ -20,9 +20,9 @@ from repertory.actors.messages.jobs import JobFailed, JobSucceeded
 from repertory.actors.reply import Reply
 from repertory.actors.switchboard import Switchboard
 from repertory.errors import (
+    IN_DOUBT,
     Failed,
     IndexBusy,
-    IndexFailed,
     JobCancelled,
     LeaseLost,
     RepertoryError,
@@ -191,8 +191,8 @@ class JobRunner(JobSharing):
 
     def _take_back(self, step: JobStep, reply: Reply[int]) -> None:
         """Remove the files of a step that was refused: it will be done again, and make others."""
-        # As for instances: after IndexFailed nobody knows whether they are recorded.
-        if reply.error is not None and not isinstance(reply.error, IndexFailed):
+        # As for instances: they may be recorded.
+        if reply.error is not None and not isinstance(reply.error, IN_DOUBT):
             for output in step.outputs:
                 it = output.attachment
                 self.board.ask_soon(
@@ -213,6 +213,10 @@ class JobRunner(JobSharing):
         if isinstance(error, ShuttingDown):
             job.rest(JobState.PENDING, self.clock)  # nothing was done: the next start goes on
         elif isinstance(error, LeaseLost):
+            self._sync()
+            if job.wish is JobState.FAILURE:
+                self._grant(job)  # cancelled at another node, while the step was under way
+                return
             self._drop(job)
             self._sync()
         elif job.wish is not None:

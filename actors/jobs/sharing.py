@@ -119,9 +119,11 @@ class JobSharing:
             job = self._jobs[record.id] = LiveJob(
                 record=record, work=self._read_again(record), state=record.state
             )
-        job.record, job.state = record, record.state
-        if record.node is not None and record.state is JobState.PENDING:
+        job.record, job.state, job.wish = record, record.state, None
+        if record.node is not None and not record.state.is_final:
+            # To be paused, too: its step may be the last one.
             job.state = JobState.RUNNING
+            job.wish = JobState.PAUSED if record.state is JobState.PAUSED else None
         if job.state.is_final:
             job.answer(self.clock)
 

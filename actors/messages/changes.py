@@ -33,5 +33,10 @@ class ClearChanges(Command[None]):
 
 
 @message
+class ChangesInDoubt(Event):
+    """Nobody knows whether some changes were made: whoever waits for such has to look."""
+
+
+@message
 class ChangesLogged(Event):
     """The log of changes has grown: a doorbell; ``ListChanges`` tells by what."""

@@ -63,8 +63,11 @@ class LeaveNode(Command[None]):
 
 
 @message
-class TakeDuty(Command[None]):
-    """Take a duty, also from another node: what that one still writes of it is refused."""
+class TakeDuty(Command[bool]):
+    """Take a duty, also from another node: what that one still writes of it is refused.
+
+    The answer is whether this node had it not.
+    """
 
     duty: str
 

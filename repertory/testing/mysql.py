@@ -1,6 +1,7 @@
 """A MariaDB server of a test's own, which it may stop, kill and spoil."""
 
 import getpass
+import os
 import secrets
 import shutil
 import socket
@@ -46,6 +47,9 @@ class MysqlServer:
             raise DatabaseMissing("MariaDB is not installed.")
         self.password = secrets.token_hex(12)
         self.folder = Path(tempfile.mkdtemp(prefix="repertory-mariadb-"))
+        # In a folder that they share, servers clear away each other's temporary tables.
+        (self.folder / "tmp").mkdir()
+        self._environment = {**os.environ, "TMPDIR": str(self.folder / "tmp")}
         self._is_durable = is_durable
         self._process: subprocess.Popen[bytes] | None = None
         with (self.folder / "output").open("ab") as output:
@@ -60,6 +64,7 @@ class MysqlServer:
                 ],
                 check=True,
                 timeout=PATIENCE,
+                env=self._environment,
                 stdout=output,
                 stderr=output,
                 stdin=subprocess.DEVNULL,
@@ -88,6 +93,7 @@ class MysqlServer:
                     "--innodb-buffer-pool-size=64M",
                     *([] if self._is_durable else _HASTY),
                 ],
+                env=self._environment,
                 stdout=output,
                 stderr=output,
                 stdin=subprocess.DEVNULL,

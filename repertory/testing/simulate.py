@@ -12,12 +12,16 @@ from pathlib import Path
 
 from repertory.testing.simulation.mutants import MUTANTS
 from repertory.testing.simulation.mutants import THEMES as MUTANT_THEMES
+from repertory.testing.simulation.mutants_of_nodes import MUTANTS as OF_NODES
 from repertory.testing.simulation.plans import Plan, make_plan
 from repertory.testing.simulation.playing import Outcome, play
+from repertory.testing.simulation.sharing import share
 from repertory.testing.simulation.shrinking import shrink
 from repertory.testing.simulation.themes import THEMES
 
 _PIECE = 10
+
+MOST_NODES = 9
 
 _HELP = """\
 Plays the whole archive - its own actors, a real SQLite index, real files - in a simulated
@@ -33,6 +37,7 @@ _EXAMPLES = """\
 examples:
   one run, told step by step          --seed 123 --story
   many runs on all processors         --seeds 5000
+  ... of two nodes                    --seeds 500 --nodes 2
   make a failing run small            --seed 123 --shrink
   ... and keep it                     --seed 123 --shrink --save small.json
   play what was kept                  --plan small.json --story
@@ -54,6 +59,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         parser.error(f"no theme {options.theme!r}; there are: tiers, objects, {', '.join(THEMES)}")
     if options.seeds is not None and options.seeds < 1:
         parser.error("--seeds must be at least 1")
+    if not 1 <= options.nodes <= MOST_NODES:
+        parser.error(f"--nodes must be from 1 to {MOST_NODES}")
     if options.mutants:
         return _find_mutants(options.seeds or 500, options.jobs)
     if options.seeds is not None:
@@ -77,6 +84,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--first", type=int, default=0, metavar="SEED", help="begin with this one")
     parser.add_argument("--plan", type=Path, metavar="FILE", help="play a plan that was kept")
     parser.add_argument("--theme", default="", metavar="NAME", help="of what there is to be much")
+    parser.add_argument(
+        "--nodes", type=int, default=1, metavar="N", help="nodes that serve the archive (1)"
+    )
     parser.add_argument("--length", type=int, default=40, help="steps of a plan (40)")
     parser.add_argument("--shrink", action="store_true", help="make a failing plan small")
     parser.add_argument("--save", type=Path, metavar="FILE", help="keep the plan as JSON")
@@ -99,15 +109,18 @@ def _plan_of(options: argparse.Namespace, parser: argparse.ArgumentParser) -> Pl
             parser.error(f"{options.plan} is no plan: {error}")
     if options.seed is None:
         return None
-    return make_plan(options.seed, length=options.length, theme=options.theme)
+    plan = make_plan(options.seed, length=options.length, theme=options.theme)
+    return plan if options.nodes == 1 else share(plan, options.nodes)
 
 
 def play_seed(
-    seed: int, *, length: int = 40, mutant: str | None = None, theme: str = ""
+    seed: int, *, length: int = 40, mutant: str | None = None, theme: str = "", nodes: int = 1
 ) -> Outcome:
     """Play the plan of a seed, with a bug planted if one is named."""
     theme = theme or MUTANT_THEMES.get(mutant or "", "")
-    return _play(make_plan(seed, length=length, theme=theme), mutant)
+    nodes = max(nodes, 2 if mutant in OF_NODES else 1)
+    plan = make_plan(seed, length=length, theme=theme)
+    return _play(plan if nodes == 1 else share(plan, nodes), mutant)
 
 
 def _play(plan: Plan, mutant: str | None) -> Outcome:
@@ -115,10 +128,16 @@ def _play(plan: Plan, mutant: str | None) -> Outcome:
 
 
 def play_seeds(
-    seeds: range, *, length: int = 40, mutant: str | None = None, jobs: int = 1, theme: str = ""
+    seeds: range,
+    *,
+    length: int = 40,
+    mutant: str | None = None,
+    jobs: int = 1,
+    theme: str = "",
+    nodes: int = 1,
 ) -> Iterator[Outcome]:
     """Play many seeds, in several processes; the outcomes come in order."""
-    one = partial(play_seed, length=length, mutant=mutant, theme=theme)
+    one = partial(play_seed, length=length, mutant=mutant, theme=theme, nodes=nodes)
     if jobs == 1:
         yield from map(one, seeds)
         return
@@ -160,6 +179,7 @@ def _play_many(options: argparse.Namespace) -> int:
         mutant=options.mutant,
         jobs=options.jobs,
         theme=options.theme,
+        nodes=options.nodes,
     ):
         done += 1
         steps += outcome.steps
@@ -181,7 +201,11 @@ def _play_many(options: argparse.Namespace) -> int:
     )
     if failed:
         seed = failed[0].plan.seed
-        _say(f"Look closer: python -m repertory.testing.simulate --seed {seed} --shrink --story")
+        more = "" if options.nodes == 1 else f" --nodes {options.nodes}"
+        _say(
+            f"Look closer: python -m repertory.testing.simulate --seed {seed}{more}"
+            " --shrink --story"
+        )
     return 1 if failed else 0
 
 

@@ -12,7 +12,7 @@ Judge = Callable[[bytes], bool]
 """Says yes or no to what a client said."""
 
 WAIT = 5.0
-QUIET = 0.1
+QUIET = 0.5
 """Seconds to wait for a server's answer to begin, and to be sure that it has ended."""
 
 

@@ -24,8 +24,8 @@ class NodesWriter(Protocol):
     def beat(self, suspects: Sequence[tuple[str, int]], wants: Collection[str]) -> Pulse | None:
         """Say that one lives, dismiss ``suspects``, take free duties; ``None``: dismissed."""
 
-    def take_duty(self, duty: str) -> None:
-        """Take a duty, also from another node."""
+    def take_duty(self, duty: str) -> bool:
+        """Take a duty, also from another node; whether this one had it not."""
 
     def need_duty(self, duty: str) -> None:
         """Raise ``LeaseLost`` if another node has a duty; alone, one has all."""

@@ -41,9 +41,9 @@ class WritesNodes:
         """Say that one lives, dismiss the dead, take free duties."""
         return self._change(nodes.beat, self._db, self._group, suspects, wants)
 
-    def take_duty(self, duty: str) -> None:
-        """Take a duty, also from another node."""
-        self._change(duties.take_duty, self._db, self._group, duty)
+    def take_duty(self, duty: str) -> bool:
+        """Take a duty, also from another node; whether this one had it not."""
+        return self._change(duties.take_duty, self._db, self._group, duty)
 
     def need_duty(self, duty: str) -> None:
         """Raise ``LeaseLost`` if another node has a duty."""

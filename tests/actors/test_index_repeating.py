@@ -4,7 +4,8 @@ import pytest
 
 from repertory.actors.index import IndexActor
 from repertory.actors.index_repeating import REPETITIONS
-from repertory.actors.messages.changes import ClearChanges
+from repertory.actors.messages.attachments import AttachmentsReleased
+from repertory.actors.messages.changes import ChangesInDoubt, ChangesLogged, ClearChanges
 from repertory.actors.messages.resources import DeleteResource
 from repertory.errors import IndexBusy, IndexFailed, NoReplyInTime, UnknownResource
 from repertory.model import Level, ResourceId
@@ -104,3 +105,15 @@ def test_what_may_be_done_or_would_fail_again_is_not_repeated(index, engine, err
 
     assert engine.fickle.begun == begun + 1
     assert index.ask(ClearChanges()) is None
+
+
+def test_of_a_group_in_doubt_those_hear_who_wait_for_what_may_be_there(index, engine):
+    index.listen(ChangesInDoubt, AttachmentsReleased, ChangesLogged)
+    for error in (IndexFailed(), NoReplyInTime()):
+        engine.fickle.failures = [error]
+        with pytest.raises(type(error)):
+            index.ask(ClearChanges())
+
+    assert len(index.heard(ChangesInDoubt)) == 1
+    assert len(index.heard(AttachmentsReleased)) == 1
+    assert len(index.heard(ChangesLogged)) == 1

@@ -7,7 +7,7 @@ from repertory.actors.messages.integrity import AwaitCheck, BeginCheck
 from repertory.actors.messages.job_outputs import DeleteJobOutput, DescribeJobOutput, StoreOutput
 from repertory.actors.messages.job_records import RecordJobStep
 from repertory.actors.messages.jobs import CancelJob, DeleteJob, ResubmitJob, SubmitJob
-from repertory.errors import IndexBusy, UnknownItem
+from repertory.errors import IndexBusy, IndexFailed, NoReplyInTime, UnknownItem
 from repertory.jobs import JobOutput
 from repertory.testing import ManualClock, Stage
 
@@ -129,3 +129,11 @@ def test_a_check_takes_no_file_of_a_job_for_an_orphan(archive):
     stray = archive.stage.ask(StoreOutput(content=b"nobody's"))
     archive.stage.ask(BeginCheck())
     assert [it.uuid for it in archive.stage.ask(AwaitCheck()).report.orphans] == [stray.uuid]
+
+
+@pytest.mark.parametrize("doubt", [IndexFailed(), NoReplyInTime()])
+def test_the_file_of_a_step_that_may_be_recorded_stays(archive, doubt):
+    archive.stage.understudy(RecordJobStep, answer=doubt)
+    submit(archive)
+
+    assert len(archive.files()) == 1

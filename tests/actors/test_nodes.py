@@ -49,7 +49,9 @@ from repertory.actors.messages.jobs import (
 )
 from repertory.actors.messages.nodes import DescribeNodes, LeaveNode, NodesLooked
 from repertory.actors.messages.peers import DeletePeer, ListPeers, SetPeer
+from repertory.actors.messages.places import MoveFiles
 from repertory.actors.messages.resources import DeleteResource
+from repertory.actors.messages.tiering import DescribeTiering, RunTiering
 from repertory.actors.nodes import NodesActor
 from repertory.actors.peers.actor import PeersActor
 from repertory.actors.peers.connection import HttpOptions
@@ -58,13 +60,16 @@ from repertory.actors.stability_monitor import StabilityMonitorActor
 from repertory.actors.storage import StorageActor
 from repertory.actors.subscriber import SubscriberActor
 from repertory.actors.targets.base import Outcome, Rules
+from repertory.actors.tiering.actor import TieringActor
 from repertory.conf.housekeeper import HousekeeperSettings
-from repertory.errors import UnknownItem, UnknownResource
+from repertory.conf.tiering import TieringRuleSettings, TieringSettings
+from repertory.errors import StorageFailed, UnknownItem, UnknownResource
 from repertory.housekeeping import Configuration
 from repertory.jobs import JobId, JobState
 from repertory.model import ChangeType, Level
-from repertory.nodes import CALLBACKS, DELIVERY, HOUSEKEEPING, base_of
+from repertory.nodes import CALLBACKS, DELIVERY, HOUSEKEEPING, TIERING, base_of
 from repertory.peers import Peer
+from repertory.places import MoveReport
 from repertory.storage.areas import FilesystemArea
 from repertory.storage.main_tags import MAIN_DICOM_TAGS
 from repertory.testing import ManualClock, Stage
@@ -72,7 +77,7 @@ from repertory.testing.databases import DatabaseMissing, make_engine
 from repertory.testing.files import make_dicom, make_study
 
 LEASE = 10.0
-DUTIES = frozenset({CALLBACKS, DELIVERY, HOUSEKEEPING})
+DUTIES = frozenset({CALLBACKS, DELIVERY, HOUSEKEEPING, TIERING})
 STABLE = {ChangeType.STABLE_SERIES, ChangeType.STABLE_STUDY, ChangeType.STABLE_PATIENT}
 
 
@@ -141,14 +146,20 @@ def types_for(director, node):
 class Node:
     """One node: a stage of its own, on the index and the folder of all."""
 
-    def __init__(self, number, folder, director, stack, removals):
+    def __init__(self, number, folder, director, stack, removals, *, at_once, saves_jobs):
         self.number = number
         self.target = Receiver()
         self.stage = stack.enter_context(Stage(clock=ManualClock()))
         name = f"node{number}.1"
         engine = make_engine("PostgreSQL", folder, is_shared=True)
         put_on = self.stage.put_on
-        put_on(IndexActor, engine=engine, node=name, title=f"Node {number}")
+        put_on(
+            IndexActor,
+            engine=engine,
+            node=name,
+            title=f"Node {number}",
+            removes_at_once=at_once,
+        )
         put_on(IndexReaderActor, engine=engine)
         put_on(NodesActor, name=name, title=f"Node {number}", wants=DUTIES, lease=LEASE)
         self.stage.listen(NodesLooked, JobSucceeded, JobFailed)
@@ -168,13 +179,14 @@ class Node:
                 return reply
 
             self.stage.understudy(RemoveAttachment, answer=remove)
-        put_on(DeletionQueueActor, shared=True)
+        put_on(DeletionQueueActor, at_once=at_once, shared=True)
         put_on(StabilityMonitorActor, shortest_age=60.0)
         put_on(
             JobsActor,
             types=types_for(director, number),
             history_size=100,
             concurrent=2,
+            keeps=saves_jobs,
             shared=True,
         )
         put_on(DeliveryActor, targets=[self.target], crew=lambda _: InlineCrew(), shared=True)
@@ -217,13 +229,22 @@ class Cluster:
         self.folder = folder
         self.director = Director()
         self.removals = None
+        self.at_once, self.saves_jobs = False, True
         self.nodes = []
         self._count = 0
         self._stack = stack
 
     def add(self):
         self._count += 1
-        node = Node(self._count, self.folder, self.director, self._stack, self.removals)
+        node = Node(
+            self._count,
+            self.folder,
+            self.director,
+            self._stack,
+            self.removals,
+            at_once=self.at_once,
+            saves_jobs=self.saves_jobs,
+        )
         self.nodes.append(node)
         self.advance(2)
         return node
@@ -320,11 +341,11 @@ def test_a_job_is_seen_and_steered_from_every_node(cluster, pair):
     assert two.state(id_) is JobState.RUNNING
 
     two.ask(PauseJob(id=id_))
-    assert two.state(id_) is JobState.PAUSED
+    assert two.state(id_) is JobState.RUNNING
     cluster.advance(1)  # node 1 sees it, and its step ends
     cluster.director.end("one", at=1)
     cluster.advance(1)
-    assert one.state(id_) is JobState.PAUSED
+    assert (one.state(id_), two.state(id_)) == (JobState.PAUSED, JobState.PAUSED)
     assert not cluster.director.under_way()
 
     two.ask(ResumeJob(id=id_))
@@ -350,6 +371,28 @@ def test_a_job_is_seen_and_steered_from_every_node(cluster, pair):
     two.ask(DeleteJob(id=id_))
     with pytest.raises(UnknownResource):
         one.ask(DescribeJob(id=id_))
+
+
+def test_a_job_is_over_whose_last_step_ends_before_the_pause(cluster, pair):
+    one, two = pair
+    id_ = one.submit("one")
+    two.ask(PauseJob(id=id_))
+    cluster.director.end("one", at=10)
+
+    assert (one.state(id_), two.state(id_)) == (JobState.SUCCESS, JobState.SUCCESS)
+
+
+def test_a_job_that_was_cancelled_at_another_node_stays_so_when_its_last_step_ends(cluster, pair):
+    one, two = pair
+    id_ = one.submit("one")
+    two.ask(CancelJob(id=id_))
+    assert two.state(id_) is JobState.FAILURE
+    cluster.director.end("one", at=10)
+    cluster.advance(2)
+
+    assert (one.state(id_), two.state(id_)) == (JobState.FAILURE, JobState.FAILURE)
+    assert [event.id for event in one.stage.heard(JobFailed)] == [id_]
+    assert one.stage.heard(JobSucceeded) == []
 
 
 def test_each_node_runs_as_many_jobs_as_it_may(cluster, pair):
@@ -505,6 +548,26 @@ def test_files_that_a_dead_node_had_taken_are_removed_by_another(cluster, sharin
     assert other.ask(CountReleased()) == 0
     assert len(cluster.removals) == 15
     assert sorted(cluster.removals.values()) == [1] * 14 + [2]  # the one that nobody knew of
+
+
+def test_a_removal_that_failed_is_tried_again_by_its_own_node_alone(cluster, sharing):
+    one, two = sharing
+    delete_studies(one, 1)
+    cluster.advance(2)
+    first = next(node for node in sharing if node.gates)
+    other = two if first is one else one
+    first.gates[0].refuse(StorageFailed())
+    first.stage.settle()
+    first.let_remove()
+    delete_studies(other, 1)
+    other.stage.settle()
+    other.let_remove()
+    cluster.advance(5)
+
+    assert [node for node in sharing if any(not gate.done for gate in node.gates)] == [first]
+    first.let_remove()
+    assert two.ask(CountReleased()) == 0
+    assert sorted(cluster.removals.values()) == [1] * 9 + [2]
 
 
 # Stability
@@ -694,6 +757,85 @@ def test_one_node_keeps_house_at_a_time_and_another_goes_on_where_it_was(cluster
     assert one.ask(DescribeHousekeeping()).is_paused
     assert HOUSEKEEPING in two.duties
     assert one.ask(DescribeHousekeeping()).studies_done < 6
+
+
+def test_who_wants_something_of_housekeeping_right_after_somebody_did_elsewhere_is_answered(pair):
+    for node in pair:
+        keep_house(node)
+
+    for node in (*pair, *pair):
+        node.ask(RunHousekeeping(force=True))  # no beat passes
+    for node in (*pair, *pair):
+        assert node.ask(PauseHousekeeping()).is_paused
+
+
+# Tiering
+
+
+def move_by_rules(node, moved):
+    """Let a node move files to the object store, as far as the index is concerned."""
+
+    def move(command):
+        moved.append([file.attachment.uuid for file in command.files])
+        return MoveReport(moved=len(command.files))
+
+    node.stage.understudy(MoveFiles, answer=move)
+    rule = TieringRuleSettings(name="all", source="file-system", target="object-storage")
+    settings = TieringSettings(enable=True, rules=[rule], busy_share=100)
+    node.stage.put_on(
+        TieringActor,
+        settings=settings,
+        storages=("file-system", "object-storage"),
+        room_of=lambda _: None,
+        pause=5.0,
+        shared=True,
+    )
+
+
+def test_another_node_goes_on_with_a_pass_over_the_rules_of_one_that_is_gone(cluster, pair):
+    one, two = pair
+    for number in range(8):
+        one.ask(StoreInstance(content=make_dicom(patient_id=f"P{number}", seed=number)))
+    first, second = [], []
+    move_by_rules(one, first)
+    move_by_rules(two, second)
+    one.ask(RunTiering())
+    cluster.advance(3)
+    assert first
+    assert second == []
+    assert one.ask(DescribeTiering()).current is not None
+    assert two.ask(DescribeTiering()).current is not None
+
+    cluster.give_up(one)
+    cluster.advance(60)
+
+    everything = {uuid for files in (*first, *second) for uuid in files}
+    assert len(everything) == 8
+    assert TIERING in two.duties
+    assert [node.ask(DescribeTiering()).current for node in pair] == [None, None]
+
+
+# Options
+
+
+def test_without_delayed_deletion_a_node_answers_when_its_files_are_gone(cluster):
+    cluster.at_once = True
+    one, two = cluster.add(), cluster.add()
+    ids = two.ask(StoreInstance(content=make_dicom())).ids
+    one.ask(DeleteResource(level=Level.PATIENT, id=ids.patient))
+
+    kept = FilesystemArea(cluster.folder / "files", synchronize=False)
+    assert list(kept.names()) == []
+    assert two.ask(CountReleased()) == 0
+
+
+def test_jobs_of_nodes_are_kept_whatever_a_node_that_starts_would_forget(cluster):
+    cluster.saves_jobs = False
+    one = cluster.add()
+    id_ = one.submit("one")
+    two = cluster.add()
+
+    assert (one.state(id_), two.state(id_)) == (JobState.RUNNING, JobState.RUNNING)
 
 
 # Everything, with deaths at random

@@ -8,10 +8,11 @@ from hypothesis import strategies as st
 
 from repertory.actors.index import IndexActor
 from repertory.actors.index_reader import IndexReaderActor
-from repertory.actors.messages.changes import ListChanges
+from repertory.actors.messages.changes import ChangesInDoubt, ListChanges
 from repertory.actors.messages.instances import InstanceStored, StoreInstance
 from repertory.actors.messages.labels import AddLabel
 from repertory.actors.messages.metadata import SetMetadata
+from repertory.actors.messages.nodes import NodesLooked
 from repertory.actors.messages.reconstruction import ReconstructResource
 from repertory.actors.messages.resources import DeleteResource, DescribeResource, SetProtection
 from repertory.actors.messages.stability import (
@@ -462,6 +463,27 @@ def test_an_instance_with_a_short_age_brings_the_next_look_forward(stage):
     ref = stage.put_on(StabilityMonitorActor, shortest_age=5)
     stage.board.publish(InstanceStored(ids=None, activity=1))
     stage.clock.advance(6)
+
+    assert looks(stage) == 2
+    stage.take_off(ref)
+
+
+def test_what_may_have_come_is_looked_for_too(stage):
+    stage.understudy(DeclareDue, answer=Stabilized((), None))
+    ref = stage.put_on(StabilityMonitorActor, shortest_age=60)
+    stage.board.publish(ChangesInDoubt())
+    stage.clock.advance(61)
+
+    assert looks(stage) == 2
+    stage.take_off(ref)
+
+
+def test_among_nodes_it_looks_now_and_then_though_nothing_comes_here(stage):
+    stage.understudy(DeclareDue, answer=Stabilized((), None))
+    ref = stage.put_on(StabilityMonitorActor, shortest_age=60)
+    for _ in range(61):
+        stage.board.publish(NodesLooked(node="me.1", duties=frozenset()))
+        stage.clock.advance(1)
 
     assert looks(stage) == 2
     stage.take_off(ref)

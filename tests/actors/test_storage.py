@@ -26,7 +26,9 @@ from repertory.errors import (
     IndexBusy,
     IndexFailed,
     MissingTag,
+    NoReplyInTime,
     NotDicom,
+    StorageFailed,
     TooLarge,
     UnknownItem,
     UnknownResource,
@@ -109,9 +111,10 @@ def test_a_file_that_the_index_refuses_is_taken_back(storage, area, refusal):
     assert area.files == {}
 
 
-def test_a_file_whose_row_may_be_there_is_never_taken_back(storage, area):
-    storage.understudy(RecordInstance, answer=IndexFailed())
-    with pytest.raises(IndexFailed):
+@pytest.mark.parametrize("doubt", [IndexFailed(), NoReplyInTime()])
+def test_a_file_whose_row_may_be_there_is_never_taken_back(storage, area, doubt):
+    storage.understudy(RecordInstance, answer=doubt)
+    with pytest.raises(type(doubt)):
         storage.ask(StoreInstance(content=make_dicom()))
 
     assert len(area.files) == 1
@@ -122,6 +125,14 @@ def test_a_body_in_pieces_is_stored_like_any_other(storage, area):
     storage.ask(StoreInstance(content=send(storage, content)))
 
     assert list(area.files.values()) == [content]
+
+
+def test_an_upload_that_other_nodes_have_cleared_away_fails(storage, area):
+    upload = send(storage, make_dicom())
+    area.staging_path(upload).unlink()
+
+    with pytest.raises(StorageFailed, match="gone"):
+        storage.ask(StoreInstance(content=upload))
 
 
 def test_an_upload_is_used_once(storage):

@@ -8,7 +8,7 @@
 
 from repertory.testing.simulation.plans import Plan, make_plan
 from repertory.testing.simulation.playing import Outcome, play
+from repertory.testing.simulation.setups import Parts
 from repertory.testing.simulation.shrinking import shrink
-from repertory.testing.simulation.world import Parts
 
 __all__ = ["Outcome", "Parts", "Plan", "make_plan", "play", "shrink"]

@@ -33,7 +33,7 @@ class Archiving(Deleting):
     def read_archive(self, level: int, number: int) -> None:
         """Read an archive while it is made."""
         began = self._world.scheduler.steps
-        life = self._world.lives
+        life = self._world.here.lives
         content = bytearray()
         is_whole = False
         try:
@@ -45,7 +45,7 @@ class Archiving(Deleting):
             self.ask(DescribeArchive(archive=archive))
             raise Violation("an archive is forgotten", "it was read, and is kept")
         except (UnknownItem, UnknownResource) as error:
-            if content and not is_whole and life == self._world.lives:
+            if content and not is_whole and life == self._world.here.lives:
                 raise Violation(_INVARIANT, f"{len(content)} bytes, then {error}") from error
             if not content:
                 return  # there is no such resource

@@ -41,6 +41,7 @@ class Restore:
     """A restoration under way: what it may bring back."""
 
     places: set[tuple[Level, ResourceId]]
+    at: int
     deeds: list[Deed] = field(default_factory=list)
 
 
@@ -54,9 +55,9 @@ class Asking:
         self.refused = 0
         self._restores: list[Restore] = []
 
-    def note_death(self) -> None:
-        """The process has died: what was under way ends."""
-        self._restores.clear()
+    def note_death(self, at: int | None = None) -> None:
+        """A process has died, or all: what was under way ends."""
+        self._restores = [it for it in self._restores if at not in {None, it.at}]
 
     def ask(self, question: Question[Any]) -> Any:
         """Ask the archive; what it should not answer is a violation."""
@@ -80,6 +81,8 @@ class Asking:
         trouble = world.troubles
         if isinstance(error, LimitReached):
             return world.setup.patients > 0
+        if world.here.dismissals:
+            return True  # what it had, others have taken: files in the making, too
         # A file that is replaced or removed while it is read: whoever reads may be too late.
         return bool(trouble) or isinstance(
             error, ShuttingDown | FileLost | IndexBusy | NoReplyInTime
@@ -101,13 +104,18 @@ class Asking:
                     deed.ended = self._world.scheduler.steps
 
     def _write(self, value: Any, *register: Any) -> Deed:
-        deed = Deed(value, self._world.scheduler.steps)
+        deed = self._deed(value)
         known = self._model.of(*register)
         known.deeds.append(deed)
         known.ever.add(value)
         if value is ABSENT:
             self._note_absence(register)
         return deed
+
+    def _deed(self, value: Any) -> Deed:
+        """Something that is asked for now."""
+        scheduler = self._world.scheduler
+        return Deed(value, scheduler.steps, at=scheduler.here)
 
     def _note_absence(self, name: tuple[Any, ...]) -> None:
         """Something may go while somebody restores it: it may come back."""
@@ -121,7 +129,7 @@ class Asking:
             return  # what is there stays
         for value in register.ever:
             if value is not ABSENT:
-                deed = Deed(value, self._world.scheduler.steps)
+                deed = self._deed(value)
                 register.deeds.append(deed)
                 restore.deeds.append(deed)
 

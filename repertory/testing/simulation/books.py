@@ -37,7 +37,7 @@ class Books:
         self._files = Path()
         self._stable_at: dict[int, tuple[int, bool]] = {}
         self._last_change = 0
-        self._removed: set[str] = set()
+        self._removed: dict[str, str] = {}
         self.owned: frozenset[str] = frozenset()
         self.released: frozenset[str] = frozenset()
         self.trashed: frozenset[str] = frozenset()
@@ -156,14 +156,22 @@ class Books:
             return
         if uuid in self.owned or uuid in self.trashed:
             raise self.violate("no other removed", f"{uuid} goes, but a resource owns it")
-        if uuid in self._removed:
+        if self._was_removed(uuid):
             raise self.violate("removed once", f"{uuid} is removed a second time")
         if self.held is not None and uuid in self.held:
             raise self.violate("held back", f"{uuid} goes while somebody copies it")
         if self.lies_at(uuid):
             if uuid in self.released and not self.may_go():
                 raise self.violate("nothing goes in a pause", f"{uuid} goes all the same")
-            self._removed.add(uuid)
+            self._removed[uuid] = self._remover()
+
+    def _was_removed(self, uuid: str) -> bool:
+        """Whether a file was removed already by somebody who should know."""
+        return uuid in self._removed
+
+    def _remover(self) -> str:
+        """Who removes files."""
+        return ""
 
     def note_failed_removal(self, uuid: str) -> None:
         """A file could not be removed; nobody tries again unless it was released."""
@@ -218,8 +226,9 @@ class Books:
         """The files in their places, and those that are still being written."""
         return self.in_bucket() | {
             path.name
-            for pattern in ("*/??/??/*", "*/.staging/*/*", f"*/{GATHERING}/*")
+            for pattern in ("*/??/??/*", "*/.staging/*/*", "*/.staging/*/*/*", f"*/{GATHERING}/*")
             for path in self._files.glob(pattern)
+            if path.is_file()
             if path.parent.name != GATHERING or path.stat().st_size  # others are notes
         }
 

@@ -41,7 +41,7 @@ class Deleting(Asking):
         for name, register in self._model.registers.items():
             place = place_of(name)
             if place in perhaps and (place in surely or place[0] < Level.INSTANCE):
-                deed = Deed(ABSENT, self._world.scheduler.steps)
+                deed = self._deed(ABSENT)
                 register.deeds.append(deed)
                 deeds[deed] = place in surely
                 self._note_absence(name)

@@ -27,6 +27,10 @@ class Deed:
     """``None``: perhaps."""
     outlives: bool = False
     """Whether the next life of the process goes on with it."""
+    at: int = 1
+    """The process that was asked."""
+    is_new: bool = False
+    """Whether the answer says that it was not there before."""
 
 
 @dataclass
@@ -59,6 +63,13 @@ class Register:
             deed.value == value and deed.began <= ended for deed in self.deeds
         )
 
+    @property
+    def is_stored_twice(self) -> bool:
+        """Whether it was told to be new twice, though nobody wanted it to go."""
+        there = self.known is not ABSENT
+        came = sum(deed.is_new for deed in self.deeds)
+        return came + there > 1 and came > 0 and not any(it.value is ABSENT for it in self.deeds)
+
     def settle(self, value: Any) -> None:
         """It was read while nobody wrote: what it holds is known."""
         self.known = value
@@ -76,9 +87,9 @@ class Model:
         """A register."""
         return self.registers[name]
 
-    def end_all(self, moment: float) -> None:
-        """The process died: what was not answered by now will not happen any more."""
+    def end_all(self, moment: float, at: int | None = None) -> None:
+        """A process died, or all: what was not answered by now will not happen any more."""
         for register in self.registers.values():
             for deed in register.deeds:
-                if not deed.outlives:
+                if not deed.outlives and at in {None, deed.at}:
                     deed.ended = min(deed.ended, moment)

@@ -44,10 +44,11 @@ from repertory.storage.areas.filesystem import FilesystemArea
 from repertory.storage.index.operations import deleting
 from repertory.storage.index.operations.trashing import Keeping
 from repertory.storage.index.writer import DatabaseWriter
+from repertory.testing.simulation import mutants_of_nodes as of_nodes
 from repertory.testing.simulation import mutants_of_stores as of_stores
 from repertory.testing.simulation import mutants_of_tiers as of_tiers
 from repertory.testing.simulation import mutants_of_work as of_work
-from repertory.testing.simulation.world import STABLE_AGE, Parts
+from repertory.testing.simulation.setups import STABLE_AGE, Parts
 from repertory.trash import TrashTide
 
 
@@ -366,6 +367,7 @@ MUTANTS: dict[str, Callable[[], Parts]] = {
     "forgets configurations": lambda: _acting(IndexActor, of_work.ForgetsConfigurations),
     **of_tiers.MUTANTS,
     **of_stores.MUTANTS,
+    **of_nodes.MUTANTS,
 }
 """By name, the parts with a mutant among them."""
 
@@ -393,5 +395,6 @@ THEMES: dict[str, str] = {
     "forgets configurations": "housekeeping",
     **dict.fromkeys(of_tiers.MUTANTS, "tiers"),
     **dict.fromkeys(of_stores.MUTANTS, "objects"),
+    **of_nodes.THEMES,
 }
 """The theme of the plans that show a mutant soon; the others show in any plan."""

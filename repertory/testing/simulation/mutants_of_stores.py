@@ -5,7 +5,7 @@ from contextlib import suppress
 
 from repertory.errors import StorageFailed, StorageUnavailable
 from repertory.storage.areas.objects import ObjectArea
-from repertory.testing.simulation.world import Parts
+from repertory.testing.simulation.setups import Parts
 
 
 class ForgetsDoubts(ObjectArea):

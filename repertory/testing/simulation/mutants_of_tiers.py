@@ -16,7 +16,7 @@ from repertory.places import Copy
 from repertory.storage.index.operations.recompressing import find_file
 from repertory.storage.index.packing import pack_id
 from repertory.storage.index.writer import DatabaseWriter
-from repertory.testing.simulation.world import Parts
+from repertory.testing.simulation.setups import Parts
 
 
 class CopiesUnannounced(DatabaseWriter):

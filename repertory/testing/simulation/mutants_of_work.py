@@ -27,7 +27,7 @@ from repertory.storage.index.operations.stability import DECLARE_STABLE, FIND_TA
 from repertory.storage.index.packing import pack_id
 from repertory.storage.index.policy import StorePolicy
 from repertory.storage.index.writer import DatabaseWriter
-from repertory.testing.simulation.world import STABLE_AGE
+from repertory.testing.simulation.setups import STABLE_AGE
 from repertory.trash import RestoreReceipt
 
 

@@ -10,8 +10,10 @@ BEGUN = 2
 class Pauses:
     """What clients were told of pauses, over all lives of the process."""
 
-    def __init__(self, steps: Callable[[], int]) -> None:
+    def __init__(self, steps: Callable[[], int], now: Callable[[], float]) -> None:
         self._steps = steps
+        self._now = now
+        self.began_at = 0.0
         self._endings = 0
         self._ended_at = -1
         self._is_flushed = False
@@ -27,6 +29,7 @@ class Pauses:
         if not self._endings and self._ended_at < asked_at and not self._is_flushed:
             if not self.is_paused:
                 self._left = BEGUN
+                self.began_at = self._now()
             self.is_paused = True
 
     @contextmanager

@@ -6,9 +6,9 @@ from random import Random
 from typing import Any
 
 from repertory.testing.simulation.catalog import COUNT, VERSIONS
+from repertory.testing.simulation.setups import Setup
 from repertory.testing.simulation.themes import THEMES
 from repertory.testing.simulation.tiers import Tiers, make_tiers
-from repertory.testing.simulation.world import Setup
 
 CLIENT: dict[str, float] = {
     "store": 10.0,
@@ -117,6 +117,8 @@ class Plan:
     listens: bool = False
     """Whether somebody outside is told of events."""
     store_faults: float = 0.0
+    nodes: int = 1
+    """Processes that serve the archive together."""
 
     def to_json(self) -> str:
         """The plan as text."""

@@ -1,38 +1,20 @@
-"""A run: a plan is played, and at each rest it is checked whether all is as it should be."""
+"""A run: a plan is played in a folder of its own, and what came of it is told."""
 
 import logging
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from structlog.testing import capture_logs
 
-from repertory.actors.messages.attachments import ReadAttachment, RemoveReleased
-from repertory.actors.messages.integrity import RecountTallies, RecountTotals
-from repertory.actors.messages.jobs import ListJobs
-from repertory.actors.messages.stability import ListUnstable
-from repertory.errors import RepertoryError, UnknownItem, UnknownResource
-from repertory.model import ContentType
-from repertory.storage.index.base import IndexReader
-from repertory.testing.simulation.asking import LABEL, NUMBER, all_names, place_of
 from repertory.testing.simulation.books import Violation
-from repertory.testing.simulation.catalog import version_of
-from repertory.testing.simulation.clients import Clients
-from repertory.testing.simulation.model import ABSENT, Model
-from repertory.testing.simulation.plans import CIRCUMSTANCES, OF_A_STORE, Plan, Step, make_setup
-from repertory.testing.simulation.scheduler import Deadlock, Livelock, OutOfSteps
-from repertory.testing.simulation.tidiness import check_events, check_order, check_trash, resume
-from repertory.testing.simulation.tiering import check_recall, check_rules, go_on, halt
-from repertory.testing.simulation.world import Parts, World
-
-AT_ONCE = 6
-"""Requests that are under way together."""
-
-LONG = 8_000.0
-"""Seconds after which everything that was put off has been tried again."""
+from repertory.testing.simulation.nodes_player import NodesPlayer
+from repertory.testing.simulation.plans import Plan
+from repertory.testing.simulation.player import Player
+from repertory.testing.simulation.scheduler import Deadlock, Livelock
+from repertory.testing.simulation.setups import Parts
 
 
 @dataclass(frozen=True)
@@ -56,251 +38,12 @@ class Outcome:
         return not self.invariant
 
 
-class Player:
-    """Plays one plan."""
-
-    def __init__(self, plan: Plan, folder: Path, parts: Parts) -> None:
-        self.plan = plan
-        self.world = World(folder, plan.seed, parts, haste=plan.haste)
-        if plan.listens:
-            self.world.listen()
-        self.model = Model(all_names())
-        self.clients = Clients(self.world, self.model)
-        self._setup = plan.setup
-        self._under_way = 0
-        forming = {"compress", "uncompress", "reconstruct", "submit_reconstruction"}
-        kinds = {step.kind for step in plan.steps}
-        self.clients.may_forget_changes = "clear_changes" in kinds
-        self._is_formal = not forming & kinds
-
-    def play(self) -> None:
-        """Play it to the end.
-
-        Raises:
-            Violation: an invariant does not hold.
-            Deadlock: somebody waits for ever.
-        """
-        self.world.start(self._setup)
-        for step in self.plan.steps:
-            self.world.scheduler.note(f"--- {step}")
-            self._trouble()
-            if step.kind in CIRCUMSTANCES or step.kind in OF_A_STORE:
-                getattr(self, f"_{step.kind}")(*step.values)
-            else:
-                self._request(step)
-            self.world.scheduler.run(step.then)
-        self._rest()
-        self.world.die(power_cut=True)
-        self.world.start(self._setup)
-        self._rest()
-        self.world.books.check_doubts()
-        if left := self.world.books.copies:
-            raise Violation("no file is left over", f"{sorted(left)} are still being copied")
-        self.world.stop()
-
-    def _trouble(self) -> None:
-        world = self.world
-        world.disk.fault_rate = self.plan.disk_faults
-        world.disk.slow_rate = self.plan.disk_delays
-        world.store.fault_rate = self.plan.store_faults
-        world.store.slow_rate = self.plan.disk_delays
-        world.faults.rate = self.plan.index_faults
-
-    def _calm(self) -> None:
-        world = self.world
-        world.disk.fault_rate = world.disk.slow_rate = world.faults.rate = 0.0
-        world.store.fault_rate = world.store.slow_rate = 0.0
-        self._free_disk()
-        self._let_go()
-        self._mend_line()
-        self._mend_store()
-
-    def _request(self, step: Step) -> None:
-        scheduler = self.world.scheduler
-        scheduler.run_until(lambda: self._under_way < AT_ONCE, waiting_for="An answer")
-        self._under_way += 1
-
-        def act() -> None:
-            self.clients.act(step)
-            self._under_way -= 1
-
-        scheduler.spawn(f"client-{step.number}", act)
-
-    # Circumstances
-
-    def _advance(self, seconds: int) -> None:
-        self.world.scheduler.advance(seconds)
-        self.world.disk.settle()
-
-    def _wait(self) -> None:
-        """A day goes by."""
-        self._advance(90_000)
-
-    def _kill(self, setup: int, again: int) -> None:
-        self._die(power_cut=False)
-        self._start(setup, again)
-
-    def _cut_power(self, setup: int, again: int) -> None:
-        self._die(power_cut=True)
-        self._start(setup, again)
-
-    def _die(self, *, power_cut: bool) -> None:
-        self.world.die(power_cut=power_cut)
-        self.model.end_all(self.world.scheduler.steps)
-        self.clients.note_death()
-        self._under_way = 0
-
-    def _restart(self, setup: int, kill: int) -> None:
-        self.world.disk.fault_rate = self.world.faults.rate = self.world.store.fault_rate = 0.0
-        if self._interrupted(self.world.stop, kill):
-            self._die(power_cut=False)
-        elif self._under_way:
-            raise Violation("every request is answered", f"{self._under_way} were left")
-        self._start(setup, 0)
-
-    def _start(self, setup: int, again: int) -> None:
-        self._calm()
-        if setup >= 0:
-            self._setup = make_setup(setup)
-        if self._setup.patients:
-            self.clients.expect_recycling()
-        while self._interrupted(lambda: self.world.start(self._setup), again):
-            self._die(power_cut=again % 2 == 0)
-            again = 0
-
-    def _interrupted(self, work: Callable[[], None], steps: int) -> bool:
-        """Do something, but not to its end if it takes more than so many steps."""
-        scheduler = self.world.scheduler
-        scheduler.last_step = scheduler.steps + steps if steps else None
-        try:
-            work()
-        except OutOfSteps:
-            return True
-        finally:
-            scheduler.last_step = None
-        return False
-
-    def _fill_disk(self) -> None:
-        self.world.disk.is_full = self.world.faults.is_full = True
-
-    def _free_disk(self) -> None:
-        self.world.disk.is_full = self.world.faults.is_full = False
-
-    def _hold(self) -> None:
-        if not self.world.hold.held:
-            self.world.hold.held = True
-            self.world.books.held = self.world.books.owned
-
-    def _let_go(self) -> None:
-        self.world.hold.held = False
-        self.world.books.held = None
-
-    def _cut_line(self) -> None:
-        if self.world.listener is not None:
-            self.world.listener.is_cut = True
-
-    def _mend_line(self) -> None:
-        if self.world.listener is not None:
-            self.world.listener.is_cut = False
-
-    def _cut_store(self) -> None:
-        self.world.store.is_cut = True
-
-    def _mend_store(self) -> None:
-        self.world.store.is_cut = False
-
-    # Rest
-
-    def _rest(self) -> None:
-        """Let everything come to its end, and look whether all is as it should be."""
-        self._calm()
-        scheduler = self.world.scheduler
-        scheduler.run_until(lambda: self._under_way == 0, waiting_for="An answer")
-        scheduler.rest()
-        resumed = scheduler.spawn("keeper", self._resume)
-        scheduler.run_until(lambda: resumed.is_finished, waiting_for="The housekeeper's answer")
-        scheduler.rest()
-        scheduler.advance(LONG)
-        scheduler.rest()
-        self.world.disk.settle()
-        self.world.disk.is_watched = self.world.store.is_watched = False
-        done = scheduler.spawn("inspector", self._inspect)
-        scheduler.run_until(lambda: done.is_finished, waiting_for="The inspector's answer")
-        self.world.disk.is_watched = self.world.store.is_watched = True
-
-    def _resume(self) -> None:
-        resume(self.world)
-        go_on(self.world)
-        self.clients.end_pauses()
-
-    def _inspect(self) -> None:
-        board, books = self.world.board, self.world.books
-        halt(self.world)
-        jobs = board.ask(ListJobs())
-        if left := [job for job in jobs if not job.state.is_final]:
-            raise Violation("jobs end", f"{left}")
-        self.clients.look_into_archives(jobs)
-        self.clients.note_jobs(jobs)
-        board.ask(RemoveReleased())
-        if books.released:
-            raise Violation("what is released goes", f"{len(books.released)} files wait for ever")
-        there = books.files()
-        if lost := sorted((books.owned | books.trashed) - there):
-            raise Violation("no file is lost", f"{lost} are in the index alone")
-        if extra := sorted(there - books.owned - books.trashed - books.orphans - books.copies):
-            raise Violation("no file is left over", f"{extra} are nobody's")
-        books.check_disks()
-        check_rules(self.world)
-        books.check_backlog()
-        counters = (*board.ask(RecountTallies(after=0, limit=1000)).counters,)
-        if wrong := (*counters, *board.ask(RecountTotals())):
-            raise Violation("counters are right", f"{wrong}")
-        check_events(self.world)
-        if unstable := board.ask(ListUnstable()):
-            raise Violation("stable at last", f"{unstable} after {LONG} quiet seconds")
-        reader = self.world.reader()
-        try:
-            for name, register in self.model.registers.items():
-                value = self._read(reader, name)
-                if not register.allows(value):
-                    what = f"{name} is {value!r}, and may only be one of {register.possible()}"
-                    raise Violation("what was answered is true", what)
-                register.settle(value)
-            check_recall(self.world)
-            check_order(self.world, forms=self._is_formal)
-            check_trash(self.world, lambda: self._read_all(reader))
-        finally:
-            reader.close()
-        go_on(self.world)
-
-    def _read_all(self, reader: IndexReader) -> dict[Any, object]:
-        return {name: self._read(reader, name) for name in self.model.registers}
-
-    def _read(self, reader: IndexReader, name: tuple[Any, ...]) -> object:
-        """What a register holds; the index is asked directly, for there are many."""
-        kind, (level, id_) = name[0], place_of(name)
-        try:
-            if kind == "metadata":
-                return reader.list_metadata(level, id_).get(NUMBER, ABSENT)
-            if kind == "label":
-                return LABEL if LABEL in reader.list_labels(level, id_) else ABSENT
-            content_type = ContentType.DICOM if kind == "file" else NUMBER
-            reader.describe_attachment(level, id_, content_type)
-        except (UnknownResource, UnknownItem):
-            return ABSENT
-        try:
-            question = ReadAttachment(level=level, id=id_, content_type=content_type)
-            content = self.world.board.ask(question).content
-        except RepertoryError as error:
-            raise Violation("what was answered is readable", f"{name}: {error}") from error
-        return version_of(name[1], content) if kind == "file" else content
-
-
 def play(plan: Plan, parts: Parts | None = None) -> Outcome:
     """Play a plan with the archive's own parts, or with those of a mutant."""
     invariant = reason = ""
     with tempfile.TemporaryDirectory(prefix="simulation-", dir=_quick_folder()) as folder:
-        player = Player(plan, Path(folder), parts or Parts())
+        made = Player if plan.nodes == 1 else NodesPlayer
+        player = made(plan, Path(folder), parts or Parts())
         with _quiet():
             try:
                 player.play()

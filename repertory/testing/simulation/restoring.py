@@ -22,7 +22,7 @@ class Restoring(Asking):
         """
         if self._world.setup.patients:
             return  # a limit may take it away again
-        restore = Restore(resources_of_patient(number))
+        restore = Restore(resources_of_patient(number), self._world.scheduler.here)
         self._restores.append(restore)
         for name in self._model.registers:
             if place_of(name) in restore.places:
@@ -30,7 +30,7 @@ class Restoring(Asking):
         file = self._model.of("file", number)
         sure = None
         if level == Level.INSTANCE and ABSENT in file.possible():
-            sure = Deed(PRESENT, self._world.scheduler.steps)
+            sure = self._deed(PRESENT)
             file.deeds.append(sure)
             restore.deeds.append(sure)
         self._restore(id_of(Level(level), number), restore, sure)

@@ -19,6 +19,9 @@ from repertory.testing.clock import BEGINNING
 PATIENCE = 100_000.0
 """Simulated seconds after which whoever still waits is taken to wait for ever."""
 
+PATIENCE_WITH_NODES = 20_000.0
+"""The same where there are nodes, which beat all the time."""
+
 BUSY = 50_000
 """Steps without any time going by, after which the archive is taken to turn round for ever."""
 
@@ -42,11 +45,13 @@ class OutOfSteps(Exception):
 
 
 class Strand:
-    """One thread of the simulated process."""
+    """One thread of a simulated process, which has a number."""
 
-    def __init__(self, name: str, body: Callable[[], None]) -> None:
+    def __init__(self, name: str, body: Callable[[], None], process: int) -> None:
         self.name = name
         self.body = body
+        self.process = process
+        self.is_doomed = False
         self.ready: Callable[[], bool] | None = None
         self.waits_for = "its beginning"
         self.is_finished = False
@@ -55,12 +60,16 @@ class Strand:
         self.baton.acquire()
 
 
+_Entry = tuple[float, int, int, Appointment]
+
+
 class SimulatedClock:
-    """A clock that the scheduler moves."""
+    """A clock that the scheduler moves; each appointment is that of a process."""
 
     def __init__(self) -> None:
         self.elapsed = 0.0
-        self._due: list[tuple[float, int, Appointment]] = []
+        self._due: list[_Entry] = []
+        self._held: dict[int, list[_Entry]] = {}
         self._count = itertools.count()
 
     def now(self) -> float:
@@ -71,16 +80,16 @@ class SimulatedClock:
         """Seconds since the run began."""
         return self.elapsed
 
-    def call_after(self, delay: float, call: Callable[[], None]) -> Appointment:
+    def call_after(self, delay: float, call: Callable[[], None], process: int = 0) -> Appointment:
         """Make ``call`` when time has come so far."""
         appointment = Appointment(call)
-        entry = (self.elapsed + max(delay, 0.0), next(self._count), appointment)
+        entry = (self.elapsed + max(delay, 0.0), next(self._count), process, appointment)
         heapq.heappush(self._due, entry)
         return appointment
 
     def next_due(self) -> float | None:
         """When the next appointment is."""
-        while self._due and self._due[0][2].cancelled:
+        while self._due and self._due[0][3].cancelled:
             heapq.heappop(self._due)
         return self._due[0][0] if self._due else None
 
@@ -88,12 +97,51 @@ class SimulatedClock:
         """Let time pass, and keep the appointments on the way."""
         while (due := self.next_due()) is not None and due <= moment:
             self.elapsed = max(self.elapsed, due)
-            heapq.heappop(self._due)[2].call()
+            entry = heapq.heappop(self._due)
+            if entry[2] in self._held:
+                self._held[entry[2]].append(entry)
+            else:
+                entry[3].call()
         self.elapsed = max(self.elapsed, moment)
+
+    def hold(self, process: int) -> None:
+        """Keep no appointment of a process until it is let go on."""
+        self._held.setdefault(process, [])
+
+    def let_go(self, process: int) -> None:
+        """Keep the appointments of a process again; those that it has missed, at once."""
+        for entry in self._held.pop(process, ()):
+            heapq.heappush(self._due, entry)
+
+    def close(self, process: int | None = None) -> None:
+        """Make no more calls of a process, or of any."""
+        self._due = [it for it in self._due if process not in {None, it[2]}]
+        heapq.heapify(self._due)
+        self._held = {one: due for one, due in self._held.items() if process not in {None, one}}
+
+
+class ClockOfProcess:
+    """The same clock, as a process has it."""
+
+    def __init__(self, clock: SimulatedClock, process: int) -> None:
+        self._clock = clock
+        self._process = process
+
+    def now(self) -> float:
+        """Seconds since the epoch, UTC."""
+        return self._clock.now()
+
+    def monotonic(self) -> float:
+        """Seconds since the run began."""
+        return self._clock.elapsed
+
+    def call_after(self, delay: float, call: Callable[[], None]) -> Appointment:
+        """Make ``call`` when time has come so far."""
+        return self._clock.call_after(delay, call, self._process)
 
     def close(self) -> None:
         """Make no more calls."""
-        self._due.clear()
+        self._clock.close(self._process)
 
 
 class Scheduler:
@@ -111,13 +159,17 @@ class Scheduler:
         self._moment = (0.0, 0)
         self.last_step: int | None = None
         """Where to interrupt whoever drives the run."""
-        self.is_dead = False
+        self.process = 1
+        """Whose the strands are that begin outside of all strands."""
+        self.is_shared = False
+        """Whether there are several processes, so that the story has to tell who does what."""
         self.current: Strand | None = None
         self.defects: list[BaseException] = []
         self.digest = 0
         """A sum over all that happened: equal for equal runs."""
         self.story: deque[str] = deque(maxlen=_REMEMBERED)
         self._strands: list[Strand] = []
+        self._stalled: set[int] = set()
         self._last: Strand | None = None
         self._home = threading.Lock()
         self._home.acquire()
@@ -126,6 +178,16 @@ class Scheduler:
     def is_over(self) -> bool:
         """Whether the steps are taken after which to interrupt."""
         return self.last_step is not None and self.steps >= self.last_step
+
+    @property
+    def is_dead(self) -> bool:
+        """Whether the process has ended of whoever asks."""
+        return self.current is not None and self.current.is_doomed
+
+    @property
+    def here(self) -> int:
+        """The process of whoever asks."""
+        return self.process if self.current is None else self.current.process
 
     # For strands
 
@@ -137,23 +199,25 @@ class Scheduler:
         strand = self.current
         if strand is None:
             return
-        if self.is_dead:
+        if strand.is_doomed:
             raise ProcessDied
         strand.ready, strand.waits_for = ready, waits_for
         self._home.release()
         strand.baton.acquire()
-        if self.is_dead:
+        if strand.is_doomed:
             raise ProcessDied
         strand.ready = None
 
     def sleep(self, seconds: float, waits_for: str) -> None:
         """Let time pass for this strand, but not for others."""
         until = self.clock.elapsed + seconds
-        self.clock.call_after(seconds, lambda: None)
+        self.clock.call_after(seconds, lambda: None, self.here)
         self.pause(waits_for, lambda: self.clock.elapsed >= until)
 
     def note(self, what: str) -> None:
         """Remember what a strand does."""
+        if self.is_shared:
+            what = f"[{self.here}] {what}"
         self.digest = zlib.crc32(what.encode(), self.digest)
         self.story.append(f"{self.steps:6} {self.clock.elapsed:10.3f}s  {what}")
 
@@ -161,7 +225,7 @@ class Scheduler:
 
     def spawn(self, name: str, body: Callable[[], None]) -> Strand:
         """Add a strand; it begins when it is its turn."""
-        strand = Strand(name, body)
+        strand = Strand(name, body, self.here)
         self._strands.append(strand)
         strand.thread = threading.Thread(
             target=self._live, args=(strand,), name=f"simulated {name}", daemon=True
@@ -172,12 +236,12 @@ class Scheduler:
     def _live(self, strand: Strand) -> None:
         strand.baton.acquire()
         try:
-            if not self.is_dead:
+            if not strand.is_doomed:
                 strand.body()
         except ProcessDied:
             pass
         except BaseException as error:  # noqa: BLE001 - whoever drives the run raises it
-            if not self.is_dead:
+            if not strand.is_doomed:
                 self.defects.append(error)
         finally:
             strand.is_finished = True
@@ -189,7 +253,11 @@ class Scheduler:
             self._moment = (self.clock.elapsed, self.steps)
         elif self.steps - self._moment[1] > BUSY:
             raise Livelock(f"{BUSY} steps took no time; the last: {list(self.story)[-3:]}")
-        able = [strand for strand in self._strands if strand.ready is None or strand.ready()]
+        able = [
+            it
+            for it in self._strands
+            if it.process not in self._stalled and (it.ready is None or it.ready())
+        ]
         if not able:
             return False
         if self._last in able and self.random.random() >= self.haste:
@@ -218,7 +286,7 @@ class Scheduler:
         Raises:
             Deadlock: it never will be.
         """
-        deadline = self.clock.elapsed + PATIENCE
+        deadline = self.clock.elapsed + (PATIENCE_WITH_NODES if self.is_shared else PATIENCE)
         while not done():
             if self.is_over:
                 raise OutOfSteps
@@ -252,11 +320,23 @@ class Scheduler:
         """Who waits for what."""
         return "; ".join(f"{one.name} waits for {one.waits_for}" for one in self._strands)
 
-    def kill(self) -> None:
-        """End the process: no strand takes another step."""
-        self.is_dead = True
-        while self._strands:
-            self._hand_to(self._strands[0])
-        self.clock.close()
-        self.defects.clear()
-        self.is_dead, self._last = False, None
+    def stall(self, process: int) -> None:
+        """Let a process stand still, while time goes on for others."""
+        self._stalled.add(process)
+        self.clock.hold(process)
+
+    def wake(self, process: int) -> None:
+        """Let it go on."""
+        self._stalled.discard(process)
+        self.clock.let_go(process)
+
+    def kill(self, process: int | None = None) -> None:
+        """End a process, or all: none of its strands takes another step."""
+        defects = [] if process is None else list(self.defects)
+        while doomed := [it for it in self._strands if process in {None, it.process}]:
+            doomed[0].is_doomed = True
+            self._hand_to(doomed[0])
+        self._stalled = set() if process is None else self._stalled - {process}
+        self.clock.close(process)
+        self.defects[:] = defects
+        self._last = None

@@ -24,7 +24,7 @@ class Storing(Asking):
         deed = self._write(version, "file", number)
         with self._deeds(deed, *self._recycling([number])):
             content = content_of(number, version)
-            self._learn(deed, self.ask(StoreInstance(content=content)))
+            self._learn(number, deed, self.ask(StoreInstance(content=content)))
 
     def store_in_pieces(self, number: int, version: int) -> None:
         """Upload an instance in two pieces."""
@@ -34,7 +34,7 @@ class Storing(Asking):
             upload = self.ask(BeginUpload())
             self.ask(AppendToUpload(upload=upload, content=content[:1000]))
             self.ask(AppendToUpload(upload=upload, content=content[1000:]))
-            self._learn(deed, self.ask(StoreInstance(content=upload)))
+            self._learn(number, deed, self.ask(StoreInstance(content=upload)))
 
     def store_zip(self, *numbers: int) -> None:
         """Upload several instances in one archive."""
@@ -50,18 +50,22 @@ class Storing(Asking):
                 receipts = self.ask(StoreZip(content=archive.getvalue()))
                 if len(receipts) != len(deeds):
                     raise Violation("every file of a ZIP", f"{len(receipts)} of {len(deeds)}")
-                for deed, receipt in zip(deeds, receipts, strict=True):
-                    self._learn(deed, receipt)
+                for number, deed, receipt in zip(numbers, deeds, receipts, strict=True):
+                    self._learn(number, deed, receipt)
         finally:
             # Files that were stored before the one that failed stay.
             for deed in (*deeds, *recycling):
                 if deed.took_effect is False:
                     deed.took_effect = None
 
-    def _learn(self, deed: Deed, receipt: StoreReceipt) -> None:
+    def _learn(self, number: int, deed: Deed, receipt: StoreReceipt) -> None:
         deed.took_effect = True
         if receipt.status is not StoreStatus.SUCCESS and not receipt.repaired:
             deed.value = PRESENT
+        elif not receipt.overwritten and not receipt.repaired:
+            deed.is_new = True
+            if self._model.of("file", number).is_stored_twice:
+                raise Violation("stored once", f"{number} was told to be new twice")
 
     def forget_upload(self) -> None:
         """Begin an upload, and never end it."""
@@ -86,7 +90,7 @@ class Storing(Asking):
             kept = [resources_of_patient(number) for number in numbers]
             for name, register in self._model.registers.items():
                 if len(kept) > 1 or place_of(name) not in kept[0]:
-                    deeds.append(Deed(ABSENT, self._world.scheduler.steps))
+                    deeds.append(self._deed(ABSENT))
                     register.deeds.append(deeds[-1])
         return deeds
 

@@ -3,6 +3,7 @@
 from repertory.errors import JobCancelled
 from repertory.jobs import JobId, JobRecord, JobState
 from repertory.storage.index.database import Database
+from repertory.storage.index.operations.duties import lives
 from repertory.storage.index.operations.group import Group
 from repertory.storage.index.operations.jobs import find_job
 
@@ -14,6 +15,8 @@ CANCEL = "UPDATE jobs SET state = ?, completed_at = ?, error = ?, error_details 
 
 def claim_job(db: Database, group: Group, id_: JobId) -> JobRecord | None:
     """Take a job that waits, and that nobody has; as it is then, ``None``: it was not taken."""
+    if not lives(db, group):
+        return None
     group.writing = True
     return find_job(db, id_) if db.execute(CLAIM, (group.node, id_)) else None
 

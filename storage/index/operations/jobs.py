@@ -7,6 +7,7 @@ from typing import Any
 from repertory.errors import IndexFailed, LeaseLost
 from repertory.jobs import JobError, JobFailure, JobId, JobRecord, JobState, JobStep
 from repertory.storage.index.database import Database, Row
+from repertory.storage.index.operations.duties import lives
 from repertory.storage.index.operations.group import Group
 from repertory.storage.index.operations.job_outputs import put_outputs, release_outputs
 from repertory.storage.index.packing import LARGEST
@@ -22,7 +23,7 @@ INSERT = (
     "INSERT INTO jobs (id, type, priority, parameters, user_data, fleeting, state, position,"
     " progress, runtime, created_at, node) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 )
-FIND = "SELECT number, fleeting, node FROM jobs WHERE id = ?"
+FIND = "SELECT number, fleeting, node, state FROM jobs WHERE id = ?"
 UPDATE_STEP = "UPDATE jobs SET position = ?, progress = ?, runtime = ? WHERE number = ?"
 COMPLETE = (
     "UPDATE jobs SET state = ?, completed_at = ?, error = NULL, error_details = NULL, node = NULL"
@@ -63,6 +64,7 @@ def list_job_failures(db: Database, id_: JobId, since: int, limit: int) -> tuple
 
 def record_job(db: Database, group: Group, job: JobRecord) -> int:
     """Enter a new job; its number."""
+    alive = job.node is not None and lives(db, group)
     values = (
         job.id,
         job.type,
@@ -75,7 +77,7 @@ def record_job(db: Database, group: Group, job: JobRecord) -> int:
         job.progress,
         job.runtime,
         job.created_at,
-        job.node,
+        job.node if alive else None,  # nobody would take it from one who was given up
     )
     group.writing = True
     db.execute(INSERT, values)
@@ -93,8 +95,8 @@ def record_job_step(db: Database, group: Group, step: JobStep, runtime: float, n
     row = db.one(FIND, (step.job,))
     if row is None:
         return 0
-    number, fleeting, node = row
-    need_job(group, node)
+    number, fleeting, node, state = row
+    _need_running(group, node, state)
     group.writing = True
     put_outputs(db, group, number, step.outputs)
     if step.done and fleeting:
@@ -118,7 +120,7 @@ def record_job_change(db: Database, group: Group, job: JobRecord, *, afresh: boo
     row = db.one(FIND, (job.id,))
     if row is None:
         return
-    number, _, node = row
+    number, _, node, _ = row
     if node is not None or not afresh:
         need_job(group, node)
     group.writing = True
@@ -147,10 +149,16 @@ def need_job(group: Group, node: str | None) -> None:
 
 
 def check_job(db: Database, group: Group, id_: JobId) -> None:
-    """Raise ``LeaseLost`` if another node runs a job."""
+    """Raise ``LeaseLost`` if another node runs a job, or has cancelled it."""
     row = db.one(FIND, (id_,)) if group.node else None
     if row is not None:
-        need_job(group, row[2])
+        _need_running(group, row[2], row[3])
+
+
+def _need_running(group: Group, node: str | None, state: str) -> None:
+    need_job(group, node)
+    if group.node and state == JobState.FAILURE.value:
+        raise LeaseLost  # somebody was told that it is cancelled
 
 
 def _forget(db: Database, group: Group, numbers: Sequence[int]) -> None:

@@ -8,6 +8,7 @@ from repertory.errors import IndexFailed
 from repertory.model import Attachment, Level, ResourceId, ResourceRef
 from repertory.places import Copy, Cursor, FilesPage, OwnedFile, Place
 from repertory.storage.index.database import Database, Row
+from repertory.storage.index.operations.duties import need_life
 from repertory.storage.index.operations.group import Group
 from repertory.storage.index.operations.placing_trash import record_move_in_trash
 from repertory.storage.index.operations.recompressing import find_file, put_file
@@ -200,6 +201,7 @@ def _owned(level: int, digest: bytes, packed: Row) -> OwnedFile:
 
 def reserve_copies(db: Database, group: Group, copies: Sequence[Attachment]) -> None:
     """Remember copies that are going to be made, so that what a crash cuts short is removed."""
+    need_life(db, group)
     packed = [pack_attachment(copy) for copy in copies]
     group.writing = True
     node = group.node or None

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from repertory.deletion import LAST_RETRY, Backlog, FailedRemoval, ReleasedFile, retry_delay
 from repertory.storage.index.database import Database, Row
+from repertory.storage.index.operations.duties import lives
 from repertory.storage.index.operations.group import COUNT_RELEASED, Group
 from repertory.storage.index.packing import LARGEST, pack_uuid_or_none, unpack_uuid
 
@@ -58,6 +59,8 @@ def list_released(db: Database, limit: int, after: int = 0) -> tuple[ReleasedFil
 
 def claim_released(db: Database, group: Group, limit: int) -> tuple[ReleasedFile, ...]:
     """Files that this node is to remove: its own that have not failed, and free ones."""
+    if not lives(db, group):
+        return ()
     while True:
         mine = db.all(LIST_CLAIMED, (group.node, limit))
         free = db.all(LIST_FREE, (limit - len(mine),)) if len(mine) < limit else []

@@ -73,6 +73,49 @@ def test_who_is_no_node_any_more_has_nothing_and_learns_it(reader, writer):
         writer.commit()
 
 
+def test_who_is_no_node_any_more_takes_nothing_that_nobody_would_free(reader, writer, made_up):
+    enter(writer, ME)
+    waiting, file = submit(writer), made_up.a_file()
+    group(writer, lambda: writer.release(file))
+    group(writer, writer.leave_node)
+
+    assert group(writer, lambda: writer.claim_job(waiting)) is None
+    assert group(writer, lambda: writer.claim_released(10)) == ()
+    mine = JobRecord(id=JobId("mine"), type="Test", parameters={}, created_at=1.0, node=ME)
+    group(writer, lambda: writer.record_job(mine))
+    assert [it.node for it in reader.list_jobs()] == [None, None]
+    for work in (
+        lambda: writer.take_duty(DELIVERY),
+        lambda: writer.reserve_copies([made_up.a_file()]),
+    ):
+        writer.begin()
+        with pytest.raises(LeaseLost):
+            work()
+        writer.commit()
+
+
+def test_a_duty_is_told_to_be_new_to_who_had_it_not(writer):
+    enter(writer, OTHER)
+    assert group(writer, lambda: writer.take_duty(DELIVERY))
+    enter(writer, ME)
+
+    assert group(writer, lambda: writer.take_duty(DELIVERY))
+    assert not group(writer, lambda: writer.take_duty(DELIVERY))
+
+
+def test_no_step_is_taken_down_of_a_job_that_somebody_was_told_is_cancelled(reader, writer):
+    enter(writer, ME)
+    id_ = submit(writer)
+    group(writer, lambda: writer.claim_job(id_))
+    group(writer, lambda: writer.steer_job(id_, JobState.FAILURE, 5.0))
+
+    writer.begin()
+    with pytest.raises(LeaseLost):
+        writer.record_job_step(step(id_, 10, done=True), 0.0, 6.0)
+    writer.commit()
+    assert job(reader, id_).state is JobState.FAILURE
+
+
 def test_a_refusal_spoils_nothing_for_others_of_the_group(reader, writer, made_up):
     enter(writer, OTHER)
     id_ = submit(writer)
