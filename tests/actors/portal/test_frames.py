@@ -9,6 +9,7 @@ import types
 import typing
 from collections.abc import Mapping
 from contextlib import suppress
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
@@ -50,6 +51,8 @@ def of_type(kind):  # noqa: C901 - a case for each kind of type
         return st.frozensets(of_type(words[0]), max_size=3)
     if origin in (dict, Mapping):
         return st.dictionaries(of_type(words[0]), of_type(words[1]), max_size=3)
+    if kind is Path:
+        return st.text().map(Path)
     if kind is float:
         return st.floats(allow_nan=False)
     return st.from_type(kind)
