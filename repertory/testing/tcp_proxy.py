@@ -15,6 +15,9 @@ WAIT = 5.0
 QUIET = 0.5
 """Seconds to wait for a server's answer to begin, and to be sure that it has ended."""
 
+REST = 0.2
+"""Seconds to wait for what a client still says when it is going to be cut off."""
+
 
 class TcpProxy:
     """Hands on what comes, ``delay`` seconds later on each way; listens on a free port.
@@ -105,6 +108,10 @@ class TcpProxy:
         """The server hears it, does it and says so; the client is cut off and never hears it."""
         swallowed = self._swallowed[id(client)] = threading.Event()
         server.sendall(data)
+        client.settimeout(REST)
+        with contextlib.suppress(TimeoutError):
+            while more := client.recv(1 << 20):
+                server.sendall(more)
         pause = WAIT
         while swallowed.wait(pause):
             swallowed.clear()

@@ -11,7 +11,12 @@ from pymysql.converters import conversions
 from repertory.storage.index.database import Row
 from repertory.storage.index.mysql.tables import COLLATION
 from repertory.storage.index.mysql.troubles import TROUBLES
-from repertory.storage.index.server.session import SessionFailed, Statement, Trouble
+from repertory.storage.index.server.session import (
+    LONGEST_PAUSE,
+    SessionFailed,
+    Statement,
+    Trouble,
+)
 
 _NUMBERS = {FIELD_TYPE.DECIMAL: int, FIELD_TYPE.NEWDECIMAL: int}
 
@@ -39,6 +44,7 @@ class MysqlSession:
                 autocommit=True,
                 client_flag=CLIENT.MULTI_STATEMENTS,
                 conv=conversions | _NUMBERS,
+                init_command=f"SET idle_transaction_timeout = {LONGEST_PAUSE}",
                 sql_mode="STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION",
             )
         except (pymysql.MySQLError, OSError) as error:

@@ -11,7 +11,12 @@ from repertory.storage.index.mysql.tables import COLLATION
 from repertory.storage.index.mysql.troubles import TROUBLES as OF_MYSQL
 from repertory.storage.index.postgresql.troubles import TROUBLES as OF_POSTGRESQL
 from repertory.storage.index.postgresql.troubles import without_nul
-from repertory.storage.index.server.session import SessionFailed, Statement, Trouble
+from repertory.storage.index.server.session import (
+    LONGEST_PAUSE,
+    SessionFailed,
+    Statement,
+    Trouble,
+)
 
 POSTGRESQL, MARIADB = "PostgreSQL", "MariaDB"
 
@@ -61,6 +66,10 @@ class OdbcSession:
                 self._connection.setencoding(encoding="utf-8", ctype=pyodbc.SQL_CHAR)
                 self._cursor.execute(f"SET collation_connection = {COLLATION}")
                 self._cursor.execute("SET sql_mode = 'STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION'")
+                self._cursor.execute(f"SET idle_transaction_timeout = {LONGEST_PAUSE}")
+            elif self.system == POSTGRESQL:
+                pause = f"'{LONGEST_PAUSE}s'"
+                self._cursor.execute(f"SET idle_in_transaction_session_timeout = {pause}")
         except pyodbc.Error as error:
             # Not its text: that may quote the connection string.
             raise trouble_of(error) from None

@@ -24,6 +24,10 @@ _LIVELY = {
     "application_name": "repertory",
 }
 
+# Nor does the server wait longer for us: whoever is cut off keeps nobody from writing. That a
+# session does nothing in a transaction it does not notice where statements came by a pipeline.
+_FORGETFUL = "-c tcp_keepalives_idle=10 -c tcp_keepalives_interval=5 -c tcp_keepalives_count=3"
+
 
 @dataclass(frozen=True, slots=True)
 class PostgresqlOptions:
@@ -48,7 +52,7 @@ class PostgresqlOptions:
         Raises:
             CannotStart: the URI is none.
         """
-        search = {"options": f'-c search_path="{self.schema}"'}
+        search = {"options": f'-c search_path="{self.schema}" {_FORGETFUL}'}
         if self.uri:
             try:
                 return _LIVELY | conninfo_to_dict(self.uri) | search

@@ -17,6 +17,7 @@ TROUBLES = {
     "53300": Trouble.BUSY,
     "53100": Trouble.FULL,
     "25006": Trouble.READ_ONLY,
+    "25P03": Trouble.LOST,
     "28": Trouble.LOGIN,
     "3D000": Trouble.NO_DATABASE,
     "42501": Trouble.NO_DATABASE,

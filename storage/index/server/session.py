@@ -9,6 +9,12 @@ from repertory.storage.index.database import Row
 
 Statement = tuple[str, Sequence[Any]]
 
+LONGEST_PAUSE = 120
+"""Seconds that we may let a server wait within a transaction; then it ends the session, if it can.
+
+A node that stands still would keep the others from writing else.
+"""
+
 
 class Trouble(Enum):
     """Why the server did not do what it was asked."""

@@ -1,43 +1,17 @@
 """A commit without an answer, on the servers that we start: it is asked about, never guessed."""
 
-from functools import partial
-
 import pytest
 
 from repertory.errors import IndexBusy, NoReplyInTime
 from repertory.model import StoreStatus
 from repertory.storage.index.mysql.engine import MysqlEngine
-from repertory.storage.index.postgresql.engine import PostgresqlEngine
 from repertory.testing.tcp_proxy import TcpProxy
-
-
-@pytest.fixture(params=[PostgresqlEngine, MysqlEngine])
-def kind(request):
-    return request.param
-
-
-@pytest.fixture
-def server(kind, request):
-    if kind is MysqlEngine:
-        server = request.getfixturevalue("mysql_server")
-        server.ensure()
-        server.empty()
-    else:
-        server = request.getfixturevalue("postgresql_server")
-        server.ensure()
-        server.run("DROP SCHEMA public CASCADE", "CREATE SCHEMA public")
-    return server
 
 
 @pytest.fixture
 def proxy(server):
     with TcpProxy("127.0.0.1", server.port) as proxy:
         yield proxy
-
-
-@pytest.fixture
-def connect(kind, server, connect_to):
-    return partial(connect_to, kind, server)
 
 
 @pytest.fixture
