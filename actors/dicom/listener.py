@@ -21,7 +21,7 @@ from repertory.actors.dicom.securing import insist, tls_context
 from repertory.actors.dicom.services import Services
 from repertory.actors.dicom.upper.association import Association
 from repertory.actors.dicom.upper.stream import PduStream
-from repertory.errors import CannotStart
+from repertory.errors import CannotStart, RepertoryError
 
 log = structlog.get_logger(__name__)
 
@@ -178,7 +178,13 @@ class Listener:
         if self._tls is not None or stream.has_buffered or self._closing:
             return False
         served = self._handing.hand_over(association, caller, stream.fileno())
-        return served is not None and served.get()
+        if served is None:
+            return False
+        try:
+            return served.get()
+        except RepertoryError:  # the process that served it is gone: so is the association
+            log.warning("association_broken_off", ip=caller.ip, reason="process")
+            return True
 
 
 class _Visitor:
