@@ -50,16 +50,7 @@ def uploads(count: int, turn: int) -> list[Request]:
 def postgresql(stack: ExitStack) -> dict[str, Any]:
     """The section of a server of its own."""
     server = stack.enter_context(PostgresqlServer(is_durable=True))
-    return {
-        "PostgreSQL": {
-            "EnableIndex": True,
-            "Host": "127.0.0.1",
-            "Port": server.port,
-            "Database": "postgres",
-            "Username": "postgres",
-            "Password": server.password,
-        }
-    }
+    return {"PostgreSQL": server.written()}
 
 
 def two_nodes(stack: ExitStack) -> dict[str, Any]:

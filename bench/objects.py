@@ -164,15 +164,7 @@ def main() -> int:
                 virtual_hosted_style_request=False,
                 client_options={"allow_http": True},
             )
-            section = {
-                "BucketName": "archive",
-                "Region": "us-east-1",
-                "AccessKey": "test",
-                "SecretKey": "secret-of-the-test",
-                "Endpoint": s3.url,
-                "VirtualAddressing": False,
-                "MaxConnections": arguments.connections,
-            }
+            section = s3.written("archive", MaxConnections=arguments.connections)
             options = {"StableAge": 86_400, "KeepAlive": True, "AwsS3Storage": section}
             with ServerProcess(root / "ours", **options) as ours:
                 pids = {"store": s3.pid, "client": os.getpid(), "archive": ours.pid}

@@ -73,15 +73,7 @@ def storages(to: str, folder: Path) -> Iterator[dict[str, Any]]:
         RcloneEmulator(Path(objects)) as s3,
     ):
         s3.make_bucket("archive")
-        section = {
-            "BucketName": "archive",
-            "Region": "us-east-1",
-            "AccessKey": "test",
-            "SecretKey": "secret-of-the-test",
-            "Endpoint": s3.url,
-            "VirtualAddressing": False,
-            "HybridMode": "WriteToFileSystem",
-        }
+        section = s3.written("archive", HybridMode="WriteToFileSystem")
         yield {"AwsS3Storage": section, "AdvancedStorage": {"Enable": True}}
 
 

@@ -89,6 +89,7 @@ class AssociationsActor(RepertoryActor):
                 is_closing=lambda: self._closing,
             )
         except Exception:
+            # A defect ends its own association alone; whoever handed it over is told that it ended.
             log.exception("association_failed", aet=command.title)
         finally:
             connection.close()

@@ -54,6 +54,7 @@ def converse(association: Association, caller: Caller, kinds: Mapping[int, Kind]
         except (BadPdu, Ended):
             raise
         except Exception:
+            # A defect in one answer: what state the association is in nobody knows, so it ends.
             log.exception("association_failed", aet=caller.title)
             association.abort()
             return

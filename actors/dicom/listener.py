@@ -116,6 +116,7 @@ class Listener:
             if connection is not None:
                 self._converse(connection, visitor)
         except Exception:
+            # Raised further it would end the thread without a word: it ends its association alone.
             log.exception("association_failed")
         finally:
             visitor.connection.close()

@@ -102,7 +102,7 @@ class Requestor:
                 raise NetworkFailed(
                     f"{modality.aet} gave no answer in time, or broke off."
                 ) from error
-            except BaseException:
+            except BaseException:  # whatever it is, the other side is not left waiting; it goes on
                 stream.abort(seconds=0)
                 raise
             finally:

@@ -164,6 +164,19 @@ class S3Emulator(Emulator):
             }
         )
 
+    def written(self, bucket: str, *, endpoint: str = "", **options: Any) -> dict[str, Any]:
+        """The same as a configuration file has it; ``options`` by their names there."""
+        section = self.section(bucket, endpoint=endpoint)
+        return {
+            "BucketName": bucket,
+            "Region": section.region,
+            "AccessKey": section.access_key,
+            "SecretKey": section.secret_key,
+            "Endpoint": section.endpoint,
+            "VirtualAddressing": section.virtual_addressing,
+            **options,
+        }
+
 
 class RcloneEmulator(S3Emulator):
     """rclone: fast, but it has no ranges, and lists slowly."""

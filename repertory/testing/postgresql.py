@@ -148,6 +148,19 @@ class PostgresqlServer:
         }
         return PostgresqlOptions(port=port or self.port, **where | others)
 
+    def written(self, **options: Any) -> dict[str, Any]:
+        """The section of a configuration file; ``options`` by the names that they have there."""
+        found = self.options()
+        return {
+            "EnableIndex": True,
+            "Host": found.host,
+            "Port": found.port,
+            "Database": found.database,
+            "Username": found.username,
+            "Password": found.password,
+            **options,
+        }
+
     def __enter__(self) -> Self:
         self.start()
         return self

@@ -21,17 +21,9 @@ def test_a_server_is_unready_as_long_as_its_object_store_is_down(
     serve, s3_emulator, bucket_name, proxy, processes
 ):
     s3_emulator.make_bucket(bucket_name)
-    section = s3_emulator.section(bucket_name)
     server = serve(
         FrontEndProcesses=processes,
-        AwsS3Storage={
-            "BucketName": bucket_name,
-            "Region": section.region,
-            "AccessKey": section.access_key,
-            "SecretKey": section.secret_key,
-            "Endpoint": proxy.url,
-            "VirtualAddressing": False,
-        },
+        AwsS3Storage=s3_emulator.written(bucket_name, endpoint=proxy.url),
     )
     good = server.get("/health/ready")
 
@@ -44,4 +36,4 @@ def test_a_server_is_unready_as_long_as_its_object_store_is_down(
     assert (good.status, alive.status, again.status) == (200, 200, 200)
     assert failed(good) == failed(again) == []
     assert failed(bad) == ["object-storage"]
-    assert section.secret_key not in bad.text
+    assert s3_emulator.section(bucket_name).secret_key not in bad.text

@@ -100,15 +100,7 @@ def adopted(tmp_path):
 @pytest.fixture
 def section(postgresql_server):
     postgresql_server.run("DROP SCHEMA IF EXISTS archive CASCADE")
-    return {
-        "EnableIndex": True,
-        "Host": "127.0.0.1",
-        "Port": postgresql_server.port,
-        "Database": "postgres",
-        "Username": "postgres",
-        "Password": postgresql_server.password,
-        "Schema": "archive",
-    }
+    return postgresql_server.written(Schema="archive")
 
 
 def start_migration(old, new):

@@ -53,14 +53,7 @@ def section(tmp_path):
         except EmulatorMissing as reason:
             pytest.skip(str(reason))
         store.make_bucket("archive")
-        yield {
-            "BucketName": "archive",
-            "Region": "us-east-1",
-            "AccessKey": "test",
-            "SecretKey": "secret-of-the-test",
-            "Endpoint": store.url,
-            "VirtualAddressing": False,
-        }
+        yield store.written("archive")
 
 
 def counts(server):

@@ -40,15 +40,7 @@ class Client:
 def bucket(s3_emulator, bucket_name):
     """The section of a bucket, as a configuration has it."""
     s3_emulator.make_bucket(bucket_name)
-    section = s3_emulator.section(bucket_name)
-    return {
-        "BucketName": section.bucket_name,
-        "Region": section.region,
-        "AccessKey": section.access_key,
-        "SecretKey": section.secret_key,
-        "Endpoint": section.endpoint,
-        "VirtualAddressing": False,
-    }
+    return s3_emulator.written(bucket_name)
 
 
 def test_an_archive_moves_into_an_object_store_while_clients_read_and_write(serve, bucket):

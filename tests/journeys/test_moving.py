@@ -98,18 +98,8 @@ def bucket(tmp_path):
     except EmulatorMissing as reason:
         pytest.skip(str(reason))
     emulator.make_bucket("archive")
-    yield (
-        {
-            "BucketName": "archive",
-            "Region": "us-east-1",
-            "AccessKey": "test",
-            "SecretKey": "secret-of-the-test",
-            "Endpoint": emulator.url,
-            "VirtualAddressing": False,
-            "HybridMode": "WriteToFileSystem",
-        },
-        tmp_path / "s3" / "archive",
-    )
+    section = emulator.written("archive", HybridMode="WriteToFileSystem")
+    yield section, tmp_path / "s3" / "archive"
     emulator.stop()
 
 

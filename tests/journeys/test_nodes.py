@@ -80,16 +80,7 @@ def receiver():
 def section(postgresql_server):
     postgresql_server.ensure()
     postgresql_server.run("DROP SCHEMA IF EXISTS archive CASCADE")
-    return {
-        "EnableIndex": True,
-        "Host": "127.0.0.1",
-        "Port": postgresql_server.port,
-        "Database": "postgres",
-        "Username": "postgres",
-        "Password": postgresql_server.password,
-        "Schema": "archive",
-        "Lock": False,
-    }
+    return postgresql_server.written(Schema="archive", Lock=False)
 
 
 @pytest.fixture
@@ -267,14 +258,7 @@ def test_nodes_with_a_database_and_a_bucket_serve_clients_that_go_from_one_to_th
     """What docs/deploy/ describes, as processes: each node has a disk of its own, and no files."""
     s3_emulator.make_bucket(bucket_name)
     store = s3_emulator.section(bucket_name)
-    bucket = {
-        "BucketName": bucket_name,
-        "Region": store.region,
-        "AccessKey": store.access_key,
-        "SecretKey": store.secret_key,
-        "Endpoint": s3_emulator.url,
-        "VirtualAddressing": False,
-    }
+    bucket = s3_emulator.written(bucket_name)
     options = {"PostgreSQL": section, "AwsS3Storage": bucket, "Nodes": QUICK, "StableAge": 1}
     options["DicomModalitiesInDatabase"] = True
     nodes = [serve(**options) for _ in range(2)]

@@ -32,16 +32,7 @@ def nodes(serve, postgresql_server, tmp_path):
     """Two nodes that share a database and a folder, and the ports of both."""
     postgresql_server.ensure()
     postgresql_server.run("DROP SCHEMA IF EXISTS archive CASCADE")
-    section = {
-        "EnableIndex": True,
-        "Host": "127.0.0.1",
-        "Port": postgresql_server.port,
-        "Database": "postgres",
-        "Username": "postgres",
-        "Password": postgresql_server.password,
-        "Schema": "archive",
-        "Lock": False,
-    }
+    section = postgresql_server.written(Schema="archive", Lock=False)
     return [
         serve(
             HttpPort=free_port(),

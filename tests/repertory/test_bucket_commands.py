@@ -60,16 +60,9 @@ def make(tmp_path, s3_emulator, proxy, bucket_name):
             storage_encryption=local,
             http_server_enabled=False,
         )
-        options = {
-            "BucketName": bucket_name,
-            "Region": section.region,
-            "AccessKey": section.access_key,
-            "SecretKey": section.secret_key,
-            "Endpoint": section.endpoint,
-            "VirtualAddressing": False,
-            "HybridMode": mode,
-            "MaxRetries": 0,
-        }
+        options = s3_emulator.written(
+            bucket_name, endpoint=proxy.url, HybridMode=mode, MaxRetries=0
+        )
         if key is not None:
             options["StorageEncryption"] = {"MasterKey": [1, str(key)]}
         whole = {"StorageDirectory": "files", "AwsS3Storage": options}

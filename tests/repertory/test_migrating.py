@@ -182,14 +182,7 @@ def test_files_are_not_left_behind_by_mistake(old, tmp_path, configure, refused)
 
 
 def test_a_wrong_password_is_told_without_the_password(old, configure, postgresql_server, refused):
-    section = {
-        "EnableIndex": True,
-        "Host": "127.0.0.1",
-        "Port": postgresql_server.port,
-        "Database": "postgres",
-        "Username": "postgres",
-        "Password": "not-this-one",
-    }
+    section = postgresql_server.written(Password="not-this-one")
 
     said = refused(old, configure("new", PostgreSQL=section))
 

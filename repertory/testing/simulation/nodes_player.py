@@ -7,7 +7,7 @@ from repertory.actors.messages.stability import ListUnstable
 from repertory.testing.simulation.books import Violation
 from repertory.testing.simulation.books_of_nodes import BooksOfNodes
 from repertory.testing.simulation.node import Node
-from repertory.testing.simulation.plans import Step, make_setup
+from repertory.testing.simulation.plans import Step
 from repertory.testing.simulation.player import AT_ONCE, Player
 from repertory.testing.simulation.setups import HEARTBEAT, LEASE, STABLE_AGE
 from repertory.testing.simulation.world import SLOW
@@ -82,11 +82,7 @@ class NodesPlayer(Player):
 
     def _start(self, setup: int, again: int) -> None:
         """All nodes start."""
-        self._calm()
-        if setup >= 0:
-            self._setup = make_setup(setup)
-        if self._setup.patients:
-            self.clients.expect_recycling()
+        self._prepare(setup)
         for node in self.world.nodes:
             self._join(node.number, again)
             again = 0

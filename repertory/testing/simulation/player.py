@@ -150,12 +150,16 @@ class Player:
         if left := self._under_way[at]:
             raise Violation("every request is answered", f"{left} were left")
 
-    def _start(self, setup: int, again: int) -> None:
+    def _prepare(self, setup: int) -> None:
+        """No faults, and the options of this setup (below 0: as before)."""
         self._calm()
         if setup >= 0:
             self._setup = make_setup(setup)
         if self._setup.patients:
             self.clients.expect_recycling()
+
+    def _start(self, setup: int, again: int) -> None:
+        self._prepare(setup)
         while self._interrupted(lambda: self.world.start(self._setup), again):
             self._die(power_cut=again % 2 == 0)
             again = 0
