@@ -66,7 +66,7 @@ def stand_beside(
 
 
 def _play(actor: RepertoryActor, message: Any) -> Reply[Any]:
-    reply: Reply[Any] = Reply()
+    reply = actor._create_future()  # noqa: SLF001 - pykka's: of the kind that is waited for here
     try:
         reply.set(actor.on_receive(message))
     except Exception as error:  # noqa: BLE001 - whoever asked gets it, whatever it is

@@ -6,6 +6,7 @@ import threading
 import weakref
 from collections import deque
 from collections.abc import Callable, Collection, Iterable
+from contextvars import Context
 from functools import partial
 from types import SimpleNamespace
 from typing import Any, TypeVar
@@ -230,17 +231,53 @@ class Switchboard:
         """
         if not reply.done:
             loop = asyncio.get_running_loop()
-            waker = self._wakers.get(loop)
-            if waker is None:
-                waker = self._wakers[loop] = _Waker(loop)
+            waker = self._waker(loop)
             arrived: asyncio.Future[None] = loop.create_future()
-            reply.on_done(lambda _: waker.wake(arrived))
+
+            def arrive() -> None:
+                if not arrived.done():
+                    arrived.set_result(None)
+
+            reply.on_done(lambda _: waker.wake(arrive))
             try:
                 async with asyncio.timeout(timeout or self.patience):
                     await arrived
             except TimeoutError:
                 raise NoReplyInTime from None
         return reply.get()
+
+    def on_arrival(self, reply: Reply[R], call: Callable[[Reply[R]], None]) -> None:
+        """Call ``call`` in the running event loop with an answer, once it is there.
+
+        If none comes in ``patience`` seconds, it is called with one that is ``NoReplyInTime``.
+        """
+        if reply.done:
+            call(reply)
+            return
+        loop = asyncio.get_running_loop()
+        waker = self._waker(loop)
+        waits = True
+
+        def arrive(found: Reply[R]) -> None:
+            nonlocal waits
+            if waits:
+                waits = False
+                if timer is not None:
+                    timer.cancel()
+                call(found)
+
+        timer = None
+        if self.patience is not None:
+            late: Reply[R] = Reply()
+            late.refuse(NoReplyInTime())
+            timer = loop.call_later(self.patience, arrive, late)
+        reply.on_done(lambda it: waker.wake(lambda: arrive(it)))
+
+    def _waker(self, loop: asyncio.AbstractEventLoop) -> "_Waker":
+        waker = self._wakers.get(loop)
+        if waker is None:
+            waker = self._wakers[loop] = _Waker(loop)
+        return waker
 
     def publish(self, event: Event) -> None:
         """Tell an event to all who listen."""
@@ -326,22 +363,24 @@ class _Waker:
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
         self._thread = threading.get_ident()
-        self._arrived: deque[asyncio.Future[None]] = deque()
+        self._context = Context()
+        self._arrived: deque[Callable[[], None]] = deque()
         self._lock = threading.Lock()
         self._woken = False
 
-    def wake(self, future: "asyncio.Future[None]") -> None:
+    def wake(self, call: Callable[[], None]) -> None:
+        """Have something called by the loop; at once where that is who asks."""
         if threading.get_ident() == self._thread:  # it is awake
-            if not future.done():
-                future.set_result(None)
+            call()
             return
-        self._arrived.append(future)
+        self._arrived.append(call)
         with self._lock:
             if self._woken:
                 return
             self._woken = True
         try:
-            self._loop.call_soon_threadsafe(self._deliver)
+            # Not in the context of the thread that has the answer, and says so in its log.
+            self._loop.call_soon_threadsafe(self._deliver, context=self._context)
         except RuntimeError:  # the loop is closed: nobody waits any more
             self._arrived.clear()
 
@@ -349,6 +388,8 @@ class _Waker:
         with self._lock:
             self._woken = False
         while self._arrived:
-            future = self._arrived.popleft()
-            if not future.done():
-                future.set_result(None)
+            call = self._arrived.popleft()
+            try:
+                call()
+            except Exception:  # the others wait, too
+                log.exception("answer_lost")

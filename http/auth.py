@@ -74,15 +74,17 @@ class Guard:
         """Whether requests may come from an address."""
         return self._remote or is_local(remote)
 
-    def knows(self, authorization: str) -> bool:
-        """Whether a header Authorization, "" where there is none, is that of a user."""
+    def user_of(self, authorization: str) -> str | None:
+        """Whose a header Authorization is, "" where there is none; ``None``: nobody's we know.
+
+        Where users need not say who they are, all are "".
+        """
         if not self._authenticates:
-            return True
+            return ""
         try:
-            self._authenticate(authorization)
+            return self._authenticate(authorization)
         except Unauthorized:
-            return False
-        return True
+            return None
 
     def _authenticate(self, header: str) -> str:
         scheme, _, token = header.partition(" ")

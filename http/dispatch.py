@@ -25,7 +25,7 @@ from repertory.errors import (
 )
 from repertory.http.answers import done
 from repertory.http.auth import Guard
-from repertory.http.errors import Row, bare_answer, describe, error_answer, row_of
+from repertory.http.errors import Asked, Row, bare_answer, describe, error_answer, row_of
 from repertory.http.filtering import RequestFilter
 from repertory.http.routing import Node, RouteTree, split
 from repertory.http.xml import converted, prefers_xml
@@ -136,7 +136,19 @@ class Dispatcher:
 
     def knows(self, authorization: str) -> bool:
         """Whether a header Authorization, "" where there is none, is that of a user."""
-        return self._guard is None or self._guard.knows(authorization)
+        return self.user_of(authorization) is not None
+
+    def user_of(self, authorization: str) -> str | None:
+        """Whose it is; "" where users need not say, ``None``: nobody's we know."""
+        return "" if self._guard is None else self._guard.user_of(authorization)
+
+    def failure(self, asked: Asked, error: Exception) -> web.Response:
+        """Log, if that is due, and tell what went wrong with a request."""
+        if not isinstance(error, RepertoryError):
+            log.error("request_failed", method=asked.method, path=asked.path, exc_info=error)
+            return error_answer(asked, error, described=self._described)
+        _log_failure(asked, error)
+        return error_answer(asked, error, described=self._described)
 
     def begin(self, connection: asyncio.BaseProtocol) -> None:
         """A connection is busy from now on."""
@@ -237,7 +249,7 @@ def _refuse_method(request: web.Request, node: Node) -> web.Response:
     return response
 
 
-def _log_failure(request: web.Request, error: RepertoryError) -> None:
+def _log_failure(request: Asked, error: RepertoryError) -> None:
     status = row_of(error).status
     if status < HTTPStatus.INTERNAL_SERVER_ERROR:
         return

@@ -3,6 +3,7 @@
 import json
 from dataclasses import dataclass
 from http import HTTPStatus
+from typing import Protocol
 
 from aiohttp import hdrs, web
 
@@ -121,9 +122,19 @@ def row_of(error: BaseException) -> Row:
     return _INTERNAL
 
 
-def error_answer(
-    request: web.BaseRequest, error: BaseException, *, described: bool = True
-) -> web.Response:
+class Asked(Protocol):
+    """What an answer says of its request."""
+
+    @property
+    def method(self) -> str:
+        """GET and so on."""
+
+    @property
+    def path(self) -> str:
+        """The path, without a query."""
+
+
+def error_answer(request: Asked, error: BaseException, *, described: bool = True) -> web.Response:
     """The answer to a request that an error ended.
 
     Args:
@@ -147,7 +158,7 @@ def bare_answer(status: int) -> web.Response:
     return web.Response(status=status, headers=STANDARD_HEADERS)
 
 
-def describe(request: web.BaseRequest, row: Row, details: str = "") -> web.Response:
+def describe(request: Asked, row: Row, details: str = "") -> web.Response:
     """The one error body: Orthanc's object, indented by tabs, sent as text."""
     fields = {
         "HttpError": HTTPStatus(row.status).phrase,

@@ -12,6 +12,7 @@ from repertory.errors import BadRequest
 from repertory.http.accepting import Turns
 from repertory.http.dispatch import Dispatcher
 from repertory.http.errors import error_answer
+from repertory.http.receiving import Reception, Receptions
 from repertory.http.shortcuts import Shortcuts, body_length
 
 log = structlog.get_logger(__name__)
@@ -40,6 +41,8 @@ class Protocol(web.RequestHandler):
         "_held",
         "_holds",
         "_missing",
+        "_reception",
+        "_receptions",
         "_shortcuts",
         "_turns",
         "descriptor",
@@ -52,6 +55,7 @@ class Protocol(web.RequestHandler):
         turns: Turns | None = None,
         dispatcher: Dispatcher | None = None,
         shortcuts: Shortcuts | None = None,
+        receptions: Receptions | None = None,
         **options: Any,
     ) -> None:
         """Take what aiohttp takes, and who is to know how many connections there are.
@@ -61,12 +65,15 @@ class Protocol(web.RequestHandler):
             turns: who counts connections.
             dispatcher: who counts those that are busy.
             shortcuts: who answers requests that aiohttp need not see.
+            receptions: who receives files that aiohttp need not see.
             options: aiohttp's.
         """
         super().__init__(*words, **options)
         self._turns = turns
         self._dispatcher = dispatcher
         self._shortcuts = shortcuts if CAN_BE_PASSED_BY and dispatcher is not None else None
+        self._receptions = receptions
+        self._reception: Reception | None = None
         self._held: bytearray | None = None
         self._holds = 0
         self._missing = 0
@@ -89,6 +96,9 @@ class Protocol(web.RequestHandler):
     def connection_lost(self, exc: BaseException | None) -> None:
         """It is gone."""
         self.descriptor = -1
+        if self._reception is not None:
+            self._reception = None
+            self.let_go()
         if self._direct is not None:
             self._direct.close()
             self._direct = None
@@ -100,6 +110,8 @@ class Protocol(web.RequestHandler):
         """Something came: a request that may take a shortcut, or something for aiohttp."""
         if self._shortcuts is None or not data:  # aiohttp says so to itself
             super().data_received(data)
+        elif self._reception is not None:
+            self._receive(self._reception, data)
         elif self._held is not None:
             self._held += data
             if len(self._held) > _ENOUGH and self.transport is not None:
@@ -109,7 +121,7 @@ class Protocol(web.RequestHandler):
             super().data_received(data)
 
     def _passes(self, data: bytes) -> bool:
-        """Whether it is one whole request, and was taken care of."""
+        """Whether a request begins that is taken care of: a whole one, or a file that comes."""
         shortcuts, waiter = self._shortcuts, self._waiter
         if (
             shortcuts is None
@@ -118,13 +130,51 @@ class Protocol(web.RequestHandler):
             or waiter.done()
             or self._messages
             or self._paused
-            or data.find(b"\r\n\r\n") != len(data) - 4
-            or not shortcuts.take(self, data)
         ):
             return False
-        if self._keepalive_timeout > 0:
+        if data.startswith(b"POST "):
+            passes = self._begins_to_receive(data)
+        else:
+            passes = data.find(b"\r\n\r\n") == len(data) - 4 and shortcuts.take(self, data)
+        if passes and self._keepalive_timeout > 0:
             self._next_keepalive_close_time = self._loop.time() + self._keepalive_timeout
+        return passes
+
+    # Files that aiohttp does not see
+
+    def _begins_to_receive(self, data: bytes) -> bool:
+        receptions = self._receptions
+        reception = None if receptions is None else receptions.begin(self, data)
+        if receptions is None or reception is None:
+            return False
+        self.hold()
+        self._reception = reception
+        self._receive(reception, data[len(reception.head) :])
+        if reception.missing:
+            self._look_after(receptions, reception, reception.missing)
         return True
+
+    def _receive(self, reception: Reception, data: bytes) -> None:
+        rest = reception.add(data)
+        if reception.missing or self._receptions is None or self._held is None:
+            return
+        self._reception = None
+        self._held += rest
+        self._receptions.store(self, reception)
+
+    def _look_after(self, receptions: Receptions, reception: Reception, before: int) -> None:
+        """Leave a body to aiohttp that does not come on; it knows how long to wait."""
+
+        def look() -> None:
+            if self._reception is not reception:
+                return
+            if reception.missing < before:
+                self._look_after(receptions, reception, reception.missing)
+                return
+            self._reception = None
+            self.let_go(reception.request())
+
+        self._loop.call_later(receptions.patience, look)
 
     def _keep_count(self, data: bytes) -> None:
         """Know whether what comes next begins a request; once that is not clear it never is."""

@@ -24,6 +24,7 @@ from repertory.http.dispatch import Dispatcher
 from repertory.http.doorbell import DOORBELL
 from repertory.http.loops import quickest_loop
 from repertory.http.protocol import Protocol as Connection
+from repertory.http.receiving import Receptions
 from repertory.http.shortcuts import Shortcuts
 
 log = structlog.get_logger(__name__)
@@ -166,7 +167,8 @@ class HttpServer:
             self._companion.join(asyncio.get_running_loop())
         dispatcher = app[DISPATCHER]
         shortcuts = Shortcuts(self._board, dispatcher)
-        make = partial(self._connection, manager, dispatcher, shortcuts)
+        receptions = Receptions(self._board, dispatcher, self._settings)
+        make = partial(self._connection, manager, dispatcher, shortcuts, receptions)
         if self._turns is not None:
             self._acceptor = Acceptor(listener, make, tls=tls, turns=self._turns)
             self._acceptor.begin()
@@ -176,7 +178,11 @@ class HttpServer:
         )
 
     def _connection(
-        self, manager: web.Server, dispatcher: Dispatcher, shortcuts: Shortcuts
+        self,
+        manager: web.Server,
+        dispatcher: Dispatcher,
+        shortcuts: Shortcuts,
+        receptions: Receptions,
     ) -> Connection:
         return Connection(
             manager,
@@ -189,6 +195,7 @@ class HttpServer:
             turns=self._turns,
             dispatcher=dispatcher,
             shortcuts=shortcuts,
+            receptions=receptions,
         )
 
     async def _wind_down(self, grace: float) -> None:

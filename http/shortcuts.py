@@ -16,7 +16,6 @@ from time import perf_counter
 from typing import Any, NamedTuple, Protocol
 
 import structlog
-from aiohttp.helpers import rfc822_formatted_time
 
 from repertory.actors.messages.attachments import LendFile, LentFile, ReadTags
 from repertory.actors.messages.base import Question
@@ -24,11 +23,11 @@ from repertory.actors.messages.resources import DescribeResource
 from repertory.actors.switchboard import Switchboard
 from repertory.errors import RepertoryError
 from repertory.http import views
-from repertory.http.answers import JSON_TYPE, STANDARD_HEADERS, to_json
+from repertory.http.answers import to_json
 from repertory.http.dispatch import Dispatcher
 from repertory.http.downloads import disposition
+from repertory.http.heads import HARMLESS, STANDARD_LINES, ending, json_answer, look_at
 from repertory.http.passing import EndOfFile, pass_on
-from repertory.http.xml import prefers_xml
 from repertory.model import Level, ResourceId, TagForm
 
 log = structlog.get_logger(__name__)
@@ -37,13 +36,6 @@ _HEAD = re.compile(
     rb"GET (/(patients|studies|series|instances)/([0-9a-f]{8}(?:-[0-9a-f]{8}){4})"
     rb"(/simplified-tags|/tags|/file)?) HTTP/1\.1\r\n"
 )
-_HEADER = re.compile(r"([A-Za-z-]+):[ \t]*([\x21-\x7e](?:[\x20-\x7e]*[\x21-\x7e])?)?[ \t]*")
-_HARMLESS = frozenset(
-    {"host", "user-agent", "accept-encoding", "accept-language", "cache-control", "pragma"}
-    | {"referer", "cookie", "dnt", "accept", "connection", "authorization"}
-)
-"""Headers that change nothing of these answers, whatever they say or for what is looked at."""
-
 _BODY = re.compile(
     rb"\n[ \t]*(content-length|transfer-encoding|upgrade)[ \t]*:[ \t]*([^\r\n]*)", re.IGNORECASE
 )
@@ -51,9 +43,7 @@ _REMEMBERED = 256
 """Blocks of headers that are known to be harmless or not: a client always sends the same ones."""
 
 _LEVELS = {level.plural.encode(): level for level in Level}
-_LINES = b"".join(f"{name}: {value}\r\n".encode() for name, value in STANDARD_HEADERS.items())
-_JSON_HEAD = b"HTTP/1.1 200 OK\r\n" + _LINES + f"Content-Type: {JSON_TYPE}\r\n".encode()
-_FILE_HEAD = b"HTTP/1.1 200 OK\r\n" + _LINES + b"Content-Type: application/dicom\r\n"
+_FILE_HEAD = b"HTTP/1.1 200 OK\r\n" + STANDARD_LINES + b"Content-Type: application/dicom\r\n"
 _PLAIN = views.Resources()
 _MORE = getattr(socket, "MSG_MORE", 0)
 
@@ -139,23 +129,8 @@ class Shortcuts:
         return harmless
 
     def _is_harmless(self, block: bytes) -> bool:
-        if not block.isascii():
-            return False
-        *lines, last, end = block.decode().split("\r\n")
-        found = [_HEADER.fullmatch(line) for line in lines]
-        headers = [(it[1].lower(), it[2] or "") for it in found if it is not None]
-        given = dict(headers)
-        names = given.keys()
-        return (
-            not last
-            and not end
-            and len(headers) == len(given) == len(lines)
-            and "host" in names
-            and names <= _HARMLESS
-            and not prefers_xml(given.get("accept", ""))
-            and given.get("connection", "keep-alive").lower() == "keep-alive"
-            and self._dispatcher.knows(given.get("authorization", ""))
-        )
+        headers = look_at(block, HARMLESS)
+        return headers is not None and self._dispatcher.knows(headers.get("authorization", ""))
 
     def _answer(self, connection: Connection, visit: _Visit, found: Any) -> bool:
         if not visit.answer(connection, visit, found):
@@ -186,7 +161,7 @@ class Shortcuts:
         if transport is None:
             return False
         body = to_json(_PLAIN.one(found) if visit.pattern.endswith("}") else found)
-        transport.write(_JSON_HEAD + _ending(len(body)) + body)
+        transport.write(json_answer(body))
         return True
 
     def _send_file(self, connection: Connection, visit: _Visit, found: LentFile) -> bool:
@@ -205,7 +180,7 @@ class Shortcuts:
             head = (
                 _FILE_HEAD
                 + f"Content-Disposition: {disposition(f'{visit.id}.dcm')}\r\n".encode()
-                + _ending(size)
+                + ending(size)
             )
             sent = _begin(connection, file, head, size)
         except BaseException:
@@ -247,11 +222,6 @@ def _question(level: Level, id_: ResourceId, part: bytes | None) -> Question[Any
         return LendFile(level=Level.INSTANCE, id=id_)
     form = TagForm.FULL if part == b"/tags" else TagForm.SIMPLIFIED
     return ReadTags(id=id_, ignore_length=frozenset(), form=form)
-
-
-def _ending(size: int) -> bytes:
-    """The last headers of an answer."""
-    return f"Content-Length: {size}\r\nDate: {rfc822_formatted_time()}\r\n\r\n".encode()
 
 
 def _begin(connection: Connection, file: int, head: bytes, size: int) -> int:

@@ -69,7 +69,6 @@ from repertory.metering import metered_areas
 from repertory.scripting import Scripts
 from repertory.storage.backup.hold import HOLD_NAME, RemovalHold
 from repertory.storage.encoding import TextEncoding
-from repertory.storage.files import new_uuid
 from repertory.storage.main_tags import MainDicomTags
 from repertory.stores import removals_together
 from repertory.storing import far_reads_of, room_of, storages_of, threads_at
@@ -262,7 +261,7 @@ class Casting:
                 others={other: it for other, it in areas.items() if other != number},
             )
             sides[number] = Side(storages.names[number], ref)
-            if not is_routed and area.local_path(new_uuid()) is None:
+            if not is_routed:
                 # All of it is the crew's, so whoever asks may as well wake it.
                 stand_beside(board, ref, BY_THE_CREW)
         if is_routed:

@@ -88,6 +88,7 @@ class Repertory(Casting):
         self._cast: list[tuple[type[RepertoryActor], Ref]] = []
         self._board: Switchboard | None = None
         self._server: Any = None
+        self._front_ends: FrontEnds | None = None
         self._subscriptions = Subscriptions()
         self._filter_functions = FilterFunctions()
         self._scripts = Scripts(
@@ -276,6 +277,8 @@ class Repertory(Casting):
         if self._log_levels is None:
             raise Unsupported("The log is set up by the program that runs the archive.")
         self._log_levels.set_level(category, level)
+        if self._front_ends is not None:
+            self._front_ends.spread_level(category, level)
 
     def _put_on(
         self,
@@ -313,7 +316,7 @@ class Repertory(Casting):
         if reason := reason_against(self.settings):
             log.warning("front_ends_left_out", reason=reason)
             return None
-        front_ends = self._server = FrontEnds(self.settings, self)
+        front_ends = self._server = self._front_ends = FrontEnds(self.settings, self)
         front_ends.prepare()
         return front_ends
 
@@ -330,7 +333,7 @@ class Repertory(Casting):
                 self._server.stop()
             except Exception:  # the actors have to stop all the same
                 log.exception("http_server_stuck")
-            self._server = None
+            self._server = self._front_ends = None
         self._scripts.end()
         for name in self._subscriptions.stop():
             log.warning("callback_stuck", callback=name)

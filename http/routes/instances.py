@@ -18,7 +18,7 @@ from repertory.model import Origin
 
 routes = Routes()
 
-_ZIP_BEGINNINGS = (b"PK\x03\x04", b"PK\x05\x06")
+ZIP_BEGINNINGS = (b"PK\x03\x04", b"PK\x05\x06")
 """APPNOTE.TXT 4.3.7 and 4.3.16: a local file header, or the end of an empty archive."""
 
 
@@ -62,7 +62,7 @@ async def _store(
             remote_ip=plain_address(request.remote or ""),
             http_username=current_user.get(),
         )
-        if intake.beginning in _ZIP_BEGINNINGS:
+        if intake.beginning in ZIP_BEGINNINGS:
             receipts = await ask(request, StoreZip(content=body, origin=origin))
             return [views.store_receipt(receipt) for receipt in receipts]
         receipt = await ask(request, StoreInstance(content=body, origin=origin))

@@ -22,8 +22,9 @@ from repertory.front_ends.casting import serves_associations
 from repertory.front_ends.handing import stand_at_the_door
 from repertory.front_ends.letters import Begin, LevelSet
 from repertory.front_ends.process import LAST_MOMENT, FrontEndProcess, Office
-from repertory.front_ends.tally import Tally
-from repertory.http.server import listen, make_tls
+from repertory.front_ends.tally import MainTurns, Tally
+from repertory.http import bridge as http
+from repertory.http.server import HttpServer, listen, make_tls
 from repertory.logs import CATEGORIES
 from repertory.meter_reports import MeterReport, Reports
 
@@ -41,8 +42,8 @@ _ARENAS = 2
 """Pools of memory that the threads of a front-end share at most; most of the work is its loop's."""
 
 
-class Control(Protocol):
-    """What front-ends may have done to the process: a part of ``http.bridge.Control``."""
+class Control(http.Control, Protocol):
+    """What the REST API may have done to the process, where the log answers at once."""
 
     def request_shutdown(self, *, restart: bool = False) -> None:
         """Stop the archive, or start it anew."""
@@ -51,7 +52,7 @@ class Control(Protocol):
         """How much a category logs."""
 
     def set_log_level(self, category: str, level: str) -> None:
-        """Let a category log more or less."""
+        """Let a category log more or less, here and in the front-ends (``spread_level``)."""
 
 
 def reason_against(settings: Settings) -> str:
@@ -64,9 +65,10 @@ def reason_against(settings: Settings) -> str:
 
 
 class FrontEnds:
-    """Several processes that serve the REST API on one socket, which this one only holds.
+    """Several processes that serve the REST API on one socket.
 
-    Its thread starts the processes and lives as long as they do.
+    This one serves a single client itself. Its thread starts the processes and lives as long as
+    they do.
     """
 
     def __init__(self, settings: Settings, control: Control) -> None:
@@ -83,11 +85,13 @@ class FrontEnds:
         self._listener: socket.socket | None = None
         self._tally_file = -1
         self._tally: Tally | None = None
+        self._turns: MainTurns | None = None
+        self._server: HttpServer | None = None
         self._reports: Reports | None = None
         self._office = Office(
             stop=lambda restart: control.request_shutdown(restart=restart),
             tell_level=control.log_level,
-            set_level=self._set_level,
+            set_level=control.set_log_level,
             gone=lambda process: self._mail.put(partial(self._replace, process)),
             add_meters=self._add_meters,
         )
@@ -123,6 +127,7 @@ class FrontEnds:
             self._reports = Reports(board.meters)
         self._tally_file = Tally.make_file(self._count)
         self._tally = Tally(self._tally_file, self._count)
+        self._tally.mark_absent(self._tally.main)
         board.count_visits_of(self._tally.visits)
         begun = [self._begin(process) for process in tuple(self._processes.values())]
         for reply in begun:
@@ -132,9 +137,18 @@ class FrontEnds:
                 raise
             except Exception as error:
                 raise CannotStart("A front-end process could not start; see the log.") from error
+        self._serve_too(board, self._listener, self._tally)
         if serves_associations(self._settings):
             stand_at_the_door(board, self._hand_on)
         log.info("front_ends_started", port=self.port, count=self._count)
+
+    def _serve_too(self, board: Switchboard, listener: socket.socket, tally: Tally) -> None:
+        """Serve in this process, too: whoever is alone."""
+        self._turns = MainTurns(tally, time.monotonic)
+        self._server = HttpServer(
+            board, self._settings, self._control, listener=listener, turns=self._turns
+        )
+        self._server.start()
 
     def stop(self, grace: float = 10.0) -> None:
         """Take no more requests, let running ones finish, and end; to stop twice does no harm."""
@@ -144,7 +158,11 @@ class FrontEnds:
             return
         self._mail.put(partial(self._end_all, grace))
         self._mail.put(None)
+        if self._server is not None:
+            self._server.stop(grace)
         thread.join()
+        if self._turns is not None:
+            self._turns.leave()
         if self._listener is not None:
             self._listener.close()
         if self._tally is not None:
@@ -243,8 +261,8 @@ class FrontEnds:
     def _add_meters(self, report: MeterReport) -> bool:
         return self._reports is not None and self._reports.add(report)
 
-    def _set_level(self, category: str, level: str) -> None:
-        self._control.set_log_level(category, level)
+    def spread_level(self, category: str, level: str) -> None:
+        """Let a category log more or less in all front-ends."""
         for process in tuple(self._processes.values()):
             for each in [category] if category else CATEGORIES:
                 process.tell(LevelSet(category=each, level=level))

@@ -3,6 +3,7 @@
 import mmap
 import os
 import tempfile
+from collections.abc import Callable
 
 _FIELDS = 2
 _CONNECTIONS, _VISITS = range(_FIELDS)
@@ -15,13 +16,19 @@ _PATIENCE = 0.002
 
 _LONGEST = 0.02
 
+_TRUST = 0.5
+"""Seconds that front-ends have to take a connection before the main process does."""
+
 
 class Tally:
-    """The connections and the requests of each front-end. One process writes each number."""
+    """The connections and the requests of each front-end. One process writes each number.
+
+    The main process has a place behind the last of them.
+    """
 
     def __init__(self, descriptor: int, count: int) -> None:
         """Look at a file that ``make_file`` made for ``count`` of them."""
-        self._map = mmap.mmap(descriptor, count * _FIELDS * _SIZE)
+        self._map = mmap.mmap(descriptor, (count + 1) * _FIELDS * _SIZE)
         self._numbers = memoryview(self._map).cast("q")
         self._count = count
 
@@ -29,7 +36,7 @@ class Tally:
     def make_file(count: int) -> int:
         """The descriptor of a file without a name, to be shared; the caller closes it."""
         with tempfile.TemporaryFile() as file:
-            file.truncate(count * _FIELDS * _SIZE)
+            file.truncate((count + 1) * _FIELDS * _SIZE)
             return os.dup(file.fileno())
 
     def mark_absent(self, number: int) -> None:
@@ -45,6 +52,17 @@ class Tally:
         found = (self._numbers[n * _FIELDS + _CONNECTIONS] for n in range(self._count))
         return [number for number in found if number < _ABSENT]
 
+    @property
+    def main(self) -> int:
+        """The number of the main process."""
+        return self._count
+
+    def is_quiet(self) -> bool:
+        """Whether nobody has a connection, and the main process takes some."""
+        return not self._numbers[self._count * _FIELDS + _CONNECTIONS] and not any(
+            self.connections()
+        )
+
     def numbers(self) -> memoryview:
         """All of them, to write one's own; to be released before the tally is closed."""
         return memoryview(self._numbers)
@@ -55,11 +73,8 @@ class Tally:
         self._map.close()
 
 
-class SharedTurns:
-    """Whose turn it is to take a connection: that of the front-end that has the fewest.
-
-    Nobody waits for one that does not take them: after a moment it is everybody's turn.
-    """
+class _Place:
+    """The place of one process in the tally, which that process alone writes."""
 
     def __init__(self, tally: Tally, number: int) -> None:
         self._numbers = tally.numbers()
@@ -67,17 +82,6 @@ class SharedTurns:
         self._place = number * _FIELDS
         self._numbers[self._place + _CONNECTIONS] = 0
         self._visits_before = self._numbers[self._place + _VISITS]
-        self._has_waited = False
-
-    def pause(self) -> float:
-        """Seconds to leave the next connection to those that have fewer."""
-        ours = self._numbers[self._place + _CONNECTIONS]
-        more = ours - min(self._tally.connections(), default=ours)
-        if more <= 0 or self._has_waited:
-            self._has_waited = False
-            return 0.0
-        self._has_waited = True
-        return min(more * _PATIENCE, _LONGEST)
 
     def took(self) -> None:
         """We have a connection more."""
@@ -91,6 +95,57 @@ class SharedTurns:
         """Write no more."""
         self._numbers.release()
 
+
+class SharedTurns(_Place):
+    """Whose turn it is to take a connection: that of the front-end that has the fewest.
+
+    The only connection of all is the main process's. Nobody waits for one that does not take them:
+    after a moment it is everybody's turn.
+    """
+
+    def __init__(self, tally: Tally, number: int) -> None:
+        super().__init__(tally, number)
+        self._has_waited = False
+
+    def pause(self) -> float:
+        """Seconds to leave the next connection to those that have fewer."""
+        ours = self._numbers[self._place + _CONNECTIONS]
+        more = ours - min(self._tally.connections(), default=ours)
+        if more <= 0 and self._tally.is_quiet():
+            more = 1
+        if more <= 0 or self._has_waited:
+            self._has_waited = False
+            return 0.0
+        self._has_waited = True
+        return min(more * _PATIENCE, _LONGEST)
+
     def note_visits(self, count: int) -> None:
         """How many requests we have had; those before us had theirs."""
         self._numbers[self._place + _VISITS] = self._visits_before + count
+
+
+class MainTurns(_Place):
+    """When the main process takes a connection: while there is no other one at all.
+
+    A single client has its answers from one process then, without a message to another. As soon as
+    there are more, they are for the front-ends; only where none takes them, the main process does.
+    """
+
+    def __init__(self, tally: Tally, monotonic: Callable[[], float]) -> None:
+        """Take the tally, and what tells the time in seconds."""
+        super().__init__(tally, tally.main)
+        self._monotonic = monotonic
+        self._began = self._looked = -1.0
+
+    def pause(self) -> float:
+        """Seconds to leave the next connection to the front-ends."""
+        now = self._monotonic()
+        if self._tally.is_quiet():
+            return 0.0
+        if not 0.0 <= now - self._looked < 2 * _LONGEST:
+            self._began = now  # what was left to the others was taken: this is another one
+        self._looked = now
+        if now - self._began < _TRUST:
+            return _LONGEST
+        self._looked = -1.0
+        return 0.0

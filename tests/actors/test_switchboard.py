@@ -4,6 +4,7 @@ import time
 
 import pykka
 import pytest
+from structlog.testing import capture_logs
 
 from repertory.actors.base import RepertoryActor, current_rank, handles
 from repertory.actors.messages.base import Command, Event, Query, message
@@ -331,6 +332,66 @@ def test_awaiting_misses_an_answer_that_does_not_come(cast):
     with pytest.raises(NoReplyInTime):
         asyncio.run(main())
     gate.set()
+
+
+def test_answers_can_be_called_for_in_the_event_loop(cast):
+    async def main():
+        here, answers = threading.get_ident(), []
+        all_there = asyncio.Event()
+
+        def note(reply):
+            answers.append((reply.get(), threading.get_ident() == here))
+            if len(answers) == 500:
+                all_there.set()
+
+        for number in range(500):
+            cast.board.on_arrival(cast.board.call(Add(left=number, right=0)), note)
+        await all_there.wait()
+        return answers
+
+    answers = asyncio.run(main())
+
+    assert sorted(answers) == [(number, True) for number in range(500)]
+
+
+def test_an_answer_that_is_called_for_may_be_missed_and_comes_once(stage):
+    ref = stage.put_on(Adder)
+    gate, calls = threading.Event(), []
+    stage.board.patience = 0.01
+
+    async def main():
+        missed = asyncio.Event()
+        reply = stage.board.call(Hang(gate=gate))
+        stage.board.on_arrival(reply, lambda it: (calls.append(it.error), missed.set()))
+        await missed.wait()
+        gate.set()
+        await stage.board.arrival(reply, timeout=10)
+
+    asyncio.run(main())
+    ref.stop()
+
+    assert [type(error) for error in calls] == [NoReplyInTime]
+
+
+def test_who_fails_with_an_answer_takes_none_from_the_others(cast):
+    async def main():
+        came = asyncio.Event()
+
+        def fail(reply):
+            raise ZeroDivisionError(reply.get())
+
+        gate = threading.Event()
+        cast.board.ask_soon(Hang(gate=gate))
+        for call in (fail, lambda _: came.set()):  # the adder is busy, so both come together
+            cast.board.on_arrival(cast.board.call(Add(left=1, right=1)), call)
+        gate.set()
+        async with asyncio.timeout(10):
+            await came.wait()
+
+    with capture_logs() as logged:
+        asyncio.run(main())
+
+    assert [it["event"] for it in logged] == ["answer_lost"]
 
 
 def test_a_wakeup_after_the_loop_was_closed_harms_nobody(cast):

@@ -10,7 +10,7 @@ import signal
 import socket
 import threading
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing, suppress
+from contextlib import ExitStack, closing, suppress
 from pathlib import Path
 
 import pytest
@@ -32,12 +32,26 @@ COUNT = 2
 
 @pytest.fixture
 def front(serve):
-    """Start a server with front-ends."""
+    """Start a server with front-ends.
 
-    def start(**options):
-        return serve(**{"FrontEndProcesses": COUNT, "KeepAliveTimeout": 60, **options})
+    The main process has a connection already, so that all others come to the front-ends.
+    """
+    with ExitStack() as stack:
 
-    return start
+        def start(**options):
+            server = serve(**{"FrontEndProcesses": COUNT, "KeepAliveTimeout": 600, **options})
+            stack.enter_context(closing(occupy(server)))
+            return server
+
+        yield start
+
+
+def occupy(server):
+    """A connection to the main process, which takes the first one."""
+    connection = server.connect()
+    connection.request("GET", "/system")
+    connection.getresponse().read()
+    return connection
 
 
 def children(server):
@@ -73,7 +87,7 @@ def served_by(server, number):
         (mine,) = until(
             lambda path=path: [it for it in told(server, "request_handled") if it["path"] == path]
         )
-        if mine["front_end"] == number:
+        if mine.get("front_end") == number:
             for other in others:
                 other.close()
             return connection

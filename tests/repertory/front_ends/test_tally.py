@@ -2,7 +2,8 @@ import os
 
 import pytest
 
-from repertory.front_ends.tally import SharedTurns, Tally
+from repertory.front_ends.tally import MainTurns, SharedTurns, Tally
+from repertory.testing.clock import ManualClock
 
 
 @pytest.fixture
@@ -20,9 +21,23 @@ def tallies():
 def turns(tallies):
     made = [SharedTurns(tallies[0], 0), SharedTurns(tallies[1], 1)]
     tallies[0].mark_absent(2)
+    tallies[0].mark_absent(tallies[0].main)
     yield made
     for one in made:
         one.leave()
+
+
+@pytest.fixture
+def clock():
+    return ManualClock()
+
+
+@pytest.fixture
+def main(tallies, turns, clock):
+    """The main process, which takes connections, too."""
+    made = MainTurns(tallies[0], clock.monotonic)
+    yield made
+    made.leave()
 
 
 def test_it_is_the_turn_of_who_has_no_more_than_the_others(turns):
@@ -91,3 +106,51 @@ def test_visits_are_those_of_all_over_their_lives(turns, tallies):
 
     assert tallies[1].visits() == 14
     again.leave()
+
+
+def test_the_only_connection_is_the_main_processs(turns, main):
+    first, second = turns
+
+    assert main.pause() == 0.0
+    assert first.pause() > 0.0
+    assert second.pause() > 0.0
+
+
+def test_with_one_connection_more_it_is_the_front_ends_turn(turns, main):
+    first, second = turns
+    main.took()
+
+    assert (first.pause(), second.pause()) == (0.0, 0.0)
+    assert main.pause() > 0.0
+    first.took()
+    main.let_go()
+    assert second.pause() == 0.0
+    assert main.pause() > 0.0
+    first.let_go()
+    assert main.pause() == 0.0
+
+
+def test_no_front_end_waits_long_for_a_main_process_that_is_busy(turns, main):
+    first, _ = turns
+
+    assert 0.0 < first.pause() <= 0.02
+    assert first.pause() == 0.0
+
+
+def test_the_main_process_takes_what_no_front_end_takes(main, clock):
+    main.took()
+    began = clock.monotonic()
+
+    while seconds := main.pause():
+        clock.advance(seconds)
+
+    assert 0.4 < clock.monotonic() - began < 0.6
+    assert main.pause() > 0.0
+
+
+def test_connections_that_front_ends_take_do_not_add_up(main, clock):
+    main.took()
+
+    for _ in range(40):
+        assert main.pause() > 0.0
+        clock.advance(0.1)
