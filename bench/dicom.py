@@ -20,7 +20,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass
@@ -225,8 +225,8 @@ def storescp() -> Iterator[int]:
         tool.communicate()
 
 
-def servers(stack: ExitStack, folder: Path, front_ends: int) -> list[Side]:
-    """Start both servers, ours with front-ends; only ours where the other is not installed."""
+def servers(stack: ExitStack, folder: Path, ours: Mapping[str, Any]) -> list[Side]:
+    """Start both servers, ours with some options; only ours where the other is not installed."""
     sides = []
     for name in ("Repertory", "Orthanc")[: 2 if find_orthanc() else 1]:
         port, own = free_port(), free_port()
@@ -241,7 +241,7 @@ def servers(stack: ExitStack, folder: Path, front_ends: int) -> list[Side]:
             options |= {"DicomAlwaysAllowStore": True, "SyncStorageArea": True}
             server = stack.enter_context(OrthancProcess(folder / name, **options))
         else:
-            options["FrontEndProcesses"] = front_ends
+            options |= ours
             server = stack.enter_context(ServerProcess(folder / name, **options))
         sides.append(Side(name, server.port, port, own, server.pid))
     return sides
@@ -317,13 +317,18 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3, help="rounds that count")
     parser.add_argument("--studies", type=int, default=2000, help="studies that C-FIND finds")
     parser.add_argument("--front-ends", type=int, default=0, help="our FrontEndProcesses")
+    parser.add_argument("--normal", action="store_true", help="ours: IndexSynchronous NORMAL")
     options = parser.parse_args()
+    ours = {
+        "FrontEndProcesses": options.front_ends,
+        "IndexSynchronous": "NORMAL" if options.normal else "FULL",
+    }
     cases = [it for it in CASES if it.startswith(tuple(options.only))]
     if not cases:
         parser.error(f"nothing begins with {' or '.join(options.only)}")
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-        sides = servers(stack, folder, options.front_ends)
+        sides = servers(stack, folder, ours)
         ceiling = stack.enter_context(storescp())
         bench = Bench(folder, Plan(options.files, options.studies))
         bench.fill(cases, sides)

@@ -136,8 +136,8 @@ class Protocol(web.RequestHandler):
             passes = self._begins_to_receive(data)
         else:
             passes = data.find(b"\r\n\r\n") == len(data) - 4 and shortcuts.take(self, data)
-        if passes and self._keepalive_timeout > 0:
-            self._next_keepalive_close_time = self._loop.time() + self._keepalive_timeout
+        if passes:
+            self._stay_open()
         return passes
 
     # Files that aiohttp does not see
@@ -215,6 +215,7 @@ class Protocol(web.RequestHandler):
         if self._holds:
             return
         held, self._held = self._held, None
+        self._stay_open()
         if self._dispatcher is not None:
             self._dispatcher.end(self)
         if self.transport is None:
@@ -227,10 +228,15 @@ class Protocol(web.RequestHandler):
         if held:
             self.data_received(bytes(held))
 
+    def _stay_open(self) -> None:
+        """Wait for the next request as long as KeepAliveTimeout says from now on."""
+        if self._keepalive_timeout > 0:
+            self._next_keepalive_close_time = self._loop.time() + self._keepalive_timeout
+
     def _process_keepalive(self) -> None:
         """Close a connection that nobody has used for long; one that is answered is used."""
         if self._held is not None:
-            self._next_keepalive_close_time = self._loop.time() + self._keepalive_timeout
+            self._stay_open()
         super()._process_keepalive()
 
     # What aiohttp would answer by itself

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from repertory.actors.messages.instances import StoreInstance, StoreZip
 from repertory.errors import ArchiveFull, Forbidden, IndexBusy, NotDicom
 from repertory.http import receiving
+from repertory.http.protocol import Protocol
 from repertory.http.receiving import Receptions
 from repertory.testing.files import make_dicom
 from repertory.testing.server import until
@@ -315,6 +316,32 @@ def test_a_file_that_is_being_stored_is_answered_before_the_server_stops(
     assert it.hear()[0].startswith(b"HTTP/1.1 200")
     stopping.join(10)
     assert not stopping.is_alive()
+
+
+def test_a_connection_waits_from_the_answer_on_for_the_next_file(
+    archive, serve, talk, receipt, monkeypatch
+):
+    """However long the answer took (KeepAliveTimeout)."""
+    asked, told, noted = threading.Event(), threading.Event(), []
+    archive.plays(StoreInstance, receipt)
+    it = talk(serve(keep_alive_timeout=600))
+
+    def slowly(_):
+        asked.set()
+        assert told.wait(10)
+        return receipt
+
+    archive.plays(StoreInstance, slowly)
+    stay_open = Protocol._stay_open
+    monkeypatch.setattr(
+        Protocol, "_stay_open", lambda self: (noted.append(told.is_set()), stay_open(self))
+    )
+    it.say(upload(DICOM))
+    assert asked.wait(10)
+    told.set()
+    it.hear()
+
+    assert until(lambda: noted and noted[-1])
 
 
 def test_what_is_answered_is_in_the_archive(whole, received):
