@@ -1,5 +1,6 @@
 """Whether a small file is written so quickly that to hand it to another thread takes longer."""
 
+import threading
 from collections.abc import Callable
 
 SMALL = 1 << 16
@@ -7,6 +8,9 @@ SMALL = 1 << 16
 
 QUICK = 0.003
 """Seconds that a file may take, by the mean of the last ones, to be written by whoever has it."""
+
+INSTANT = 0.0006
+"""The same while others are on their way: a crew would wait for the disk for several at a time."""
 
 PAUSE = 2.0
 """Seconds after which it is tried again whether the disk has become quick."""
@@ -16,10 +20,11 @@ _WEIGHT = 0.1
 
 
 class Briskness:
-    """Tells whether files are written quickly just now; for one thread.
+    """Tells whether files are written quickly just now.
 
     An event loop that writes a file itself does nothing else meanwhile: that is worth it on a disk
-    that takes a few tenths of a millisecond, and out of the question on one that takes ten.
+    that takes a few tenths of a millisecond, or for a client that is alone, and out of the question
+    on a disk that takes ten. From any thread; that a sample gets lost does no harm.
     """
 
     def __init__(self, monotonic: Callable[[], float]) -> None:
@@ -27,17 +32,30 @@ class Briskness:
         self._monotonic = monotonic
         self._mean = 0.0
         self._tried_again = 0.0
+        self._under_way = 0
+        self._lock = threading.Lock()
 
     @property
     def is_brisk(self) -> bool:
         """Whether to write the next file oneself."""
-        return self._mean <= QUICK or self._monotonic() >= self._tried_again
+        limit = INSTANT if self._under_way else QUICK
+        return self._mean <= limit or self._monotonic() >= self._tried_again
 
     def note(self, seconds: float) -> None:
         """A file was written by whoever had it, and took so long."""
         now = self._monotonic()
-        if self._mean > QUICK and now >= self._tried_again:
+        if self._mean > INSTANT and now >= self._tried_again:
             self._mean = 0.0  # this is the new try: what was before does not count
         self._mean += (seconds - self._mean) * _WEIGHT
-        if self._mean > QUICK:
+        if self._mean > INSTANT:
             self._tried_again = now + PAUSE
+
+    def begin(self) -> None:
+        """A file is on its way."""
+        with self._lock:
+            self._under_way += 1
+
+    def end(self) -> None:
+        """It is stored, or will not be."""
+        with self._lock:
+            self._under_way -= 1

@@ -164,6 +164,12 @@ class StorageActor(
     @handles(StoreInstance, anywhere=True)
     def store_instance(self, command: StoreInstance) -> Reply[StoreReceipt]:
         """Write a file, then let the index record it and answer."""
+        reply = self._begin_to_store(command)
+        self._brisk.begin()
+        reply.on_done(lambda _: self._brisk.end())
+        return reply
+
+    def _begin_to_store(self, command: StoreInstance) -> Reply[StoreReceipt]:
         content, announced = command.content, command.announced
         if isinstance(content, bytes):
             if self._is_quick_to_store(content):

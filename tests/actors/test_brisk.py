@@ -1,4 +1,6 @@
-from repertory.actors.brisk import PAUSE, QUICK, Briskness
+import pytest
+
+from repertory.actors.brisk import INSTANT, PAUSE, QUICK, Briskness
 
 
 class Time:
@@ -54,3 +56,35 @@ def test_one_file_that_took_very_long_is_enough():
     briskness = Briskness(Time())
     briskness.note(QUICK * 100)
     assert not briskness.is_brisk
+
+
+@pytest.fixture
+def time():
+    return Time()
+
+
+def test_with_others_under_way_only_an_instant_disk_is_brisk(time):
+    briskness = Briskness(time)
+    for _ in range(100):
+        briskness.note((INSTANT + QUICK) / 2)
+    assert briskness.is_brisk
+
+    briskness.begin()
+    assert not briskness.is_brisk
+    briskness.begin()
+    briskness.end()
+    assert not briskness.is_brisk
+    briskness.end()
+    assert briskness.is_brisk
+
+
+def test_who_is_never_alone_finds_out_that_the_disk_became_quick(time):
+    briskness = Briskness(time)
+    briskness.begin()
+    while briskness.is_brisk:
+        briskness.note(QUICK)
+
+    time.now += PAUSE
+    for _ in range(20):
+        assert briskness.is_brisk
+        briskness.note(INSTANT / 2)
