@@ -120,6 +120,17 @@ class DicomSettings(TransferSyntaxSettings):
         default="",
         meaning="The creator of the private tags of Dictionary that name none.",
     )
+    external_dictionaries: list[str] = setting(
+        default_factory=list,
+        meaning="Files of DICOM tags, written as DCMTK's dicom.dic is. Their entries come before"
+        " those of the standard, and later ones before earlier ones.",
+        path=True,
+    )
+    load_private_dictionary: bool = setting(
+        default=True,
+        meaning="Whether private tags that are generally known have names; false: only those of"
+        " Dictionary and ExternalDictionaries do.",
+    )
     dicom_scp_timeout: int = setting(
         default=30,
         meaning="Seconds that another may stay silent within an association; 0: for ever.",

@@ -49,8 +49,6 @@ NOT_HONOURED: Mapping[str, tuple[Any, ...]] = {
     "DicomThreadsCount": (4,),
     # DICOM files
     "BuiltinDecoderTranscoderOrder": ("After",),
-    "ExternalDictionaries": ([],),
-    "LoadPrivateDictionary": (True,),
     "Locale": (),
     # Logs, scripts and plugins
     "DeidentifyLogs": (True,),
