@@ -201,6 +201,12 @@ class DicomSettings(TransferSyntaxSettings):
         check=positive,
         ours=True,
     )
+    dicom_threads_count: int | None = setting(
+        default=None,
+        meaning="How many requests of others are answered at a time, but for C-ECHO; the others"
+        " wait for their turn. Not set: one of each association.",
+        check=positive,
+    )
     maximum_pdu_length: int = setting(
         default=16384,
         meaning="Bytes that a message of the DICOM protocol may have at most.",
@@ -209,6 +215,11 @@ class DicomSettings(TransferSyntaxSettings):
     accepted_transfer_syntaxes: list[str] = setting(
         default_factory=lambda: ["1.2.840.10008.1.*"],
         meaning="The transfer syntaxes in which instances are taken; * and ? stand for letters.",
+    )
+    dicom_get_scu_proposes_accepted_transfer_syntaxes: bool = setting(
+        default=True,
+        meaning="Whether those whom we ask by C-GET are offered AcceptedTransferSyntaxes alone;"
+        " false: all transfer syntaxes in use.",
     )
     accepted_sop_classes: list[str] = setting(
         default_factory=list,

@@ -45,8 +45,6 @@ NOT_HONOURED: Mapping[str, tuple[Any, ...]] = {
     "Pkcs11": (),
     # The DICOM protocol
     "DicomAssociationCloseDelay": (5,),
-    "DicomGetScuProposesAcceptedTransferSyntaxes": (True,),
-    "DicomThreadsCount": (4,),
     # DICOM files
     "BuiltinDecoderTranscoderOrder": ("After",),
     "Locale": (),
