@@ -141,6 +141,12 @@ class DicomSettings(TransferSyntaxSettings):
         meaning="Seconds that others may take to answer us; 0: for ever.",
         check=not_negative,
     )
+    dicom_association_close_delay: int = setting(
+        default=0,
+        meaning="Seconds that an association stays open by which instances were sent to another,"
+        " for the next ones that go to it; 0: none.",
+        check=not_negative,
+    )
     synchronous_c_move: bool = setting(
         default=True,
         meaning="Whether C-MOVE is answered when all is sent; false: at once, and a job sends it.",

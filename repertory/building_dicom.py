@@ -75,6 +75,7 @@ def calls_of(settings: Settings, rules: StorageRules, encoding: TextEncoding) ->
         storage=rules,
         accepted_only=settings.dicom_get_scu_proposes_accepted_transfer_syntaxes,
         spool_threshold=settings.spool_threshold_mb << 20,
+        close_delay=settings.dicom_association_close_delay,
     )
 
 

@@ -67,7 +67,8 @@ class ClientOptions:
     ``transcodes`` says whether what they do not take is transcoded for them, to
     ``preferred_syntax`` first. ``storage`` says what we take of what they send by C-GET, but for
     its transfer syntaxes if not ``accepted_only``; files above ``spool_threshold`` bytes go to the
-    disk while they come.
+    disk while they come. An association by which instances were sent is kept for ``close_delay``
+    seconds.
     """
 
     aet: str = "ORTHANC"
@@ -80,6 +81,7 @@ class ClientOptions:
     storage: StorageRules = field(default_factory=StorageRules)
     accepted_only: bool = True
     spool_threshold: int = 16 << 20
+    close_delay: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

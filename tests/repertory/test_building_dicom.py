@@ -24,3 +24,8 @@ def test_the_turns_are_those_of_the_option():
 def test_all_transfer_syntaxes_are_proposed_where_the_option_says_so():
     assert call_options().accepted_only
     assert not call_options(dicom_get_scu_proposes_accepted_transfer_syntaxes=False).accepted_only
+
+
+def test_associations_are_kept_as_long_as_the_option_says():
+    assert call_options().close_delay == 0
+    assert call_options(dicom_association_close_delay=7).close_delay == 7
