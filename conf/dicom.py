@@ -120,6 +120,17 @@ class DicomSettings(TransferSyntaxSettings):
         default="",
         meaning="The creator of the private tags of Dictionary that name none.",
     )
+    external_dictionaries: list[str] = setting(
+        default_factory=list,
+        meaning="Files of DICOM tags, written as DCMTK's dicom.dic is. Their entries come before"
+        " those of the standard, and later ones before earlier ones.",
+        path=True,
+    )
+    load_private_dictionary: bool = setting(
+        default=True,
+        meaning="Whether private tags that are generally known have names; false: only those of"
+        " Dictionary and ExternalDictionaries do.",
+    )
     dicom_scp_timeout: int = setting(
         default=30,
         meaning="Seconds that another may stay silent within an association; 0: for ever.",
@@ -128,6 +139,12 @@ class DicomSettings(TransferSyntaxSettings):
     dicom_scu_timeout: int = setting(
         default=10,
         meaning="Seconds that others may take to answer us; 0: for ever.",
+        check=not_negative,
+    )
+    dicom_association_close_delay: int = setting(
+        default=0,
+        meaning="Seconds that an association stays open by which instances were sent to another,"
+        " for the next ones that go to it; 0: none.",
         check=not_negative,
     )
     synchronous_c_move: bool = setting(
@@ -190,6 +207,12 @@ class DicomSettings(TransferSyntaxSettings):
         check=positive,
         ours=True,
     )
+    dicom_threads_count: int | None = setting(
+        default=None,
+        meaning="How many requests of others are answered at a time, but for C-ECHO; the others"
+        " wait for their turn. Not set: one of each association.",
+        check=positive,
+    )
     maximum_pdu_length: int = setting(
         default=16384,
         meaning="Bytes that a message of the DICOM protocol may have at most.",
@@ -198,6 +221,11 @@ class DicomSettings(TransferSyntaxSettings):
     accepted_transfer_syntaxes: list[str] = setting(
         default_factory=lambda: ["1.2.840.10008.1.*"],
         meaning="The transfer syntaxes in which instances are taken; * and ? stand for letters.",
+    )
+    dicom_get_scu_proposes_accepted_transfer_syntaxes: bool = setting(
+        default=True,
+        meaning="Whether those whom we ask by C-GET are offered AcceptedTransferSyntaxes alone;"
+        " false: all transfer syntaxes in use.",
     )
     accepted_sop_classes: list[str] = setting(
         default_factory=list,

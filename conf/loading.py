@@ -273,6 +273,8 @@ class _Reader:
             return
         if not section and name in orthanc.REFUSED:
             self._problem(keys, f"must not be {show(value)}: {orthanc.REFUSED[name]}")
+        elif not section and name in orthanc.UNSUPPORTED:
+            self._warning(keys, orthanc.UNSUPPORTED[name])
         elif orthanc.is_known(section, name):
             ignored.setdefault(str(self._sources[keys].file), []).append(".".join(keys))
         else:

@@ -42,15 +42,10 @@ NOT_HONOURED: Mapping[str, tuple[Any, ...]] = {
     "WebDavUploadAllowed": (True, False),
     # Requests that Orthanc sends
     "HttpVerbose": (False,),
-    "Pkcs11": (),
+    "Pkcs11": ({},),
     # The DICOM protocol
-    "DicomAssociationCloseDelay": (5,),
-    "DicomGetScuProposesAcceptedTransferSyntaxes": (True,),
-    "DicomThreadsCount": (4,),
     # DICOM files
     "BuiltinDecoderTranscoderOrder": ("After",),
-    "ExternalDictionaries": ([],),
-    "LoadPrivateDictionary": (True,),
     "Locale": (),
     # Logs, scripts and plugins
     "DeidentifyLogs": (True,),
@@ -116,6 +111,12 @@ PARTLY_HONOURED: Mapping[str, Mapping[str, tuple[Any, ...]]] = {
     },
 }
 """Options within the sections that Repertory has, with the values that change nothing."""
+
+UNSUPPORTED: Mapping[str, str] = {
+    "Pkcs11": "is not supported, and has no effect: keys in hardware tokens and smart cards are not"
+    " used. A peer can have a CertificateFile.",
+}
+"""Options at the root of which somebody must hear apart, as what depends on them will fail."""
 
 REFUSED: Mapping[str, str] = {}
 """Options that are not honoured and must not be passed over, with the reason."""

@@ -7,6 +7,7 @@ from repertory.conf import databases, nodes, stores, tiering
 from repertory.conf.settings import Settings
 from repertory.conf.storages import OBJECT_STORAGE, storage_names, write_storage
 from repertory.conf.webhooks import NAME, WebhookSettings
+from repertory.dictionaries import read_dictionary
 from repertory.vocabulary import read_elements
 
 
@@ -54,6 +55,11 @@ def _faults_of_dicom(settings: Settings) -> Iterator[tuple[str, str]]:
         read_elements(settings.dictionary, default_creator=settings.default_private_creator)
     except ValueError as error:
         yield "Dictionary", str(error)
+    for path in settings.external_dictionaries:
+        try:
+            read_dictionary(path)
+        except ValueError as error:
+            yield "ExternalDictionaries", str(error)
     speaks_tls = settings.dicom_tls_enabled or bool(settings.dicom_tls_certificate)
     version = settings.dicom_tls_minimum_protocol_version
     if speaks_tls and version and not settings.dicom_tls_ciphers_accepted:

@@ -10,7 +10,7 @@ _View = dict[str, Any]
 
 
 def _name(tag: str, names: Mapping[str, str]) -> str:
-    return NAMES.get(tag) or names.get(tag, tag)
+    return names.get(tag) or NAMES.get(tag, tag)
 
 
 def _named_tags(tags: Tags, sequences: Sequences, names: Mapping[str, str]) -> _View:

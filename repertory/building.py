@@ -13,9 +13,9 @@ from repertory.conf.databases import database_of
 from repertory.conf.encryption import StorageEncryptionSettings
 from repertory.conf.fields import shown
 from repertory.conf.settings import Settings
+from repertory.dictionaries import read_dictionary
 from repertory.errors import BadParameter, CannotStart
 from repertory.housekeeping import Configuration
-from repertory.maintags import NAMES
 from repertory.model import ChangeType, Compression, Level
 from repertory.nodes import CALLBACKS, DELIVERY, HOUSEKEEPING, TIERING
 from repertory.servers import server_engine
@@ -23,8 +23,12 @@ from repertory.storage.areas import FilesystemArea, ObjectArea
 from repertory.storage.areas.base import StorageArea
 from repertory.storage.areas.encrypted import EncryptedArea
 from repertory.storage.areas.staging import Living
-from repertory.storage.dicom import tag_name
-from repertory.storage.dicom.dictionary import teach_elements
+from repertory.storage.dicom.dictionary import (
+    know_private_elements,
+    teach_elements,
+    teach_files,
+    unusual_names,
+)
 from repertory.storage.dicom.lookup import resolve_tag
 from repertory.storage.encoding import TextEncoding
 from repertory.storage.files import FileOptions
@@ -125,17 +129,25 @@ def main_tags_of(settings: Settings) -> MainDicomTags:
     """The tags that the index keeps; whoever reads files knows those of Dictionary from now on.
 
     Raises:
-        CannotStart: the option ExtraMainDicomTags names a tag that nobody knows, or Dictionary has
-            an entry that is none.
+        CannotStart: the option ExtraMainDicomTags names a tag that nobody knows, or Dictionary or
+            ExternalDictionaries has an entry that is none.
     """
-    try:
-        creator = settings.default_private_creator
-        taught = read_elements(settings.dictionary, default_creator=creator)
-        teach_elements(taught)
-    except ValueError as error:
-        raise CannotStart(f"Dictionary {error}.") from error
+    _teach(settings)
     encoding = TextEncoding(settings.default_encoding)
     return MainDicomTags.defaults(_extra_tags(settings), encoding)
+
+
+def _teach(settings: Settings) -> None:
+    know_private_elements(known=settings.load_private_dictionary)
+    option = "ExternalDictionaries"
+    try:
+        for path in settings.external_dictionaries:
+            teach_files(read_dictionary(path))
+        option = "Dictionary"
+        creator = settings.default_private_creator
+        teach_elements(read_elements(settings.dictionary, default_creator=creator))
+    except ValueError as error:
+        raise CannotStart(f"{option} {error}.") from error
 
 
 def engine_of(settings: Settings, main_tags: MainDicomTags) -> IndexEngine:
@@ -179,7 +191,7 @@ def _engine_options(settings: Settings, main_tags: MainDicomTags) -> dict[str, A
     return {
         "identifier": settings.database_server_identifier or "",
         "signatures": {level: main_tags.signature(level) for level in Level},
-        "tag_names": {tag: tag_name(tag) for tag in main_tags.levels if tag not in NAMES},
+        "tag_names": unusual_names(main_tags.levels),
     }
 
 

@@ -73,7 +73,9 @@ def calls_of(settings: Settings, rules: StorageRules, encoding: TextEncoding) ->
         preferred_syntax=settings.dicom_scu_preferred_transfer_syntax or EXPLICIT,
         encoding=encoding,
         storage=rules,
+        accepted_only=settings.dicom_get_scu_proposes_accepted_transfer_syntaxes,
         spool_threshold=settings.spool_threshold_mb << 20,
+        close_delay=settings.dicom_association_close_delay,
     )
 
 
@@ -101,6 +103,7 @@ def dicom_options_of(
         tls=_tls(settings) if settings.dicom_tls_enabled else None,
         calls=calls_of(settings, rules, encoding),
         worklists=settings.worklists.enable,
+        turns=settings.dicom_threads_count,
         defers_moves=settings.dicom_scu_retries if defers else None,
         access=AccessRules(
             aet=settings.dicom_aet.strip(),

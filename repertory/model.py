@@ -311,7 +311,7 @@ class ResourceDescription:
     attachments: tuple[Attachment, ...] = ()
     series_status: str = "Unknown"
     tag_names: Mapping[str, str] = field(default_factory=dict)
-    """The names of main tags that are not Orthanc's own (``ExtraMainDicomTags``)."""
+    """The names of main tags that are not Orthanc's own, or are called otherwise here."""
     main_sequences: Sequences = field(default_factory=dict)
     patient_sequences: Sequences = field(default_factory=dict)
 

@@ -9,13 +9,14 @@ from dataclasses import dataclass
 from typing import Any
 
 _TAG = re.compile(r"([0-9a-fA-F]{4})[,-]?([0-9a-fA-F]{1,4})")
-_VRS = frozenset(
+VRS = frozenset(
     (
         *("AE", "AS", "AT", "CS", "DA", "DS", "DT", "FD", "FL", "IS", "LO", "LT", "OB", "OD", "OF"),
         *("OL", "OV", "OW", "PN", "SH", "SL", "SQ", "SS", "ST", "SV", "TM", "UC", "UI", "UL", "UN"),
         *("UR", "US", "UT", "UV"),
     )
 )
+"""The value representations (PS3.5 section 6.2)."""
 _FIRST_BLOCK = 0x1000
 _LAST_OF_BLOCK = 0xFF
 _SHORTEST, _LONGEST = 2, 5
@@ -53,7 +54,7 @@ def _read(text: str, entry: Any, default_creator: str) -> NewElement:
     if not isinstance(entry, list | tuple) or not _SHORTEST <= len(entry) <= _LONGEST:
         raise ValueError(f'must have ["VR", "Name", 1, 1, "Creator"] or its beginning for {text}')
     vr, name, *more = entry
-    if vr not in _VRS:
+    if vr not in VRS:
         raise ValueError(f"must have a value representation for {text}, such as LO")
     if not isinstance(name, str) or not name.strip():
         raise ValueError(f"must have a name for {text}")

@@ -6,7 +6,7 @@ from repertory.criteria import Criteria, Order
 from repertory.errors import BadParameter, BadRequest
 from repertory.model import Level, Metadata, TagForm
 from repertory.storage.dicom.lookup import resolve_tag
-from repertory.storage.dicom.names import ENTRIES, parse_tag
+from repertory.storage.dicom.names import asked_entry, parse_tag
 from repertory.storage.index.normalization import SEARCHED
 from repertory.storage.main_tags import MainDicomTags
 from repertory.storage.patterns import RANGED, Kind, Pattern, parse_patterns
@@ -122,7 +122,7 @@ class Resolver:
         self, level: Level, name: str, value: str, case_sensitive: bool | None
     ) -> TagConstraint:
         tag = resolve_tag(name)
-        entry = ENTRIES[_number(tag)]
+        entry = asked_entry(_number(tag))
         patterns = parse_patterns(value, ranged=entry.vr in RANGED)
         if case_sensitive is None:
             case_sensitive = self._case_sensitive_pn and entry.vr == "PN"
@@ -148,7 +148,7 @@ class Resolver:
         place = self._place(level, tag)
         if place is None or place > level:
             raise BadParameter(
-                f"{ENTRIES[_number(tag)].name} cannot be ordered by: the index does not keep it"
+                f"{asked_entry(_number(tag)).name} cannot be ordered by: the index does not keep it"
                 f" for a {level.word}, nor above. ExtraMainDicomTags can make it do so."
             )
         return OrderKey(order.kind, order.descending, place, tag=tag)
@@ -189,7 +189,7 @@ def _number(tag: str) -> int:
 
 
 def _vr(tag: str) -> str:
-    return ENTRIES[_number(tag)].vr
+    return asked_entry(_number(tag)).vr
 
 
 def _names(constraints: Iterable[TagConstraint]) -> str:

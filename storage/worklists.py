@@ -11,7 +11,7 @@ from typing import Any, Final
 from repertory.errors import BadParameter, RepertoryError, StorageFailed
 from repertory.model import TagForm
 from repertory.storage.dicom.lookup import resolve_tag
-from repertory.storage.dicom.names import ENTRIES, parse_tag
+from repertory.storage.dicom.names import asked_entry, parse_tag
 from repertory.storage.dicom.tags import tags
 from repertory.storage.dicom.tags_json import EVERY_TAG, in_form
 from repertory.storage.dicom.wire import (
@@ -94,7 +94,7 @@ def _matches(tag: str, key: Any, value: Any) -> bool:
             return True
         items = value if isinstance(value, list) else []
         return any(is_met(wanted, item) for item in items)
-    vr = ENTRIES[parse_tag(tag) or 0].vr
+    vr = asked_entry(parse_tag(tag) or 0).vr
     patterns = parse_patterns(str(key or ""), ranged=vr in RANGED)
     if not patterns or str(key).strip() == "*":
         return True

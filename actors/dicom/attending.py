@@ -8,6 +8,7 @@ from functools import partial
 import structlog
 
 from repertory.actors.base import RepertoryActor, handles
+from repertory.actors.dicom.turns import Turns
 from repertory.actors.messages.dicom import ServeAssociation
 from repertory.actors.reply import Reply
 from repertory.actors.switchboard import Switchboard
@@ -28,17 +29,26 @@ class AssociationsActor(RepertoryActor):
 
     rank = 8
 
-    def __init__(self, *, board: Switchboard, timeout: float, spool_threshold: int) -> None:
+    def __init__(
+        self,
+        *,
+        board: Switchboard,
+        timeout: float,
+        spool_threshold: int,
+        turns: int | None = None,
+    ) -> None:
         """Take how long others may be silent, in seconds (0: for ever), and what is too large.
 
         Args:
             board: the switchboard.
             timeout: seconds that the other side may be silent; 0 is for ever.
             spool_threshold: bytes above which a file goes to the disk while it comes.
+            turns: how many requests are answered at a time; ``None``: one of each association.
         """
         super().__init__(board=board)
         self._timeout = timeout or None
         self._threshold = spool_threshold
+        self._turns = Turns(turns)
         self._open: dict[threading.Thread, socket.socket] = {}
         self._lock = threading.Lock()
         self._closing = False
@@ -87,6 +97,7 @@ class AssociationsActor(RepertoryActor):
                 timeout=self._timeout,
                 spool_threshold=self._threshold,
                 is_closing=lambda: self._closing,
+                turns=self._turns,
             )
         except Exception:
             # A defect ends its own association alone; whoever handed it over is told that it ended.

@@ -12,7 +12,7 @@ from repertory.actors.dicom.negotiation import (
     VERIFICATION,
     WORKLIST_FIND,
 )
-from repertory.actors.dicom.requesting import Requestor
+from repertory.actors.dicom.requesting import Keep, Requestor, Stale
 from repertory.actors.dicom.retrieving import UNIQUE_KEYS
 from repertory.actors.dicom.sending import SUCCESSFUL, WARNINGS
 from repertory.actors.dicom.sending import outgoing as outgoing_of
@@ -82,6 +82,39 @@ def send(
     forms: Forms,
 ) -> tuple[UnsentInstance, ...]:
     """C-STORE of some instances; those that could not be sent."""
+
+    def over(keep: Keep) -> tuple[UnsentInstance, ...]:
+        return _send(
+            requestor,
+            board,
+            modality,
+            instances,
+            local_aet=local_aet,
+            timeout=timeout,
+            originator=originator,
+            forms=forms,
+            keep=keep,
+        )
+
+    try:
+        return over(Keep.TAKE)
+    except Stale:
+        # The other side may have ended it at this very moment. To send twice does no harm.
+        return over(Keep.FRESH)
+
+
+def _send(
+    requestor: Requestor,
+    board: Switchboard,
+    modality: Modality,
+    instances: tuple[ResourceId, ...],
+    *,
+    local_aet: str,
+    timeout: float,
+    originator: tuple[str, int] | None,
+    forms: Forms,
+    keep: Keep,
+) -> tuple[UnsentInstance, ...]:
     within = Criteria(level=Level.INSTANCE, among=instances)
     known = {it.id: it for it in outgoing_of(board, within)}
     found = [known[id_] for id_ in instances if id_ in known]
@@ -94,7 +127,7 @@ def send(
         return tuple(unsent)
     contexts = forms.propose(modality, found)
     with requestor.associate(
-        modality, contexts, local_aet=local_aet, timeout=timeout
+        modality, contexts, local_aet=local_aet, timeout=timeout, keep=keep
     ) as association:
         sender = Sender(association)
         files = ReadAhead(found, reading(board, sender, forms, modality))

@@ -7,7 +7,6 @@ import structlog
 
 from repertory.actors.dicom import statuses
 from repertory.actors.dicom.calling import ONLY, PLAIN_SYNTAXES, need, query
-from repertory.actors.dicom.options import StorageRules
 from repertory.actors.dicom.requesting import Requestor
 from repertory.actors.dicom.sending import SUCCESSFUL
 from repertory.actors.dicom.storing import Received, Spool
@@ -20,7 +19,7 @@ from repertory.actors.dicom.upper.commands import (
 )
 from repertory.actors.dicom.upper.pdus import UNEXPECTED, BadPdu
 from repertory.actors.dicom.upper.stream import Ended
-from repertory.actors.dicom.wanted import wanted
+from repertory.actors.dicom.wanted import Wanted
 from repertory.actors.messages.instances import SopPair, StoreInstance
 from repertory.actors.switchboard import Switchboard
 from repertory.errors import NetworkFailed, RepertoryError
@@ -43,7 +42,7 @@ def get(
     level: Level,
     identifier: Mapping[str, Any],
     *,
-    rules: StorageRules,
+    classes: Wanted,
     spool_threshold: int,
     title: str,
     timeout: float,
@@ -56,7 +55,7 @@ def get(
         modality: who is asked.
         level: what the identifier is about.
         identifier: what is asked for.
-        rules: which instances are taken.
+        classes: which instances are taken: SOP classes with their transfer syntaxes.
         spool_threshold: bytes above which a file goes to the disk while it comes.
         title: what we are called.
         timeout: seconds to wait for an answer; 0 is the usual.
@@ -65,7 +64,6 @@ def get(
         NetworkFailed: the other side does not do so, or some instances did not come.
     """
     model = PATIENT_ROOT_GET if level is Level.PATIENT else STUDY_ROOT_GET
-    classes = wanted(rules)
 
     def sink(message: Message) -> Sink:
         command = message.command

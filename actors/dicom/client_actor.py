@@ -113,9 +113,11 @@ class DicomClientActor(ClientServices, ClientCommitments, RepertoryActor):
     def _requestor(self) -> "Requestor":
         if self._made is None:
             # Who never calls need not load what speaks DICOM.
+            from repertory.actors.dicom.keeping import Keeper  # noqa: PLC0415
             from repertory.actors.dicom.requesting import Requestor  # noqa: PLC0415
 
-            self._made = Requestor(self._options)
+            keeper = Keeper(self.clock, self._crew, self._options.close_delay)
+            self._made = Requestor(self._options, keeper)
         return self._made
 
     # Who they are

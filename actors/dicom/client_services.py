@@ -61,6 +61,7 @@ class ClientServices:
     def get_resource(self, command: GetResource) -> Reply[int]:
         """C-GET."""
         from repertory.actors.dicom import calling, calling_get  # noqa: PLC0415 - see above
+        from repertory.actors.dicom.wanted import wanted  # noqa: PLC0415 - see above
 
         modality, requestor = self._modality(command.target), self._requestor
         identifier = calling.identifier_of(command.level, command.keys)
@@ -72,7 +73,7 @@ class ClientServices:
                 modality,
                 command.level,
                 identifier,
-                rules=self._options.storage,
+                classes=wanted(self._options.storage, accepted_only=self._options.accepted_only),
                 spool_threshold=self._options.spool_threshold,
                 title=command.local_aet or modality.local_aet or self._options.aet,
                 timeout=command.timeout,

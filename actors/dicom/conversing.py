@@ -9,11 +9,14 @@ import structlog
 from repertory.actors.dicom.access import Caller
 from repertory.actors.dicom.exchange import Request
 from repertory.actors.dicom.exchange import Service as Answering
+from repertory.actors.dicom.turns import Turns
 from repertory.actors.dicom.upper.association import Association, Message
 from repertory.actors.dicom.upper.pdus import BadPdu
 from repertory.actors.dicom.upper.stream import Ended, PduStream, Silent
 
 log = structlog.get_logger(__name__)
+
+_AT_ONCE = Turns(None)
 
 ECHO_NEEDS = ("MessageID", "AffectedSOPClassUID")
 STORE_NEEDS = (*ECHO_NEEDS, "Priority", "AffectedSOPInstanceUID")
@@ -22,15 +25,21 @@ STORE_NEEDS = (*ECHO_NEEDS, "Priority", "AffectedSOPInstanceUID")
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """A kind of request: who answers it, and what it must have to be one (PS3.7 section 9.3)."""
+    """A kind of request: who answers it, and what it must have to be one (PS3.7 section 9.3).
+
+    One that ``is_free`` waits for no turn.
+    """
 
     answer: Answering
     needs: tuple[str, ...]
     has_data: bool = False
+    is_free: bool = False
 
 
-def converse(association: Association, caller: Caller, kinds: Mapping[int, Kind]) -> None:
-    """Answer messages until the other side releases the association.
+def converse(
+    association: Association, caller: Caller, kinds: Mapping[int, Kind], turns: Turns
+) -> None:
+    """Answer messages until the other side releases the association, each in its turn.
 
     What goes wrong ends the association, and nothing else.
 
@@ -49,8 +58,9 @@ def converse(association: Association, caller: Caller, kinds: Mapping[int, Kind]
         request = Request(association, message, caller)
         del message  # or its data set would stay in memory until the next one has come
         try:
-            for response in kind.answer(request):
-                request.respond(response)
+            with _AT_ONCE if kind.is_free else turns:
+                for response in kind.answer(request):
+                    request.respond(response)
         except (BadPdu, Ended):
             raise
         except Exception:

@@ -17,7 +17,7 @@ from repertory.criteria import Criteria
 from repertory.errors import BadParameter
 from repertory.model import Level, ResourceId, TagForm
 from repertory.storage.dicom.identifiers import IdentifierWriter
-from repertory.storage.dicom.names import ENTRIES, parse_tag
+from repertory.storage.dicom.names import asked_entry, parse_tag
 from repertory.storage.dicom.wire import (
     SPECIFIC_CHARACTER_SET,
     read_identifier,
@@ -187,12 +187,12 @@ def _is_universal(value: Any) -> bool:
 
 def _is_known(tag: str) -> bool:
     number = parse_tag(tag) or 0
-    return _is_public(number) and ENTRIES[number].name != _UNNAMED
+    return _is_public(number) and asked_entry(number).name != _UNNAMED
 
 
 def _is_public(number: int) -> bool:
-    """Whether a tag is in the standard, or in the option Dictionary."""
-    return number & 0xFFFF != 0 and (not number & 0x10000 or ENTRIES[number].is_taught)
+    """Whether a tag is in the standard, or in what the configuration adds to it."""
+    return number & 0xFFFF != 0 and (not number & 0x10000 or asked_entry(number).is_taught)
 
 
 def _is_searched(level: Level, tag: str) -> bool:

@@ -5,7 +5,7 @@ from typing import Any, Final
 
 from repertory.actors.dicom.finding import QUERY_RETRIEVE_LEVEL
 from repertory.model import Level
-from repertory.storage.dicom.names import ENTRIES, parse_tag
+from repertory.storage.dicom.names import asked_entry, parse_tag
 from repertory.storage.dicom.wire import SPECIFIC_CHARACTER_SET
 from repertory.storage.main_tags import MAIN_DICOM_TAGS, MainDicomTags
 
@@ -46,7 +46,7 @@ def suited(identifier: Mapping[str, Any], manufacturer: str) -> dict[str, Any]:
             return value
         if manufacturer == NO_UNIVERSAL_WILDCARD:
             return ""
-        is_date = ENTRIES[parse_tag(tag) or 0].vr in _DATES
+        is_date = asked_entry(parse_tag(tag) or 0).vr in _DATES
         return "" if manufacturer == NO_WILDCARD_IN_DATES and is_date else value
 
     return {tag: suit(tag, value) for tag, value in identifier.items()}

@@ -65,8 +65,10 @@ class ClientOptions:
     """How we call others. ``timeout`` 0 is for ever.
 
     ``transcodes`` says whether what they do not take is transcoded for them, to
-    ``preferred_syntax`` first. ``storage`` says what we take of what they send by C-GET; files
-    above ``spool_threshold`` bytes go to the disk while they come.
+    ``preferred_syntax`` first. ``storage`` says what we take of what they send by C-GET, but for
+    its transfer syntaxes if not ``accepted_only``; files above ``spool_threshold`` bytes go to the
+    disk while they come. An association by which instances were sent is kept for ``close_delay``
+    seconds.
     """
 
     aet: str = "ORTHANC"
@@ -77,7 +79,9 @@ class ClientOptions:
     preferred_syntax: str = "1.2.840.10008.1.2.1"
     encoding: TextEncoding = field(default_factory=TextEncoding)
     storage: StorageRules = field(default_factory=StorageRules)
+    accepted_only: bool = True
     spool_threshold: int = 16 << 20
+    close_delay: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +89,8 @@ class ServerOptions:
     """The DICOM server. ``timeout`` 0 is for ever, ``port`` 0 one that is free.
 
     Files above ``spool_threshold`` bytes go to the disk while they come. ``defers_moves`` is how
-    often a job is tried again that a C-MOVE becomes; ``None``: it becomes none.
+    often a job is tried again that a C-MOVE becomes; ``None``: it becomes none. ``turns`` is how
+    many requests are answered at a time; ``None``: one of each association.
     """
 
     address: str = ""
@@ -102,3 +107,4 @@ class ServerOptions:
     calls: ClientOptions = field(default_factory=ClientOptions)
     worklists: bool = False
     defers_moves: int | None = None
+    turns: int | None = None

@@ -8,6 +8,7 @@ from repertory.actors.dicom.access import Caller
 from repertory.actors.dicom.conversing import ECHO_NEEDS, STORE_NEEDS, Kind, converse, farewell
 from repertory.actors.dicom.exchange import Request, Response
 from repertory.actors.dicom.storing import Storing
+from repertory.actors.dicom.turns import Turns
 from repertory.actors.dicom.upper.association import (
     Association,
     Context,
@@ -41,6 +42,7 @@ def receive(
     timeout: float | None,
     spool_threshold: int,
     is_closing: Callable[[], bool],
+    turns: Turns,
 ) -> None:
     """Serve an association until it ends.
 
@@ -51,6 +53,7 @@ def receive(
         timeout: seconds that the other side may be silent; ``None`` is for ever.
         spool_threshold: bytes above which a file goes to the disk while it comes.
         is_closing: whether it is we who end it.
+        turns: how many requests are answered at a time.
     """
     caller = Caller(title=command.title, called=command.called, ip=command.ip)
     granted = Granted(command.services)
@@ -66,7 +69,7 @@ def receive(
         yield Response(statuses.SUCCESS if allowed else statuses.NOT_AUTHORIZED)
 
     kinds = {
-        C_ECHO_RQ: Kind(echo, ECHO_NEEDS),
+        C_ECHO_RQ: Kind(echo, ECHO_NEEDS, is_free=True),
         C_STORE_RQ: Kind(storing.store, STORE_NEEDS, has_data=True),
     }
     stream = PduStream(connection, timeout=timeout)
@@ -80,4 +83,4 @@ def receive(
         sink=sink,
     )
     with farewell(stream, command.ip, association=lambda: association, is_closing=is_closing):
-        converse(association, caller, kinds)
+        converse(association, caller, kinds, turns)

@@ -2,8 +2,10 @@
 
 import socket
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
+from enum import Enum
 
+from repertory.actors.dicom.keeping import Held, Keeper, end, purpose_of
 from repertory.actors.dicom.options import ClientOptions
 from repertory.actors.dicom.securing import insist, tls_of
 from repertory.actors.dicom.upper.associating import (
@@ -37,11 +39,25 @@ from repertory.modalities import Modality
 from repertory.storage.dicom.wire import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME
 
 
+class Keep(Enum):
+    """Whether an association is kept when it was used, and one that was kept may be taken."""
+
+    NOT = 0
+    FRESH = 1
+    TAKE = 2
+
+
+class Stale(NetworkFailed):
+    """An association that was kept broke off when it was used again."""
+
+
 class Requestor:
     """Asks others for associations, and ends them all if it has to stop."""
 
-    def __init__(self, options: ClientOptions) -> None:
+    def __init__(self, options: ClientOptions, keeper: Keeper | None = None) -> None:
+        """Take how others are called, and who keeps associations that may be wanted again."""
         self._options = options
+        self._keeper = keeper
         self.aet = options.aet
         self.encoding = options.encoding
         self._open: set[PduStream] = set()
@@ -57,6 +73,7 @@ class Requestor:
         timeout: float = 0.0,
         serves: Iterable[str] = (),
         sink: Callable[[Message], Sink] = in_memory,
+        keep: Keep = Keep.NOT,
     ) -> Iterator[Association]:
         """An association for as long as the context lasts.
 
@@ -67,9 +84,11 @@ class Requestor:
             timeout: seconds to wait for an answer, where it is not the modality's or our own.
             serves: SOP classes of which we are the provider here (PS3.7 D.3.3.4).
             sink: chooses who takes the data set of a message that comes.
+            keep: whether one that was kept may be taken, and this one is kept.
 
         Raises:
             NetworkFailed: nobody is there, who is there does not want us, or it breaks off.
+            Stale: one that was kept breaks off: perhaps it was gone already.
         """
         seconds = timeout or modality.timeout or self._options.timeout or None
         proposed = tuple(
@@ -89,32 +108,48 @@ class Requestor:
         )
         if self._closed:
             raise NetworkFailed("The archive is stopping.")
-        stream = self._connect(modality, seconds)
+        keeper = self._keeper if keep is not Keep.NOT else None
+        purpose = purpose_of(
+            modality,
+            request.calling,
+            seconds,
+            ((it.abstract_syntax, it.transfer_syntaxes) for it in proposed),
+        )
+        held = keeper.take(purpose) if keeper is not None and keep is Keep.TAKE else None
+        stream = self._connect(modality, seconds) if held is None else held.stream
         self._open.add(stream)
+        is_kept = False
         try:
             if self._closed:  # meanwhile
                 raise NetworkFailed("The archive is stopping.")
-            association = _negotiate(stream, request, modality, seconds, sink)
+            if held is None:
+                association = _negotiate(stream, request, modality, seconds, sink)
+            else:
+                association, purpose = held.association, held.purpose
             try:
                 yield association
             except (BadPdu, Ended) as error:
                 stream.abort(seconds=0)
-                raise NetworkFailed(
-                    f"{modality.aet} gave no answer in time, or broke off."
-                ) from error
+                kind = NetworkFailed if held is None else Stale
+                raise kind(f"{modality.aet} gave no answer in time, or broke off.") from error
             except BaseException:  # whatever it is, the other side is not left waiting; it goes on
                 stream.abort(seconds=0)
                 raise
             finally:
                 association.discard()
-            _release(association)
+            is_kept = keeper is not None and keeper.keep(Held(purpose, stream, association))
+            if not is_kept:
+                end(association)
         finally:
             self._open.discard(stream)
-            stream.close()
+            if not is_kept:
+                stream.close()
 
     def close(self) -> None:
         """Break off what is open: whoever waits for an answer gets none."""
         self._closed = True
+        if self._keeper is not None:
+            self._keeper.close()
         for stream in tuple(self._open):
             stream.stop()
 
@@ -173,9 +208,3 @@ def _accepted(kind: int, body: memoryview) -> AssociateAccept:
     if kind != ASSOCIATE_AC:
         raise BadPdu(UNEXPECTED)
     return read_accept(body)
-
-
-def _release(association: Association) -> None:
-    """End in good order; who does not agree to that has had everything all the same."""
-    with suppress(BadPdu, Ended):
-        association.release()

@@ -13,6 +13,7 @@ from repertory.actors.dicom.finding import Finding
 from repertory.actors.dicom.query_filter import INCOMING_FIND, QueryFilter
 from repertory.actors.dicom.retrieving import Retrieving
 from repertory.actors.dicom.storing import Storing
+from repertory.actors.dicom.turns import Turns
 from repertory.actors.dicom.upper.association import Association, Message, Sink, in_memory
 from repertory.actors.dicom.upper.commands import (
     C_ECHO_RQ,
@@ -50,6 +51,7 @@ class Services:
         worklists: WorklistFinding,
         committing: Committing,
         filters: QueryFilter,
+        turns: Turns,
     ) -> None:
         self._guard = guard
         self._storing = storing
@@ -58,8 +60,9 @@ class Services:
         self._worklists = worklists
         self._committing = committing
         self._filters = filters
+        self._turns = turns
         self._kinds = {
-            C_ECHO_RQ: Kind(self._echo, ECHO_NEEDS),
+            C_ECHO_RQ: Kind(self._echo, ECHO_NEEDS, is_free=True),
             C_STORE_RQ: Kind(storing.store, STORE_NEEDS, has_data=True),
             C_FIND_RQ: Kind(self._find, (*ECHO_NEEDS, "Priority"), has_data=True),
             C_MOVE_RQ: Kind(
@@ -88,7 +91,7 @@ class Services:
             BadPdu: the protocol is not kept.
             Ended: the other side is gone.
         """
-        converse(association, caller, self._kinds)
+        converse(association, caller, self._kinds, self._turns)
 
     def _echo(self, request: Request) -> Iterator[Response]:
         """C-ECHO (PS3.7 9.1.5)."""

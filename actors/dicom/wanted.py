@@ -41,16 +41,21 @@ _RARE: Final = (
 _RETIRED: Final = frozenset(f"{_ROOT}1.1.{it}" for it in (8, 9, 10, 11, 129))
 
 
-def wanted(rules: StorageRules) -> list[tuple[str, tuple[str, ...]]]:
+Wanted = list[tuple[str, tuple[str, ...]]]
+"""SOP classes, each with its transfer syntaxes."""
+
+
+def wanted(rules: StorageRules, *, accepted_only: bool = True) -> Wanted:
     """The SOP classes to be received, each with its transfer syntaxes; as many as fit.
 
     ``AcceptedSopClasses`` without wildcards come first, for somebody named them; then what is in
-    use. One place is left for the request itself.
+    use. One place is left for the request itself. The transfer syntaxes are those of the rules
+    (``accepted_only``), or all that are in use.
     """
     negotiator = Negotiator(rules, stores=True)
     named = [it for it in rules.accepted_classes if not set(it) & set("*?[")]
     classes = [it for it in dict.fromkeys((*named, *_by_use())) if negotiator.stores(it)]
-    syntaxes = tuple(it for it in _SYNTAXES if negotiator.takes(it))
+    syntaxes = tuple(it for it in _SYNTAXES if not accepted_only or negotiator.takes(it))
     return [(it, syntaxes) for it in classes][: MOST_CONTEXTS - 1] if syntaxes else []
 
 

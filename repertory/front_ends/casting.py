@@ -7,6 +7,7 @@ from typing import Any
 from repertory.actors.base import RepertoryActor
 from repertory.actors.crew import ThreadCrew
 from repertory.actors.dicom.attending import AssociationsActor
+from repertory.actors.dicom.turns import share_of
 from repertory.actors.index_reader import IndexReaderActor
 from repertory.actors.inline import Inline, stand_beside
 from repertory.actors.messages.attachments import (
@@ -182,6 +183,7 @@ class FrontEndCast:
                 None,
                 timeout=settings.dicom_scp_timeout,
                 spool_threshold=settings.spool_threshold_mb << 20,
+                turns=share_of(settings.dicom_threads_count, self._number, self._count),
             )
         self.answered_here = frozenset(self._board.kinds())
         open_portal(self._board, self._line, kinds)

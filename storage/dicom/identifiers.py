@@ -4,7 +4,7 @@ import struct
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
-from repertory.storage.dicom.names import ENTRIES, parse_tag
+from repertory.storage.dicom.names import asked_entry, parse_tag
 from repertory.storage.dicom.values import TEXT
 from repertory.storage.dicom.wire import EXPLICIT, LONG_VRS, write_identifier
 
@@ -70,7 +70,7 @@ class _Element:
 
     def __init__(self, tag: str, fixed: str | None, *, explicit: bool) -> None:
         number = parse_tag(tag) or 0
-        vr = ENTRIES[number].vr
+        vr = asked_entry(number).vr
         self.tag = tag
         self.is_text = vr == "UI" or vr in TEXT
         self.padding = b"\0" if vr == "UI" else b" "

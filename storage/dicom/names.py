@@ -2,17 +2,18 @@
 
 Orthanc names elements as DCMTK does: by their keyword, with "RETIRED_" before that of a retired
 one. Private elements that are known have a name too; where DCMTK's private dictionary and
-pydicom's call one differently, ours is pydicom's, in CamelCase.
+pydicom's call one differently, ours is pydicom's, in CamelCase. What the configuration adds to
+these is in ``taught``.
 """
 
 import re
 from collections.abc import Collection
 from functools import cache, lru_cache
 from types import ModuleType
-from typing import NamedTuple
 
 from repertory.maintags import NAMES
 from repertory.storage.dicom.familiar import FAMILIAR
+from repertory.storage.dicom.taught import TAUGHT, Entry
 
 _UNKNOWN = "Unknown Tag & Data"
 
@@ -34,20 +35,6 @@ def _dictionary() -> ModuleType:
     return datadict
 
 
-class Entry(NamedTuple):
-    """An element of the dictionary: its tag as text, its name, its value representation.
-
-    ``by_pixels`` says that it is US or SS as PixelRepresentation has it (PS3.5 note 7 in A.1),
-    ``is_taught`` that it is of the option Dictionary.
-    """
-
-    tag: str
-    name: str
-    vr: str
-    by_pixels: bool = False
-    is_taught: bool = False
-
-
 class _PublicEntries(dict[int, Entry]):
     """Entries by tag (``0xggggeeee``), made when they are first asked for."""
 
@@ -59,38 +46,16 @@ class _PublicEntries(dict[int, Entry]):
         return entry
 
 
-_TAUGHT: dict[int, Entry] = {}
-_TAUGHT_PRIVATE: dict[tuple[int, int, str], Entry] = {}
-_TAUGHT_NAMES: dict[str, str] = {}
-
-
-def teach(tag: int, entry: Entry, creator: str = "") -> None:
-    """Know an element that the standard does not have; see ``dictionary``.
-
-    A private element is known by the block that its ``creator`` reserved, wherever that is.
-    """
-    if creator:
-        _TAUGHT_PRIVATE[tag >> 16, tag & 0xFF, creator] = entry
-    _TAUGHT[tag] = entry
-    _TAUGHT_NAMES[entry.name] = entry.tag
-    ENTRIES.clear()
-    FAMILIAR.clear()
-    private_entry.cache_clear()
-
-
-def unlearn() -> None:
-    """Forget all that was taught: for tests."""
-    for taught in (_TAUGHT, _TAUGHT_PRIVATE, _TAUGHT_NAMES, ENTRIES, FAMILIAR):
-        taught.clear()
-    private_entry.cache_clear()
-
-
 def _look_up(tag: int) -> Entry:
-    if tag in _TAUGHT:
-        return _TAUGHT[tag]
+    if tag in TAUGHT.elements:
+        return TAUGHT.elements[tag]
     group, element = tag >> 16, tag & 0xFFFF
     text = f"{group:04x},{element:04x}"
     private = bool(group & 1)
+    if TAUGHT.ranges and tag not in _dictionary().DicomDictionary:
+        for groups, elements, entry in reversed(TAUGHT.ranges):
+            if groups.holds(group) and elements.holds(element):
+                return entry._replace(tag=text)
     try:
         vr, _, _, retired, keyword = _dictionary().get_entry(tag)
     except KeyError:
@@ -111,13 +76,22 @@ ENTRIES = _PublicEntries()
 """The entry of a public element, a private creator or a group length, by its tag."""
 
 
+def forget_entries() -> None:
+    """Look up all of them anew: something was taught."""
+    ENTRIES.clear()
+    FAMILIAR.clear()
+    private_entry.cache_clear()
+
+
 @lru_cache(maxsize=20_000)
 def private_entry(tag: int, creator: str) -> Entry:
     """The entry of a private element in the block that ``creator`` reserved."""
     text = f"{tag >> 16:04x},{tag & 0xFFFF:04x}"
-    taught = _TAUGHT_PRIVATE.get((tag >> 16, tag & 0xFF, creator.strip()))
+    taught = TAUGHT.private_element(tag, creator.strip())
     if taught is not None:
         return taught._replace(tag=text)
+    if not TAUGHT.knows_private:
+        return Entry(text, _UNKNOWN, "UN")
     try:
         vr, _, description, _ = _dictionary().get_private_entry(tag, creator)
     except KeyError:
@@ -129,8 +103,16 @@ def private_entry(tag: int, creator: str) -> Entry:
     return Entry(text, name, _AMBIGUOUS.get(vr, vr))
 
 
+def asked_entry(tag: int) -> Entry:
+    """The entry of an element of which nobody says who reserved its block: of a query, say."""
+    return TAUGHT.asked.get(tag) or ENTRIES[tag]
+
+
 def is_public_name(name: str) -> bool:
     """Whether a public element has this name."""
+    tag = TAUGHT.names.get(name)
+    if tag is not None:
+        return tag[3] in "02468ace"
     return _dictionary().tag_for_keyword(name) is not None
 
 
@@ -144,26 +126,30 @@ def tag_of(keyword: str) -> str | None:
     """The tag (``gggg,eeee``) that a keyword or a written tag stands for; ``None`` if none."""
     tag = parse_tag(keyword)
     # Some entries of the dictionary have no keyword: "" is not theirs.
-    if keyword in _TAUGHT_NAMES:
-        return _TAUGHT_NAMES[keyword]
+    if keyword in TAUGHT.names:
+        return TAUGHT.names[keyword]
     if tag is None and keyword:
         tag = _dictionary().tag_for_keyword(keyword.removeprefix("RETIRED_"))
-    return None if tag is None else ENTRIES[tag].tag
+    if tag is None:
+        return TAUGHT.private_names.get(keyword)
+    return ENTRIES[tag].tag
 
 
 def tag_name(tag: str) -> str:
     """The name of a tag (``gggg,eeee``), as in Orthanc's objects."""
     number = parse_tag(tag)
-    return _UNKNOWN if number is None else ENTRIES[number].name
+    return _UNKNOWN if number is None else asked_entry(number).name
 
 
 def may_be_sequence(tag: str) -> bool:
     """Whether a tag (``gggg,eeee``) is that of a sequence, or of nobody knows what."""
     number = parse_tag(tag)
-    return number is not None and ENTRIES[number].vr in ("SQ", "UN")
+    return number is not None and asked_entry(number).vr in ("SQ", "UN")
 
 
 def keywords() -> Collection[str]:
     """The keywords of the dictionary."""
     names: Collection[str] = _dictionary().keyword_dict.keys()
-    return [*names, *_TAUGHT_NAMES] if _TAUGHT_NAMES else names
+    if not TAUGHT.names and not TAUGHT.private_names:
+        return names
+    return [*names, *TAUGHT.names, *TAUGHT.private_names]

@@ -14,7 +14,7 @@ from repertory.storage.dicom.layout import (
     Order,
     Unfamiliar,
 )
-from repertory.storage.dicom.names import ENTRIES, Entry, private_entry
+from repertory.storage.dicom.names import ENTRIES, private_entry
 from repertory.storage.dicom.scanner import PIXEL_DATA
 from repertory.storage.dicom.skipping import (
     ITEM,
@@ -25,6 +25,7 @@ from repertory.storage.dicom.skipping import (
 )
 from repertory.storage.dicom.sources import Memory
 from repertory.storage.dicom.tags_json import Json, Writer
+from repertory.storage.dicom.taught import Entry
 from repertory.storage.dicom.values import TEXT, as_text
 
 SPECIFIC_CHARACTER_SET: Final = 0x00080005

@@ -4,7 +4,8 @@ from collections.abc import Collection, Mapping
 from typing import Any, Final
 
 from repertory.model import TagForm
-from repertory.storage.dicom.names import Entry, is_public_name
+from repertory.storage.dicom.names import is_public_name
+from repertory.storage.dicom.taught import Entry
 
 Json = dict[str, Any]
 

@@ -8,7 +8,7 @@ from typing import Any, Final
 from repertory.errors import NotDicom
 from repertory.model import TagForm
 from repertory.storage.dicom.layout import Damaged, Unfamiliar, read_layout
-from repertory.storage.dicom.names import ENTRIES, parse_tag
+from repertory.storage.dicom.names import asked_entry, parse_tag
 from repertory.storage.dicom.sources import Memory
 from repertory.storage.dicom.tags import tags
 from repertory.storage.dicom.tags_json import EVERY_TAG
@@ -144,7 +144,7 @@ def _items(identifier: Identifier, *, explicit: bool, encoding: str) -> bytes:
     parts = []
     for tag, value in sorted(identifier.items()):
         number = parse_tag(tag) or 0
-        vr = ENTRIES[number].vr
+        vr = asked_entry(number).vr
         if vr == "SQ":
             raw = b""
             for item in value if isinstance(value, list | tuple) else ():

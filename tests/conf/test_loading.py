@@ -93,6 +93,21 @@ def test_options_of_orthanc_without_effect_are_named_in_one_warning(tmp_path):
     ]
 
 
+def test_hardware_tokens_are_told_to_be_unsupported(tmp_path):
+    file = tmp_path / "orthanc.json"
+    file.write_text('{"HttpVerbose" : true, "Pkcs11" : {"Module" : "/lib/some.so"}}')
+
+    assert sorted(warnings_of(file)) == [
+        (
+            f"{file}, line 1: Pkcs11 is not supported, and has no effect: keys in hardware tokens"
+            " and smart cards are not used. A peer can have a CertificateFile."
+        ),
+        f"{file}: Repertory does not honour (yet) what is set here: HttpVerbose.",
+    ]
+    file.write_text('{"Pkcs11" : {}}')
+    assert warnings_of(file) == []
+
+
 def test_options_without_effect_that_ask_for_what_is_done_anyway_are_passed_over(tmp_path):
     file = tmp_path / "orthanc.json"
     file.write_text(

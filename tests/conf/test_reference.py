@@ -38,6 +38,7 @@ def test_the_file_that_is_shipped_names_every_option():
         ("AuthenticationEnabled",),
         ("DatabaseServerIdentifier",),
         ("DicomServerEnabled",),
+        ("DicomThreadsCount",),
         ("FrontEndProcesses",),
         *((f"{group}TransferSyntaxAccepted",) for group in GROUPS),
     }

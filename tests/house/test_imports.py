@@ -11,6 +11,7 @@ import pytest
 WORDS = (
     "repertory.criteria",
     "repertory.deletion",
+    "repertory.dictionaries",
     "repertory.housekeeping",
     "repertory.events",
     "repertory.integrity",
@@ -51,7 +52,13 @@ MAY_IMPORT = {
     "repertory.peers": (),
     "repertory.pictures": (),
     "repertory.vocabulary": (),
-    "repertory.conf": ("repertory.modalities", "repertory.peers", "repertory.vocabulary"),
+    "repertory.dictionaries": ("repertory.vocabulary",),
+    "repertory.conf": (
+        "repertory.dictionaries",
+        "repertory.modalities",
+        "repertory.peers",
+        "repertory.vocabulary",
+    ),
     "repertory.storage": (
         "repertory.model",
         "repertory.items",

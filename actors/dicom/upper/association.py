@@ -144,6 +144,11 @@ class Association:
         """The address of the other side."""
         return self._stream.ip
 
+    @property
+    def is_idle(self) -> bool:
+        """Whether nobody owes an answer, and nothing came that was not asked for, or the end."""
+        return not (self._is_broken or self._is_released or self._ready or self._stream.has_input())
+
     # What comes
 
     def receive(self) -> Message | None:
@@ -311,7 +316,7 @@ class Association:
         if self._is_broken:
             self._stream.abort(seconds=0)
             return
-        self._stream.write([release_request()])
+        self.ask_for_release()
         while True:
             kind, _ = self._stream.read()
             if kind == RELEASE_RP:
@@ -320,6 +325,14 @@ class Association:
                 self._stream.write([release_reply()])
             elif kind != P_DATA_TF:
                 raise Ended
+
+    def ask_for_release(self) -> None:
+        """Ask for release, and do not wait for the answer.
+
+        Raises:
+            Ended: nobody is there.
+        """
+        self._stream.write([release_request()])
 
     def abort(self) -> None:
         """Break off."""

@@ -43,7 +43,10 @@ class Server:
     def attend(self, options):
         """Have associations served as by another process, which has the connection, too."""
         other = self.other = self.stage.put_on(
-            AssociationsActor, timeout=options.timeout, spool_threshold=options.spool_threshold
+            AssociationsActor,
+            timeout=options.timeout,
+            spool_threshold=options.spool_threshold,
+            turns=options.turns,
         )
 
         def hand_on(command):

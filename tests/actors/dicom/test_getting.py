@@ -1,18 +1,18 @@
 """C-GET of others, tries that are repeated, and how many calls there are at a time."""
 
 import threading
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import pytest
 from pydicom import dcmread
 from pydicom.filebase import DicomBytesIO
 from pynetdicom import AE, evt
-from pynetdicom.presentation import StoragePresentationContexts
+from pynetdicom.presentation import DEFAULT_TRANSFER_SYNTAXES, StoragePresentationContexts
 
 from repertory.actors.crew import ThreadCrew
 from repertory.actors.dicom.book import ModalityBook
 from repertory.actors.dicom.client_actor import DicomClientActor
-from repertory.actors.dicom.options import ClientOptions
+from repertory.actors.dicom.options import ClientOptions, StorageRules
 from repertory.actors.jobs import retrying
 from repertory.actors.messages.instances import BeginUpload, StoreInstance
 from repertory.actors.messages.jobs import DescribeJob, SubmitJob
@@ -30,6 +30,8 @@ from repertory.testing.server import until
 STUDY_GET = "1.2.840.10008.5.1.4.1.2.2.3"
 STUDY_FIND = "1.2.840.10008.5.1.4.1.2.2.1"
 VERIFICATION = "1.2.840.10008.1.1"
+IMPLICIT = "1.2.840.10008.1.2"
+JPEG = "1.2.840.10008.1.2.4.50"
 KEYS = {"StudyInstanceUID": "1.1"}
 
 pytestmark = pytest.mark.usefixtures("no_thread_stays")
@@ -70,12 +72,14 @@ class Peer:
         return 0x0000
 
     @contextmanager
-    def listening(self):
+    def listening(self, syntaxes=DEFAULT_TRANSFER_SYNTAXES):
         entity = AE("PEER")
         entity.add_supported_context(STUDY_GET)
         entity.add_supported_context(VERIFICATION)
         for context in StoragePresentationContexts:
-            entity.add_supported_context(context.abstract_syntax, scu_role=True, scp_role=True)
+            entity.add_supported_context(
+                context.abstract_syntax, syntaxes, scu_role=True, scp_role=True
+            )
         entity.add_supported_context(STUDY_FIND)
         handlers = [
             (evt.EVT_C_GET, self.on_get),
@@ -139,6 +143,28 @@ def test_large_files_go_to_the_disk_while_they_come(archive, peer):
         with pytest.raises(NetworkFailed, match="0 instances came, 3 did not"):
             get(archive)
     archive.stage.take_off(ref)
+
+
+@pytest.mark.parametrize(("accepted_only", "came"), [(True, 0), (False, 3)])
+def test_syntaxes_that_are_not_accepted_come_where_all_are_proposed(
+    archive, peer, accepted_only, came
+):
+    book = ModalityBook({"peer": Modality("PEER", "127.0.0.1", peer.port)})
+    options = ClientOptions(
+        timeout=5.0,
+        storage=StorageRules(transfer_syntaxes=(IMPLICIT,)),
+        accepted_only=accepted_only,
+    )
+    peer.contents = [
+        make_dicom(study="1.1", instance=f"1.1.{it}", transfer_syntax=JPEG) for it in (1, 2, 3)
+    ]
+    crew = ThreadCrew(1, name="client")
+    ref = archive.stage.put_on(DicomClientActor, book=book, options=options, crew=crew)
+    with peer.listening([JPEG]), suppress(NetworkFailed):
+        get(archive)
+    archive.stage.take_off(ref)
+
+    assert len(instances(archive)) == came
 
 
 def test_what_cannot_be_archived_is_told_to_both_sides(client, peer):

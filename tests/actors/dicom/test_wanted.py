@@ -42,3 +42,12 @@ def test_only_accepted_transfer_syntaxes_are_proposed():
 
     assert proposed[MR] == (EXPLICIT, JPEG)
     assert wanted(StorageRules(transfer_syntaxes=())) == []
+
+
+def test_all_transfer_syntaxes_in_use_are_proposed_where_that_is_wanted():
+    narrow = StorageRules(transfer_syntaxes=(EXPLICIT,), accepted_classes=(MR,))
+    all_of_them = wanted(StorageRules(accepted_classes=(MR,)))
+
+    assert wanted(narrow) == [(MR, (EXPLICIT,))]
+    assert wanted(narrow, accepted_only=False) == all_of_them
+    assert JPEG in all_of_them[0][1]
