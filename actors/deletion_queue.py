@@ -25,12 +25,13 @@ from repertory.actors.messages.deletion import (
     RecordPause,
     ResumeRemovals,
 )
+from repertory.actors.removal_absence import Absence, RemovalAbsence
 from repertory.actors.removal_pace import Pace
 from repertory.actors.removal_sharing import PauseRecorded, RemovalSharing
 from repertory.actors.reply import Reply
 from repertory.actors.switchboard import Switchboard
 from repertory.deletion import FIRST_RETRY, LAST_RETRY, Backlog, DeletionQueueState, ReleasedFile
-from repertory.errors import Forbidden, RepertoryError
+from repertory.errors import Forbidden, RepertoryError, StorageUnavailable
 
 log = structlog.get_logger(__name__)
 
@@ -63,16 +64,19 @@ class RetryDue(Event):
     """What could not be removed may be tried again; the queue tells it to itself."""
 
 
-class DeletionQueueActor(RemovalSharing, RepertoryActor):
+class DeletionQueueActor(RemovalAbsence, RemovalSharing, RepertoryActor):
     """Removes released files, first released first, one after the other.
 
     The index holds the queue. A file leaves it after it is gone from the storage area, so a crash
     makes the next start remove some files twice, which does no harm, and none never. A file that
     cannot be removed stays in the queue, holds up none behind it, and is tried again after a
-    growing delay. While somebody copies the files of the archive, all stay.
+    growing delay; so are, as a whole, those of a storage that cannot be reached. While somebody
+    copies the files of the archive, all stay.
 
     ``_cursor`` is the number of the last file that this run has looked at: what lies behind it and
-    is still there has failed. A flush puts it back to the beginning.
+    is still there has failed, or lies in a storage that is passed over. ``_tried`` is the highest
+    number that it ever was: what failed up to there is tried again when it is due. A flush puts
+    both back to the beginning.
     """
 
     rank = 4
@@ -110,7 +114,10 @@ class DeletionQueueActor(RemovalSharing, RepertoryActor):
         self._is_flushed = False
         self._is_held = False
         self._is_paused = False
-        self._cursor = 0
+        self._cursor = self._tried = 0
+        self._absences: dict[int, Absence] = {}
+        self._watch: Appointment | None = None
+        self._began = 0.0
         self._flush_to = 0
         self._alarm: Appointment | None = None
         self._is_told = False
@@ -161,7 +168,8 @@ class DeletionQueueActor(RemovalSharing, RepertoryActor):
         self._flush_to = self.board.ask(DescribeBacklog()).last
         self._settle()
         self._batch.clear()
-        self._cursor, self._is_flushed = 0, True
+        self._cursor, self._tried, self._is_flushed = 0, 0, True
+        self._ask_absent()
         self._hurry()
 
     @handles(PauseRemovals)
@@ -212,21 +220,19 @@ class DeletionQueueActor(RemovalSharing, RepertoryActor):
     @handles(RemovalEnded)
     def removal_ended(self, event: RemovalEnded) -> None:
         """Note what became of a file, and go on to the next."""
-        self._under_way = ()
+        if event.files is self._under_way:  # and not passed over meanwhile, for it was slow
+            self._under_way = ()
         error = event.error
+        if isinstance(error, StorageUnavailable):
+            self._doubt(event.files, error)
+        else:
+            self._take_up(event.files[0].location)
+            self._put_back(event.files, error)
         if error is None:
             for file in event.files:
                 log.debug("attachment_removed", uuid=file.uuid)
                 self._gone.append(file.number)
                 self._pace.note(self.clock.monotonic())
-        elif len(event.files) > 1:
-            # Which one it was, only asking for each tells.
-            self._batch.extendleft(reversed(event.files))
-            self._singly = len(event.files)
-        else:
-            (file,) = event.files
-            log.warning("removal_failed", uuid=file.uuid, error=type(error).__name__)
-            self._failed.append((file.number, _reason(error)))
         if self._throttle:
             try:
                 self._settle()
@@ -246,7 +252,7 @@ class DeletionQueueActor(RemovalSharing, RepertoryActor):
     def _fill(self) -> bool:
         """Find out which files are next; whether there are any that may go."""
         self._settle()
-        self._answer(up_to=self._cursor)
+        self._answer(up_to=min(self._cursor, self._known_to))
         if self._cursor >= self._flush_to:
             self._flush_to = 0
         if self._is_stopped:
@@ -267,6 +273,7 @@ class DeletionQueueActor(RemovalSharing, RepertoryActor):
         self._batch.extend(fresh)
         if fresh:
             self._cursor = fresh[-1].number
+            self._tried = max(self._tried, self._cursor)
         return True
 
     def _next(self) -> tuple[ReleasedFile, ...]:
@@ -282,6 +289,7 @@ class DeletionQueueActor(RemovalSharing, RepertoryActor):
     def _begin(self, files: tuple[ReleasedFile, ...]) -> None:
         """Have files removed; the mailbox stays open meanwhile."""
         self._under_way = files
+        self._begin_watch()
         removal: RemoveAttachment | RemoveAttachments
         if len(files) == 1:
             it = files[0]
@@ -344,7 +352,7 @@ class DeletionQueueActor(RemovalSharing, RepertoryActor):
 
     def _rest(self) -> None:
         """Everything was tried: wait for the bell, or for what failed to be due."""
-        self._answer()
+        self._answer(up_to=self._known_to)
         self._flush_to = 0
         if self._retry_alarm is not None:
             self._retry_alarm.cancel()
@@ -367,7 +375,8 @@ class DeletionQueueActor(RemovalSharing, RepertoryActor):
         rate = self._pace.rate(self.clock.monotonic())
         left = backlog.files - backlog.failed
         remaining = 0.0 if not left else None
-        if left and rate and not self._is_stopped and not self._is_held:
+        can_tell = rate and not self._is_stopped and not self._is_held and not self._absent
+        if left and can_tell:
             remaining = left / rate
         oldest = backlog.oldest
         return DeletionQueueState(
@@ -377,9 +386,5 @@ class DeletionQueueActor(RemovalSharing, RepertoryActor):
             age=None if oldest is None else max(self.clock.now() - oldest, 0.0),
             rate=rate,
             remaining=remaining,
+            absent=self._absent,
         )
-
-
-def _reason(error: BaseException) -> str:
-    """Why a file could not be removed; only our own errors are known to name no path."""
-    return str(error) if isinstance(error, RepertoryError) else "The storage failed."

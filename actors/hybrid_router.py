@@ -11,7 +11,7 @@ from repertory.actors.base import RepertoryActor, handles
 from repertory.actors.claims import Claims
 from repertory.actors.hybrid_routing import ReadsRouting, WritesRouting
 from repertory.actors.messages.base import Event
-from repertory.actors.messages.health import ProbeStorages
+from repertory.actors.messages.health import ProbeStorage, ProbeStorages
 from repertory.actors.messages.instances import UploadId
 from repertory.actors.messages.integrity import ExamineFiles, SetAside, SurveyFiles
 from repertory.actors.messages.places import MoveFiles
@@ -126,6 +126,11 @@ class HybridRouterActor(WritesRouting, ReadsRouting, RepertoryActor):
         return self._at(target or source)
 
     # Looking after files
+
+    @handles(ProbeStorage)
+    def probe_storage(self, query: ProbeStorage) -> Reply[None]:
+        """Whether one of them answers."""
+        return self._at(query.location).ask_soon(query)
 
     @handles(ProbeStorages)
     def probe_storages(self, query: ProbeStorages) -> Reply[tuple[StorageHealth, ...]]:

@@ -80,7 +80,7 @@ class IndexNodes(IndexPart):
     @handles(ClaimReleased)
     def claim_released(self, command: ClaimReleased) -> Reply[tuple[ReleasedFile, ...]]:
         """Take files to be removed."""
-        return self._change(lambda: self._writer.claim_released(command.limit))
+        return self._change(lambda: self._writer.claim_released(command.limit, command.without))
 
 
 class IndexReaderNodes:

@@ -183,7 +183,7 @@ class IndexReaderActor(
     @handles(ListReleased)
     def list_released(self, query: ListReleased) -> tuple[ReleasedFile, ...]:
         """Files that wait to be removed."""
-        return self._reader.list_released(query.limit, query.after)
+        return self._reader.list_released(query.limit, query.after, query.tried, query.without)
 
     @handles(CountReleased)
     def count_released(self, _query: CountReleased) -> int:

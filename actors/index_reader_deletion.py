@@ -19,4 +19,6 @@ class IndexReaderDeletion:
     @handles(ListFailedRemovals)
     def list_failed_removals(self, query: ListFailedRemovals) -> tuple[FailedRemoval, ...]:
         """What could not be removed."""
-        return self._reader.list_failed_removals(query.up_to, query.limit, query.due, query.node)
+        return self._reader.list_failed_removals(
+            query.up_to, query.limit, query.due, query.node, query.without
+        )

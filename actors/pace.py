@@ -1,6 +1,7 @@
 """How fast background work goes: its share of the time while requests are served, and its rate."""
 
 from collections import deque
+from collections.abc import Callable
 
 from repertory.actors.clock import Clock
 from repertory.actors.switchboard import Switchboard
@@ -21,20 +22,24 @@ class Pace:
 
     After a step that took a second, the work rests for so long that it has its ``share`` (in per
     cent) of the time; then it takes the next step whatever comes, so that it always gets on.
+    ``besides`` counts what is asked about the work itself, which is no reason to step back.
     """
 
-    def __init__(self, board: Switchboard, clock: Clock, share: int) -> None:
+    def __init__(
+        self, board: Switchboard, clock: Clock, share: int, besides: Callable[[], int] = int
+    ) -> None:
         self._board = board
         self._clock = clock
         self._share = share
-        self._visits = board.visits
+        self._besides = besides
+        self._visits = self._asked()
         self._looked = self._began = clock.monotonic()
         self._cost = 0.0
         self._done: deque[tuple[float, int]] = deque(maxlen=_REMEMBERED)
 
     def rest(self) -> float:
         """Seconds to rest before the next step: 0 where nobody asked for more than a little."""
-        now, visits = self._clock.monotonic(), self._board.visits
+        now, visits = self._clock.monotonic(), self._asked()
         asked, passed = visits - self._visits, now - self._looked
         is_quiet = asked <= max(passed, WATCHED) * QUIET
         if passed >= WATCHED or not is_quiet:
@@ -43,6 +48,9 @@ class Pace:
             return 0.0
         rest = self._cost * (100 / self._share - 1)
         return min(max(rest, SHORTEST_REST), LONGEST_REST)
+
+    def _asked(self) -> int:
+        return self._board.visits - self._besides()
 
     def begin(self) -> None:
         """A step begins."""

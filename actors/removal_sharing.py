@@ -43,12 +43,15 @@ class RemovalSharing:
     _at_once: bool
     _batch: deque[ReleasedFile]
     _cursor: int
+    _tried: int
     _is_flushed: bool
     _is_paused: bool
     _together: int
 
     if TYPE_CHECKING:
 
+        @property
+        def _without(self) -> tuple[int, ...]: ...
         def _work(self, after: float = 0.0) -> None: ...
 
     @handles(NodesLooked)
@@ -74,21 +77,32 @@ class RemovalSharing:
 
     def _fresh(self) -> tuple[ReleasedFile, ...]:
         """Files that were not tried yet."""
-        limit = max(BATCH, self._together)
+        limit, without = max(BATCH, self._together), self._without
         if self._node:
-            return self.board.ask(ClaimReleased(limit=limit))
-        return self.board.ask(ListReleased(limit=limit, after=self._cursor))
+            return self.board.ask(ClaimReleased(limit=limit, without=without))
+        # Asked before the list: what comes in between is after it.
+        last = self.board.ask(DescribeBacklog()).last if without else 0
+        question = ListReleased(limit=limit, after=self._cursor, tried=self._tried, without=without)
+        found = self.board.ask(question)
+        if not found:
+            # All that is left lies in storages that cannot be reached: not to be gone through
+            # again with each file that comes.
+            self._cursor = max(self._cursor, last)
+            self._tried = max(self._tried, self._cursor)
+        return found
 
     def _retries(self) -> tuple[FailedRemoval, ...]:
         """Files that could not be removed, and are to be tried again now."""
-        if not self._node:
-            now = self.clock.now()
-            return self.board.ask(ListFailedRemovals(up_to=self._cursor, limit=BATCH, due=now))
-        due = None if self._is_flushed else self.clock.now()
-        self._is_flushed = False
-        return self.board.ask(ListFailedRemovals(up_to=_ANY, limit=BATCH, due=due, node=self._node))
+        up_to, due = self._tried, None if self._node and self._is_flushed else self.clock.now()
+        if self._node:
+            up_to, self._is_flushed = _ANY, False
+        question = ListFailedRemovals(
+            up_to=up_to, limit=BATCH, due=due, node=self._node, without=self._without
+        )
+        return self.board.ask(question)
 
     def _next_retry(self) -> tuple[FailedRemoval, ...]:
         """The file that is to be tried again first."""
-        up_to = _ANY if self._node else self._cursor
-        return self.board.ask(ListFailedRemovals(up_to=up_to, limit=1, node=self._node))
+        up_to = _ANY if self._node else self._tried
+        question = ListFailedRemovals(up_to=up_to, limit=1, node=self._node, without=self._without)
+        return self.board.ask(question)

@@ -1,11 +1,12 @@
 """The storage's handler for whoever asks whether it can be written."""
 
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from repertory.actors.base import handles
 from repertory.actors.clock import Clock
 from repertory.actors.crew import Crew
-from repertory.actors.messages.health import ProbeStorages
+from repertory.actors.messages.health import ProbeStorage, ProbeStorages
 from repertory.actors.reply import Reply
 from repertory.errors import ArchiveFull, StorageFailed
 from repertory.places import StorageHealth
@@ -37,6 +38,16 @@ class StorageProbing:
             self._probed_at = now
             probe = self._probe = self._crew.do(self._try_area)
         return probe
+
+    @handles(ProbeStorage)
+    def probe_storage(self, _query: ProbeStorage) -> Reply[None]:
+        """Have something written and removed."""
+        return self._crew.do(self._reach_area)
+
+    def _reach_area(self) -> None:
+        # From one that is full files can be removed all the same.
+        with suppress(ArchiveFull):
+            self._area.probe()
 
     def _try_area(self) -> tuple[StorageHealth, ...]:
         try:

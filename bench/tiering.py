@@ -10,7 +10,8 @@ meets, what all studies meet (which is planned, and not run: there are no files)
 of making room, of which the first page of the walk is wanted, or all of it. Then a rule moves what
 is labelled from one folder to another, or to a bucket of rclone's S3 server with its files in
 memory, and files of 10 KB are uploaded on four connections, in turns while nothing else is done,
-during such a pass, and during a job (``/move-storage``) that moves as much as fast as it can.
+during such a pass, and during two jobs (``/move-storage``) that move as much: one that makes room
+for requests, and one that does not (``BusyShare`` 100).
 """
 
 import argparse
@@ -244,47 +245,55 @@ def run_all(source: Path, arguments: argparse.Namespace) -> None:
     """Move what is labelled, and see what that takes from uploads."""
     moved, size, seconds = arguments.moved, arguments.upload_size, arguments.seconds
     target = {"objects": "object-storage"}.get(arguments.to, arguments.to)
-    rates: dict[str, list[float]] = {name: [] for name in ("pass", "quiet", "busy", "job")}
-    shares = []
+    names = ("pass", "quiet", "busy", "polite", "job")
+    rates: dict[str, list[float]] = {name: [] for name in names}
+    shares: dict[str, list[float]] = {"polite": [], "job": []}
     with (
         served(source, rule(target, Labels=[LABEL]), to=arguments.to) as server,
         multiprocessing.Pool(CONNECTIONS) as pool,
     ):
         for number in range(arguments.rounds):
-            store(server, 3 * number * moved, moved)
+            store(server, 4 * number * moved, moved)
             rates["pass"].append(2 * moved / moved_alone(server))
-            store(server, (3 * number + 1) * moved, moved)
-            rates["quiet"].append(uploads(server, pool, 3 * number, size, seconds))
+            store(server, (4 * number + 1) * moved, moved)
+            rates["quiet"].append(uploads(server, pool, 4 * number, size, seconds))
             assert server.post("/tiering/run", b"").status == 200
-            rates["busy"].append(uploads(server, pool, 3 * number + 1, size, seconds))
+            rates["busy"].append(uploads(server, pool, 4 * number + 1, size, seconds))
             if server.get("/tiering/status").json["State"] != "Running":
                 print("The pass was over before the uploads: take more studies.", file=sys.stderr)
             while server.get("/tiering/status").json["State"] == "Running":
                 time.sleep(0.5)
-            studies = store(server, (3 * number + 2) * moved, moved)
-            body = {"Resources": studies, "TargetStorage": target, "Asynchronous": True}
-            job = server.post("/move-storage", json.dumps(body).encode()).json["ID"]
-            rates["job"].append(uploads(server, pool, 3 * number + 2, size, seconds))
-            content = server.get(f"/jobs/{job}").json["Content"]
-            shares.append(content["MovedFilesCount"] / seconds)
-            if content["MovedFilesCount"] == 2 * moved:
-                print("The job was over before the uploads: take more studies.", file=sys.stderr)
-            while server.get(f"/jobs/{job}").json["State"] in {"Pending", "Running"}:
-                time.sleep(0.1)
+            # Who comes first does not always find what the other left behind.
+            jobs = [("polite", {}), ("job", {"BusyShare": 100})]
+            for place, (name, more) in enumerate(jobs if number % 2 else reversed(jobs), start=2):
+                turn = 4 * number + place
+                body = {"Resources": store(server, turn * moved, moved), "TargetStorage": target}
+                asked = json.dumps(body | more | {"Asynchronous": True}).encode()
+                job = server.post("/move-storage", asked).json["ID"]
+                rates[name].append(uploads(server, pool, turn, size, seconds))
+                content = server.get(f"/jobs/{job}").json["Content"]
+                shares[name].append(content["MovedFilesCount"] / seconds)
+                if content["MovedFilesCount"] == 2 * moved:
+                    print("A job was over before the uploads: take more studies.", file=sys.stderr)
+                while server.get(f"/jobs/{job}").json["State"] in {"Pending", "Running"}:
+                    time.sleep(0.1)
     print(f"\n| {moved:,} studies of two files of {SIZE:,} bytes are moved | by rounds | median |")
     print("|---|---|---:|")
     rows = {
         "files moved per s, nobody asks": rates["pass"],
         f"uploads of {size:,} bytes per s, alone": rates["quiet"],
         "during a pass": rates["busy"],
-        "during a job": rates["job"],
-        "files that the job moves meanwhile, per s": shares,
+        "during a job": rates["polite"],
+        "files that it moves meanwhile, per s": shares["polite"],
+        "during a job that does not rest": rates["job"],
+        "files that it moves, per s": shares["job"],
     }
     for name, found in rows.items():
         listed = ", ".join(f"{rate:,.0f}" for rate in found)
         print(f"| {name} | {listed} | {statistics.median(found):,.0f} |")
     alone = statistics.median(rates["quiet"])
-    for name, what in (("busy", "pass"), ("job", "job")):
+    whats = {"busy": "pass", "polite": "job", "job": "job that does not rest"}
+    for name, what in whats.items():
         print(f"\nLost to the {what}: {1 - statistics.median(rates[name]) / alone:.0%}")
 
 

@@ -1,6 +1,6 @@
 """The section of several storages, and of moving files between them."""
 
-from repertory.conf.fields import not_negative, positive, section, setting
+from repertory.conf.fields import not_negative, one_to, positive, section, setting
 
 RESERVED = ("file-system", "object-storage")
 """Names of storages that the archive gives itself."""
@@ -53,6 +53,15 @@ class AdvancedStorageSettings:
         default=0,
         meaning="Milliseconds that a move of files pauses after each 64 of them.",
         check=not_negative,
+        ours=True,
+    )
+    move_busy_share: int = setting(
+        default=10,
+        meaning=(
+            "Per cent of the time that a job that moves files works while requests are served,"
+            " unless it is submitted with a BusyShare of its own; 100: it does not back off."
+        ),
+        check=one_to(100),
         ours=True,
     )
 

@@ -1,15 +1,18 @@
 """The deletion queue as JSON."""
 
+from collections.abc import Mapping
 from typing import Any
 
-from repertory.deletion import DeletionQueueState, FailedRemoval
+from repertory.deletion import AbsentStorage, DeletionQueueState, FailedRemoval
 from repertory.http.reports import stamp
 
 Object = dict[str, Any]
 
 
-def deletion_queue(identifier: str, state: DeletionQueueState) -> Object:
-    """What Orthanc's plugin tells, and what it does not."""
+def deletion_queue(
+    identifier: str, state: DeletionQueueState, storages: Mapping[int, str]
+) -> Object:
+    """What Orthanc's plugin tells, and what it does not; ``storages`` are the names by number."""
     backlog = state.backlog
     return {
         "DatabaseServerIdentifier": identifier,
@@ -22,6 +25,16 @@ def deletion_queue(identifier: str, state: DeletionQueueState) -> Object:
         "HeldByBackup": state.is_held,
         "FilesFailed": backlog.failed,
         "Failures": [_failure(failure) for failure in backlog.failures],
+        "UnreachableStorages": [_absent(it, storages) for it in state.absent],
+    }
+
+
+def _absent(it: AbsentStorage, storages: Mapping[int, str]) -> Object:
+    return {
+        "Storage": storages.get(it.location, ""),
+        "Since": stamp(it.since),
+        "LastError": it.reason,
+        "NextAttempt": stamp(it.due),
     }
 
 

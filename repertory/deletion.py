@@ -41,6 +41,20 @@ class FailedRemoval:
 
 
 @dataclass(frozen=True, slots=True)
+class AbsentStorage:
+    """A storage that cannot be reached, whose files stay in the queue until it can be.
+
+    ``location`` is its number, ``since`` when that was found out, ``reason`` why, without a path,
+    and ``due`` when it will be asked again; times in seconds since the epoch.
+    """
+
+    location: int
+    since: float
+    reason: str
+    due: float
+
+
+@dataclass(frozen=True, slots=True)
 class Backlog:
     """What waits to be removed.
 
@@ -65,7 +79,8 @@ class DeletionQueueState:
 
     ``age`` is for how many seconds the oldest file has waited. ``rate`` is files per second,
     lately; ``remaining`` the seconds until all will be gone at that rate, ``None`` where nobody
-    can tell. ``is_held`` is whether a backup keeps the files for now.
+    can tell. ``is_held`` is whether a backup keeps the files for now, ``absent`` are the storages
+    that cannot be reached.
     """
 
     backlog: Backlog
@@ -74,3 +89,4 @@ class DeletionQueueState:
     age: float | None
     rate: float
     remaining: float | None
+    absent: tuple[AbsentStorage, ...] = ()

@@ -89,6 +89,7 @@ class JobsActor(JobRunner, RepertoryActor):
         self._jobs: dict[JobId, LiveJob] = {}
         self._queue: list[tuple[tuple[int, int], JobId]] = []
         self._history: dict[JobId, None] = {}
+        self._looks = 0
 
     def open(self) -> None:
         """Take up the jobs of the last run."""
@@ -139,6 +140,7 @@ class JobsActor(JobRunner, RepertoryActor):
     @handles(ListJobs)
     def list_jobs(self, query: ListJobs) -> tuple[JobDescription, ...]:
         """Some jobs."""
+        self._looks += 1
         self._refresh()
         found = [
             job
@@ -152,6 +154,7 @@ class JobsActor(JobRunner, RepertoryActor):
     @handles(DescribeJob)
     def describe_job(self, query: DescribeJob) -> JobDescription:
         """One job."""
+        self._looks += 1
         return self._find_fresh(query.id, UnknownResource).describe(self.clock)
 
     @handles(PauseJob)

@@ -27,6 +27,8 @@ class Turn:
     job: JobId
     run_time: RunTime
     position: Object
+    steps_back: bool = False
+    """Whether others are served, for whom the job makes room: then a short step is better."""
 
     def ends(
         self,
@@ -97,6 +99,12 @@ class Job(ABC):
 
     type: ClassVar[str]
     """Its name, as clients see it."""
+
+    busy_share: int | None = None
+    """Per cent of the time that it works while requests are served; ``None``: it does not look.
+
+    A job that looks rests between two steps, and its content says so: ``BackingOff``.
+    """
 
     @classmethod
     @abstractmethod

@@ -5,6 +5,7 @@ from typing import Any
 
 from repertory.actors.clock import Appointment, Clock
 from repertory.actors.jobs.base import Job
+from repertory.actors.pace import Pace
 from repertory.actors.reply import Reply
 from repertory.errors import NoReplyInTime
 from repertory.jobs import JobDescription, JobError, JobRecord, JobState, Object, RunTime
@@ -20,7 +21,8 @@ class LiveJob:
     ``work`` is what does its steps, ``None`` where that is not known any more. ``run`` numbers its
     runs, so that what is late of one that is over is known for it. ``wish`` is the state that it
     is to have once its present step is over; ``is_rewritten`` says that the index was told of some
-    wish since that step began, even if it was taken back.
+    wish since that step began, even if it was taken back. ``steps_back`` says that it rests, or did
+    before its present step, because others are served; ``pace`` is by what it knows.
     """
 
     record: JobRecord
@@ -33,6 +35,8 @@ class LiveJob:
     is_between_steps: bool = False
     alarm: Appointment | None = None
     retries: int = 0
+    pace: Pace | None = None
+    steps_back: bool = False
     waiting: list[Reply[JobDescription]] = field(default_factory=list)
 
     @property
@@ -62,6 +66,23 @@ class LiveJob:
         self.run_time = None
         self.wish = None
         self.is_between_steps = False
+        self.pace = None
+        self.steps_back = False
+
+    def begin_step(self) -> None:
+        """A step begins, about which nobody has wished anything yet."""
+        self.is_between_steps = self.is_rewritten = False
+        if self.pace is not None:
+            self.pace.begin()
+
+    def end_step(self, pause: float) -> float:
+        """A step is over; the seconds to wait before the next one, ``pause`` of them at least."""
+        rest = 0.0
+        if self.pace is not None:
+            self.pace.end(0)
+            rest = self.pace.rest()
+        self.steps_back = rest > 0
+        return max(pause, rest)
 
     def as_it_will_be(
         self, state: JobState, clock: Clock, *, error: JobError | None = None
@@ -97,6 +118,9 @@ class LiveJob:
         if self.state is JobState.RUNNING and progress > _LEAST_PROGRESS:
             arrives_at = now + runtime * (1 - progress) / progress
         content: Object = {} if self.work is None else self.work.content(record.position)
+        if self.work is not None and self.work.busy_share is not None:
+            is_elsewhere = self.state is JobState.RUNNING and not self.is_here
+            content["BackingOff"] = None if is_elsewhere else self.steps_back
         return JobDescription(
             record=record,
             state=self.state,

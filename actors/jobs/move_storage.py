@@ -10,13 +10,13 @@ from repertory.actors.messages.places import (
     MoveFiles,
 )
 from repertory.actors.reply import Reply
-from repertory.errors import BadRequest
+from repertory.errors import BadParameter, BadRequest
 from repertory.jobs import JobFailure, JobStep, Object
 from repertory.model import Level, ResourceId
 from repertory.places import Cursor, FilesPage, MoveReport, OwnedFile, TrashCursor
 
 BATCH = 64
-"""Files that one step moves where each is followed by a pause."""
+"""Files that one step moves where each is followed by a pause, or by a rest."""
 
 LONG_BATCH = 512
 """The same where none is: between two steps nothing is copied."""
@@ -46,22 +46,31 @@ class MoveStorage(Job):
         pause: float,
         *,
         trash: bool = False,
+        busy_share: int = 100,
     ) -> None:
         self._by_level = ids
         self._trash = trash
         self._ids = tuple(id_ for level in Level for id_ in ids[level])
         self._target = target
         self._pause = pause
+        self.busy_share = busy_share
 
     @classmethod
     def read(cls, parameters: Parameters) -> Self:
-        """Identifiers in ``Patients``, ``Studies`` and so on; a ``TargetStorage``; ``Trash``."""
+        """Identifiers in ``Patients``, ``Studies`` and so on; a ``TargetStorage``; ``Trash``.
+
+        ``BusyShare``, and ``ThrottleMs`` after each step: without them, as fast as it can.
+        """
         ids = {level: _ids(parameters, level.plural.capitalize()) for level in Level}
+        busy_share = parameters.get("BusyShare", 100)
+        if not 1 <= busy_share <= 100:
+            raise BadParameter("The field BusyShare must be between 1 and 100.")
         return cls(
             ids,
             parameters.need("TargetStorage", str),
             parameters.get("ThrottleMs", 0) / 1000,
             trash=parameters.get("Trash", False),
+            busy_share=busy_share,
         )
 
     def step(self, turn: Turn) -> Reply[JobStep]:
@@ -80,7 +89,7 @@ class MoveStorage(Job):
             int(position.get("Resource", 0)),
             int(position.get("ContentType", 0)),
         )
-        limit = BATCH if self._pause else LONG_BATCH
+        limit = BATCH if self._pause or turn.steps_back else LONG_BATCH
         question = ListMovable(
             ids=ids, after=cursor, target=self._target, limit=limit, most=BATCH_SIZE
         )
@@ -95,6 +104,7 @@ class MoveStorage(Job):
             "Description": "Move to another storage",
             "TargetStorage": self._target,
             "Trash": self._trash,
+            "BusyShare": self.busy_share,
             "FilesCount": position.get("Total", 0),
             "FilesSize": str(position.get("TotalSize", 0)),
             "MovedFilesCount": position.get("Moved", 0),

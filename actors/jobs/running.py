@@ -17,6 +17,7 @@ from repertory.actors.messages.attachments import RemoveAttachment
 from repertory.actors.messages.base import Event, Message, message
 from repertory.actors.messages.job_records import ForgetJobs, RecordJobChange, RecordJobStep
 from repertory.actors.messages.jobs import JobFailed, JobSucceeded
+from repertory.actors.pace import Pace
 from repertory.actors.reply import Reply
 from repertory.actors.switchboard import Switchboard
 from repertory.errors import (
@@ -78,6 +79,7 @@ class JobRunner(JobSharing):
     _history: dict[JobId, None]
     _concurrent: int
     _history_size: int
+    _looks: int
 
     if TYPE_CHECKING:
 
@@ -127,10 +129,15 @@ class JobRunner(JobSharing):
             self._grant(job)
         elif step.rests:
             self._rest(job, step.pause)
-        elif step.pause > 0:
+        else:
+            self._go_on(job, step.pause)
+
+    def _go_on(self, job: LiveJob, pause: float) -> None:
+        """Take the next step, after a pause or a rest where there is to be one."""
+        wait = job.end_step(pause)
+        if wait > 0:
             job.is_between_steps = True
-            due = StepDue(job=job.record.id, run=job.run)
-            job.alarm = self.tell_self(due, after=step.pause)
+            job.alarm = self.tell_self(StepDue(job=job.record.id, run=job.run), after=wait)
         else:
             self._step(job)
 
@@ -158,11 +165,13 @@ class JobRunner(JobSharing):
 
     def _begin(self, job: LiveJob) -> None:
         job.begin(self.clock)
+        if job.work is not None and job.work.busy_share is not None:
+            job.pace = Pace(self.board, self.clock, job.work.busy_share, lambda: self._looks)
         log.debug("job_begun", job=job.record.id, type=job.record.type)
         self._step(job)
 
     def _step(self, job: LiveJob) -> None:
-        job.is_between_steps = job.is_rewritten = False
+        job.begin_step()
         asked: Reply[JobStep] = Reply()
         try:
             asked.set(self._ask(job))
@@ -176,7 +185,13 @@ class JobRunner(JobSharing):
             raise Failed("The archive does not know how to do such a job.")
         record = job.record
         return job.work.step(
-            Turn(board=self.board, job=record.id, run_time=job.run_time, position=record.position)
+            Turn(
+                board=self.board,
+                job=record.id,
+                run_time=job.run_time,
+                position=record.position,
+                steps_back=job.steps_back,
+            )
         )
 
     def _take_down(self, step: JobStep) -> Reply[_Taken]:

@@ -224,11 +224,14 @@ class AttachmentsReleased(Event):
 class ListReleased(Query[tuple[ReleasedFile, ...]]):
     """The files that wait to be removed, first released first, at most ``limit``.
 
-    Only those after the number ``after``. ``limit`` 0 means no limit.
+    Only those after the number ``after``; up to the number ``tried``, only those that have not
+    failed; none in the storages of the numbers ``without``. ``limit`` 0 means no limit.
     """
 
     limit: int = 100
     after: int = 0
+    tried: int = 0
+    without: tuple[int, ...] = ()
 
 
 @message

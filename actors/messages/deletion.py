@@ -20,12 +20,14 @@ class ListFailedRemovals(Query[tuple[FailedRemoval, ...]]):
 
     Only those up to the number ``up_to``, at most ``limit``; and those only that are due at
     ``due``, in seconds since the epoch, if it is given; and only those of ``node``, if it is named.
+    None in the storages of the numbers ``without``.
     """
 
     up_to: int
     limit: int
     due: float | None = None
     node: str = ""
+    without: tuple[int, ...] = ()
 
 
 @message

@@ -101,7 +101,9 @@ class SteerJob(Command[JobRecord | None]):
 class ClaimReleased(Command[tuple[ReleasedFile, ...]]):
     """Files that this node is to remove, first released first: some that no other one has taken.
 
-    Those that it could not remove before are left out (``ListFailedRemovals``).
+    Those that it could not remove before are left out (``ListFailedRemovals``), and those in the
+    storages of the numbers ``without``.
     """
 
     limit: int
+    without: tuple[int, ...] = ()

@@ -8,6 +8,7 @@ from repertory.actors.messages.deletion import (
     PauseRemovals,
     ResumeRemovals,
 )
+from repertory.actors.messages.places import ListPlaces
 from repertory.actors.messages.system import DescribeIndex
 from repertory.conf.settings import Settings
 from repertory.errors import UnknownResource
@@ -68,7 +69,8 @@ async def describe_delayed_deletion(request: web.Request) -> web.Response:
     these files have, for how long the oldest has waited, how many are removed per second and how
     long that will take (null where nobody can tell), whether removals are `Paused` or
     `HeldByBackup`, how many files could not be removed yet, and for the first hundred of those how
-    often that was tried, when it will be tried again, and the `LastError`.
+    often that was tried, when it will be tried again, and the `LastError`. `UnreachableStorages`
+    are those whose files wait as a whole, `Since` when and why, until they answer.
     """
     _require(request)
     return await _status(request)
@@ -102,7 +104,10 @@ async def flush_delayed_deletion(request: web.Request) -> web.Response:
 async def _status(request: web.Request) -> web.Response:
     state = await ask(request, DescribeDeletionQueue())
     index = await ask(request, DescribeIndex())
-    return ready_answer(deletion_queue(index.identifier, state))
+    # Their names are asked for where they are told.
+    places = await ask(request, ListPlaces()) if state.absent else ()
+    names = {place.number: place.name for place in places}
+    return ready_answer(deletion_queue(index.identifier, state, names))
 
 
 def _require(request: web.Request) -> None:

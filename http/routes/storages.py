@@ -75,6 +75,8 @@ async def move_storage(request: web.Request) -> web.Response:
     - `Resources`: an array of identifiers of whatever level; required, but for `Trash`.
     - `Trash`: whether to move the files of all that is in the trash, too.
     - `TargetStorage`: `file-system`, `object-storage`, or the name of a disk; required.
+    - `BusyShare`: per cent of the time that the job works while requests are served; without it,
+      `AdvancedStorage.MoveBusyShare`. `BackingOff` in its `Content` tells that it rests for them.
     - `Synchronous`, `Asynchronous`: whether the answer waits until all is moved (it does).
     - `Priority`, `UserData`: of the job.
     """
@@ -84,11 +86,13 @@ async def move_storage(request: web.Request) -> web.Response:
     fields = await read_fields(request, limit=LONGEST_LIST, refusal=BadBody)
     target = _target(fields, settings)
     how = Submission(fields)
+    busy_share = fields.get("BusyShare", settings.advanced_storage.move_busy_share)
     trash = fields.get("Trash", False)
     parameters = {} if trash and "Resources" not in fields else await _resources(request, fields)
     parameters["Trash"] = trash
     parameters["TargetStorage"] = target
     parameters["ThrottleMs"] = settings.advanced_storage.move_throttle_ms
+    parameters["BusyShare"] = busy_share
     if not how.synchronous:
         return await submit(request, "MoveStorage", parameters, how)
     job = await run(request, "MoveStorage", parameters, how)

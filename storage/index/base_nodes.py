@@ -42,5 +42,8 @@ class NodesWriter(Protocol):
     def steer_job(self, id_: JobId, wish: JobState, now: float) -> JobRecord | None:
         """Let a job be as it is wished, whoever runs it; as it is then, ``None``: it is gone."""
 
-    def claim_released(self, limit: int) -> tuple[ReleasedFile, ...]:
-        """Files that this node is to remove: its own that have not failed, and free ones."""
+    def claim_released(self, limit: int, without: Sequence[int] = ()) -> tuple[ReleasedFile, ...]:
+        """Files that this node is to remove: its own that have not failed, and free ones.
+
+        None in the storages of the numbers ``without``.
+        """

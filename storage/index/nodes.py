@@ -65,6 +65,6 @@ class WritesNodes:
         """Let a job be as it is wished."""
         return self._change(job_claims.steer_job, self._db, self._group, id_, wish, now)
 
-    def claim_released(self, limit: int) -> tuple[ReleasedFile, ...]:
+    def claim_released(self, limit: int, without: Sequence[int] = ()) -> tuple[ReleasedFile, ...]:
         """Files that this node is to remove."""
-        return self._change(releasing.claim_released, self._db, self._group, limit)
+        return self._change(releasing.claim_released, self._db, self._group, limit, without)

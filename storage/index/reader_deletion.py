@@ -13,10 +13,12 @@ class DeletionQueueReading:
 
     _state: AbstractContextManager[Database]
 
-    def list_released(self, limit: int, after: int = 0) -> tuple[ReleasedFile, ...]:
+    def list_released(
+        self, limit: int, after: int = 0, tried: int = 0, without: Sequence[int] = ()
+    ) -> tuple[ReleasedFile, ...]:
         """Files that wait to be removed, first released first."""
         with self._state as db:
-            return releasing.list_released(db, limit, after)
+            return releasing.list_released(db, limit, after, tried, without)
 
     def find_attachments(self, uuids: Sequence[str]) -> frozenset[str]:
         """Which of these files belong to a resource."""
@@ -34,8 +36,13 @@ class DeletionQueueReading:
             return releasing.describe_backlog(db, failures)
 
     def list_failed_removals(
-        self, up_to: int, limit: int, due: float | None = None, node: str = ""
+        self,
+        up_to: int,
+        limit: int,
+        due: float | None = None,
+        node: str = "",
+        without: Sequence[int] = (),
     ) -> tuple[FailedRemoval, ...]:
         """Files that could not be removed, the first due first."""
         with self._state as db:
-            return releasing.list_failed_removals(db, up_to, limit, due, node)
+            return releasing.list_failed_removals(db, up_to, limit, due, node=node, without=without)

@@ -683,6 +683,31 @@ def test_a_job_goes_through_more_files_than_one_step_moves(hybrid, monkeypatch):
     assert len(hybrid.other.files) == len(all_ids) - 1
 
 
+def test_a_job_moves_less_at_a_time_and_rests_while_requests_are_served(hybrid):
+    all_ids = [hybrid.store(content) for content in make_study(instances=80)]
+    asked = iter(range(0, 10_000, 10))
+    hybrid.stage.board.count_visits_of(lambda: next(asked))
+
+    id_ = submit(hybrid, Studies=sorted({ids.study for ids in all_ids}), BusyShare=10)
+    moved = []
+    while (job := outcome(hybrid, id_)).state is JobState.RUNNING:
+        assert (job.content["BusyShare"], job.content["BackingOff"]) == (10, True)
+        moved.append(job.content["MovedFilesCount"])
+        hybrid.stage.clock.advance(0.02)
+
+    assert moved == [0, 64, 128]
+    assert job.state is JobState.SUCCESS
+    assert job.content["MovedFilesCount"] == len(all_ids)
+
+
+@pytest.mark.parametrize("share", [0, 101])
+def test_a_share_of_the_time_is_a_percentage(hybrid, share):
+    ids = hybrid.store(make_dicom())
+
+    with pytest.raises(BadParameter, match="BusyShare"):
+        submit(hybrid, Studies=[ids.study], BusyShare=share)
+
+
 def test_a_job_fails_when_the_other_storage_is_full_and_goes_on_when_resubmitted(hybrid):
     all_ids = [hybrid.store(content) for content in make_study(instances=50)]
     hybrid.other.room = 80

@@ -103,7 +103,11 @@ def types(director):
             at = turn.position.get("At", 0) + 1
             return turn.ends({"At": at}, progress=at / 100, done=at == 100)
 
-    return {kind.type: kind for kind in (Rehearsal, Broken, Quick)}
+    class Polite(Rehearsal):
+        type = "Polite"
+        busy_share = 20
+
+    return {kind.type: kind for kind in (Rehearsal, Broken, Quick, Polite)}
 
 
 @pytest.fixture
@@ -246,6 +250,125 @@ def test_a_fleeting_job_that_fails_can_be_looked_at(archive, director):
 
     assert reply.get(timeout=10).record.error.kind == "FileLost"
     assert len(archive.stage.ask(ListJobs())) == 1
+
+
+# Making room for requests
+
+
+@pytest.fixture
+def traffic(archive):
+    """What is asked by others, as many times a second as somebody says."""
+
+    class Traffic:
+        rate = visits = 0.0
+
+        def pass_by(self, seconds):
+            self.visits += self.rate * seconds
+            archive.stage.clock.advance(seconds)
+
+    made = Traffic()
+    archive.stage.board.count_visits_of(lambda: int(made.visits))
+    return made
+
+
+def begin_politely(archive):
+    id_ = submit(archive, "one", type="Polite")
+    archive.stage.settle()
+    return id_
+
+
+def test_a_job_that_makes_room_rests_after_a_step_and_takes_the_next_whatever_comes(
+    archive, director, traffic
+):
+    id_ = begin_politely(archive)
+    traffic.rate = 100
+    for number in range(1, 4):
+        traffic.pass_by(2)
+        director.end("one")
+        assert director.under_way == []
+        job = describe(archive, id_)
+        assert (job.state, job.content["BackingOff"]) == (JobState.RUNNING, True)
+        traffic.pass_by(7.5)
+        assert director.under_way == []
+        traffic.pass_by(0.5)
+
+        assert director.under_way == ["one"]
+        assert director.steps[-1][1].position == {"At": number}
+        assert director.steps[-1][1].steps_back
+
+
+def test_a_job_that_makes_room_does_not_rest_in_a_quiet_archive(archive, director, traffic):
+    id_ = begin_politely(archive)
+    traffic.rate = 1
+    for _ in range(5):
+        traffic.pass_by(2)
+        director.end("one")
+        archive.stage.settle()
+        assert director.under_way == ["one"]
+        assert not director.steps[-1][1].steps_back
+    assert describe(archive, id_).content["BackingOff"] is False
+
+    traffic.rate = 100
+    traffic.pass_by(2)
+    director.end("one")
+    assert describe(archive, id_).content["BackingOff"] is True
+    traffic.rate = 0
+    traffic.pass_by(8)
+    director.end("one", at=7)
+    assert describe(archive, id_).content["BackingOff"] is False
+    assert director.under_way == ["one"]
+
+
+def test_whoever_looks_at_a_job_does_not_slow_it_down(archive, director):
+    id_ = begin_politely(archive)
+    for _ in range(50):
+        archive.stage.ask(DescribeJob(id=id_))
+        archive.stage.ask(ListJobs())
+    archive.stage.clock.advance(1)
+    director.end("one")
+    archive.stage.settle()
+
+    assert director.under_way == ["one"]
+
+
+def test_a_job_that_does_not_look_goes_on_whatever_is_asked(archive, director, traffic):
+    id_ = submit(archive, "one")
+    traffic.rate = 100
+    traffic.pass_by(2)
+    director.end("one")
+    archive.stage.settle()
+
+    assert director.under_way == ["one"]
+    assert "BackingOff" not in describe(archive, id_).content
+
+
+@pytest.mark.parametrize("command", [PauseJob, CancelJob])
+def test_a_job_obeys_at_once_while_it_rests(archive, director, traffic, command):
+    id_ = begin_politely(archive)
+    traffic.rate = 100
+    traffic.pass_by(2)
+    director.end("one")
+    archive.stage.settle()
+    archive.stage.ask(command(id=id_))
+
+    expected = {PauseJob: JobState.PAUSED, CancelJob: JobState.FAILURE}[command]
+    job = describe(archive, id_)
+    assert (job.state, job.content["BackingOff"]) == (expected, False)
+    traffic.pass_by(60)
+    assert director.under_way == []
+
+
+def test_a_pause_that_a_step_wants_is_a_part_of_its_rest(archive, director, traffic):
+    begin_politely(archive)
+    traffic.rate = 100
+    traffic.pass_by(1)
+    director.end("one", pause=6.0)
+    archive.stage.settle()
+    traffic.pass_by(5.9)
+    assert director.under_way == []
+    traffic.pass_by(0.2)
+
+    assert director.under_way == ["one"]
 
 
 # Waiting for a job

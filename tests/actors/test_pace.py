@@ -86,6 +86,21 @@ def test_what_actors_ask_each_other_is_no_visit(stage):
     assert stage.board.visits == before + 1
 
 
+def test_what_is_asked_about_the_work_itself_is_no_reason_to_step_back():
+    clock, board = ManualClock(), Switchboard()
+    looks, visits = 0, 0
+    board.count_visits_of(lambda: visits)
+    made = Pace(board, clock, 10, lambda: looks)
+    made.begin()
+    clock.advance(1.0)
+    made.end(1)
+    looks = visits = 20
+    assert made.rest() == 0
+
+    visits = 40
+    assert made.rest() > 0
+
+
 def test_the_rate_is_that_of_late_and_unknown_at_first():
     clock = ManualClock()
     made = Pace(Switchboard(clock=clock), clock, 10)

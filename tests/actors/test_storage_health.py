@@ -3,7 +3,7 @@ import threading
 import pytest
 
 from repertory.actors.crew import ThreadCrew
-from repertory.actors.messages.health import ProbeStorages
+from repertory.actors.messages.health import ProbeStorage, ProbeStorages
 from repertory.actors.messages.instances import RecordInstance
 from repertory.actors.storage import StorageActor
 from repertory.errors import ArchiveFull, StorageUnavailable
@@ -51,6 +51,23 @@ def test_a_storage_says_whether_it_can_be_written(storage, area, trouble):
 
     assert good == (StorageHealth(3),)
     assert bad == (StorageHealth(3, str(trouble)),)
+
+
+@pytest.mark.parametrize("trouble", [None, ArchiveFull("The disk is full.")])
+def test_a_storage_that_answers_is_there_even_if_it_is_full(storage, area, trouble):
+    area.trouble = trouble
+
+    assert storage.ask(ProbeStorage(location=3)) is None
+
+
+def test_a_storage_that_does_not_answer_is_asked_each_time(storage, area):
+    storage.ask(ProbeStorages())
+    area.trouble = StorageUnavailable("The store is not there.")
+    with pytest.raises(StorageUnavailable, match="not there"):
+        storage.ask(ProbeStorage(location=3))
+    area.trouble = None
+
+    assert storage.ask(ProbeStorage(location=3)) is None
 
 
 def test_an_answer_is_given_again_for_some_seconds(storage, area):

@@ -9,6 +9,8 @@ from repertory import cli
 from repertory.actors.messages.attachments import RemoveReleased
 from repertory.actors.messages.integrity import AwaitCheck, BeginCheck
 from repertory.conf.encryption import StorageEncryptionSettings
+from repertory.testing import ManualClock
+from repertory.testing.emulators import EmulatorMissing, RcloneEmulator
 from repertory.testing.fault_proxy import Fault, FaultProxy
 from repertory.testing.files import make_dicom, make_study
 from repertory.testing.server import until
@@ -232,6 +234,52 @@ def test_a_study_is_removed_by_few_requests(whole, section, bucket, proxy):
 
     assert bucket() == []
     assert len([path for method, path in proxy.seen if method == "POST"]) <= 2
+
+
+@pytest.fixture
+def own_store(tmp_path):
+    """A store that a test may stop; its objects are files in a folder."""
+    store = RcloneEmulator(tmp_path / "s3")
+    store.make_bucket("archive")
+    try:
+        with store:
+            yield store
+    except EmulatorMissing as reason:
+        pytest.skip(str(reason))
+
+
+def test_files_of_a_store_that_is_down_are_let_be_and_go_when_it_is_back(
+    whole, own_store, tmp_path
+):
+    clock = ManualClock()
+    section = own_store.section("archive", hybrid_mode="WriteToObjectStorage", max_retries=0)
+    client = whole(clock=clock, aws_s3_storage=section)
+    stored = [posted(client, make_dicom(patient_id=f"P{n}", seed=n))[1] for n in range(30)]
+    move = {"Resources": [stored[0]["ID"]], "TargetStorage": "file-system", "BusyShare": 100}
+    assert client("POST", "/move-storage", body=json.dumps(move).encode()).status == 200
+    objects = tmp_path / "s3" / "archive"
+
+    def status():
+        return client.json("/plugins/delayed-deletion/status")
+
+    until(lambda: len(list(objects.iterdir())) == 29 and status()["FilesPendingDeletion"] == 0)
+    own_store.stop()
+    for receipt in stored:
+        assert client("DELETE", f"/studies/{receipt['ParentStudy']}").status == 200
+    until(lambda: status()["UnreachableStorages"] and not local_files(tmp_path))
+    clock.advance(1.0)
+    found = until(lambda: (it := status())["FilesPendingDeletion"] == 29 and it)
+
+    (absent,) = found["UnreachableStorages"]
+    assert absent["Storage"] == "object-storage"
+    assert 'the S3 bucket "archive" cannot be reached' in absent["LastError"]
+    assert (found["FilesFailed"], found["RemainingSeconds"]) == (0, None)
+    assert len(list(objects.iterdir())) == 29
+
+    with own_store:
+        until(lambda: clock.advance(1.0) or status()["FilesPendingDeletion"] == 0)
+        assert status()["UnreachableStorages"] == []
+        assert list(objects.iterdir()) == []
 
 
 def test_fsck_looks_into_the_bucket(section, bucket, whole, tmp_path, capsys):

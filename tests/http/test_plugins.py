@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -8,10 +9,18 @@ from repertory.actors.messages.deletion import (
     PauseRemovals,
     ResumeRemovals,
 )
+from repertory.actors.messages.places import ListPlaces
 from repertory.actors.messages.system import DescribeIndex
 from repertory.conf.resources import DelayedDeletionSettings
-from repertory.deletion import Backlog, DeletionQueueState, FailedRemoval, ReleasedFile
+from repertory.deletion import (
+    AbsentStorage,
+    Backlog,
+    DeletionQueueState,
+    FailedRemoval,
+    ReleasedFile,
+)
 from repertory.model import IndexDescription
+from repertory.places import Place
 
 STATUS = ("/plugins/delayed-deletion/status", "/delayed-deletion/status")
 
@@ -70,8 +79,33 @@ def test_what_waits_to_be_removed_is_told(queue, client, path):
                 "NextAttempt": "20270115T080004",
             }
         ],
+        "UnreachableStorages": [],
     }
     assert response.headers["Content-Type"] == "application/json"
+
+
+def test_storages_that_cannot_be_reached_are_told_by_their_names(queue, client):
+    absent = (
+        AbsentStorage(1, 1_800_000_000.0, "The bucket does not work (503).", 1_800_000_008.0),
+        AbsentStorage(9, 1_800_000_000.0, "It is gone.", 1_800_000_001.0),
+    )
+    queue.plays(DescribeDeletionQueue, replace(STATE, absent=absent))
+    queue.plays(ListPlaces, (Place(0, "file-system", 0, 0), Place(1, "object-storage", 7, 70)))
+
+    assert client.json(STATUS[0])["UnreachableStorages"] == [
+        {
+            "Storage": "object-storage",
+            "Since": "20270115T080000",
+            "LastError": "The bucket does not work (503).",
+            "NextAttempt": "20270115T080008",
+        },
+        {
+            "Storage": "",
+            "Since": "20270115T080000",
+            "LastError": "It is gone.",
+            "NextAttempt": "20270115T080001",
+        },
+    ]
 
 
 @pytest.mark.parametrize("base", ["/plugins/delayed-deletion", "/delayed-deletion"])

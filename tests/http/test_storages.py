@@ -64,6 +64,15 @@ def test_a_move_may_be_a_job(client, ids):
     assert found["Content"]["Studies"] == [ids.study]
 
 
+def test_a_move_makes_room_for_requests_as_is_configured_or_asked(client, ids):
+    body = {"Resources": [ids.study], "TargetStorage": "second"}
+
+    assert post(client, "/move-storage", body)[1]["BusyShare"] == 10
+    assert post(client, "/move-storage", body | {"BusyShare": 60})[1]["BusyShare"] == 60
+    status, refusal = post(client, "/move-storage", body | {"BusyShare": 0})
+    assert (status, refusal["OrthancStatus"]) == (400, 3)
+
+
 def test_the_storages_are_told_with_what_they_hold(client, ids):
     empty = {"CountFiles": 0, "DiskSize": "0", "DiskSizeMB": 0, "IsConfigured": True}
     empty |= {"CountTrashedFiles": 0, "TrashedSize": "0"}
@@ -98,6 +107,7 @@ def test_the_storages_are_told_with_what_they_hold(client, ids):
         ({"Resources": ["x"], "TargetStorage": "second", "Priority": "high"}, 400, 15),
         ({"Resources": ["x"], "TargetStorage": "second", "Trash": "yes"}, 400, 15),
         ({"Resources": ["x"], "TargetStorage": "second", "Asynchronous": "yes"}, 400, 15),
+        ({"Resources": ["x"], "TargetStorage": "second", "BusyShare": "all"}, 400, 15),
         ({"Resources": {"x": 1}, "TargetStorage": "second"}, 400, 15),
         ({"Resources": ["x"], "TargetStorage": ""}, 400, 3),
         ({"Resources": ["x"], "TargetStorage": None}, 400, 15),

@@ -73,10 +73,10 @@ class ClaimsWhatRuns(DatabaseWriter):
 class ClaimsAllFiles(DatabaseWriter):
     """Takes files to be removed that another node removes."""
 
-    def claim_released(self, limit: int) -> tuple[ReleasedFile, ...]:
+    def claim_released(self, limit: int, without: Sequence[int] = ()) -> tuple[ReleasedFile, ...]:
         """Take them first."""
         self._db.execute("UPDATE released SET node = ?", (self._group.node,))
-        return super().claim_released(limit)
+        return super().claim_released(limit, without)
 
 
 class LeavesItToTheDead(DatabaseWriter):

@@ -11,15 +11,15 @@ from repertory.storage.index.packing import LARGEST, pack_uuid_or_none, unpack_u
 _AT_ONCE = 500
 _PAUSED = "removals_paused"
 
+_UNTRIED = (
+    "NOT EXISTS (SELECT 1 FROM failed_removals WHERE failed_removals.number = released.number)"
+)
 LIST_RELEASED = (
     "SELECT number, uuid, content_type, size, location FROM released WHERE number > ?"
     " ORDER BY number LIMIT ?"
 )
-LIST_CLAIMED = (
-    "SELECT number, uuid, content_type, size, location FROM released WHERE node = ?"
-    " AND NOT EXISTS (SELECT 1 FROM failed_removals"
-    " WHERE failed_removals.number = released.number) ORDER BY number LIMIT ?"
-)
+LIST_UNTRIED = LIST_RELEASED.replace(" ORDER BY", f" AND (number > ? OR {_UNTRIED}) ORDER BY")
+LIST_CLAIMED = LIST_RELEASED.replace("number > ?", f"node = ? AND {_UNTRIED}")
 LIST_FREE = "SELECT number FROM released WHERE node IS NULL ORDER BY number LIMIT ?"
 _FAILED = (
     "SELECT released.number, released.uuid, released.content_type, released.size,"
@@ -51,19 +51,44 @@ SET_PROPERTY = (
 )
 
 
-def list_released(db: Database, limit: int, after: int = 0) -> tuple[ReleasedFile, ...]:
-    """At most ``limit`` of them after a number, first released first; 0 is no limit."""
-    rows = db.all(LIST_RELEASED, (after, min(limit, LARGEST) if limit > 0 else LARGEST))
-    return tuple(_file(row) for row in rows)
+def list_released(
+    db: Database,
+    limit: int,
+    after: int = 0,
+    tried: int = 0,
+    without: Sequence[int] = (),
+) -> tuple[ReleasedFile, ...]:
+    """At most ``limit`` of them after a number, first released first; 0 is no limit.
+
+    Up to ``tried``, those alone that have not failed; none in the storages ``without``.
+    """
+    numbers = (after, tried) if tried > after else (after,)
+    statement = _elsewhere(LIST_UNTRIED if tried > after else LIST_RELEASED, without)
+    most = min(limit, LARGEST) if limit > 0 else LARGEST
+    return tuple(_file(row) for row in db.all(statement, (*numbers, *without, most)))
 
 
-def claim_released(db: Database, group: Group, limit: int) -> tuple[ReleasedFile, ...]:
-    """Files that this node is to remove: its own that have not failed, and free ones."""
+def _elsewhere(statement: str, without: Sequence[int]) -> str:
+    """A statement, about files that lie in none of these storages."""
+    if not without:
+        return statement
+    marks = ", ".join("?" * len(without))
+    return statement.replace(" ORDER BY", f" AND released.location NOT IN ({marks}) ORDER BY")
+
+
+def claim_released(
+    db: Database, group: Group, limit: int, without: Sequence[int] = ()
+) -> tuple[ReleasedFile, ...]:
+    """Files that this node is to remove: its own that have not failed, and free ones.
+
+    None in the storages ``without``.
+    """
     if not lives(db, group):
         return ()
+    claimed, unclaimed = _elsewhere(LIST_CLAIMED, without), _elsewhere(LIST_FREE, without)
     while True:
-        mine = db.all(LIST_CLAIMED, (group.node, limit))
-        free = db.all(LIST_FREE, (limit - len(mine),)) if len(mine) < limit else []
+        mine = db.all(claimed, (group.node, *without, limit))
+        free = db.all(unclaimed, (*without, limit - len(mine))) if len(mine) < limit else []
         if not free:
             break
         group.writing = True
@@ -96,17 +121,22 @@ def describe_backlog(db: Database, failures: int) -> Backlog:
 
 
 def list_failed_removals(
-    db: Database, up_to: int, limit: int, due: float | None = None, node: str = ""
+    db: Database,
+    up_to: int,
+    limit: int,
+    due: float | None = None,
+    *,
+    node: str = "",
+    without: Sequence[int] = (),
 ) -> tuple[FailedRemoval, ...]:
     """Those that could not be removed, the first due first; of those due, if that is asked.
 
-    Of a ``node``, if one is named.
+    Of a ``node``, if one is named; none in the storages ``without``.
     """
     times = (float(LARGEST), float(LARGEST)) if due is None else (due, due + LAST_RETRY)
-    if node:
-        rows = db.all(LIST_DUE_HERE, (*times, up_to, node, limit))
-    else:
-        rows = db.all(LIST_DUE, (*times, up_to, limit))
+    owner = (node,) if node else ()
+    statement = _elsewhere(LIST_DUE_HERE if node else LIST_DUE, without)
+    rows = db.all(statement, (*times, up_to, *owner, *without, limit))
     return tuple(_failure(row) for row in rows)
 
 

@@ -1,5 +1,7 @@
 """Nodes in the index, on every engine: who lives, and what is whose."""
 
+from dataclasses import replace
+
 import pytest
 
 from repertory.errors import LeaseLost
@@ -178,6 +180,21 @@ def test_files_are_taken_by_one_node_each_until_it_is_gone(reader, writer, made_
     assert len(group(writer, lambda: writer.claim_released(10))) == 4
     (failure,) = reader.list_failed_removals(100, 10, node=ME)
     assert failure.file.number == failed
+
+
+def test_a_node_takes_no_files_of_a_storage_that_it_cannot_reach(reader, writer, made_up):
+    files = [replace(made_up.a_file(), location=number % 2) for number in range(4)]
+    enter(writer, ME)
+    group(writer, *[lambda it=it: writer.release(it) for it in files])
+    taken = group(writer, lambda: writer.claim_released(1))
+    assert [it.location for it in taken] == [0]
+
+    left = group(writer, lambda: writer.claim_released(10, (0,)))
+    assert [it.uuid for it in left] == [files[1].uuid, files[3].uuid]
+    enter(writer, OTHER)
+    left = group(writer, lambda: writer.claim_released(10, ()))
+    assert [it.uuid for it in left] == [files[2].uuid]
+    assert reader.list_failed_removals(9, 9, node=ME, without=(1,)) == ()
 
 
 def test_copies_of_a_node_that_is_gone_are_released_and_those_of_others_stay(

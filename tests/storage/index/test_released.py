@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -102,6 +104,32 @@ def test_files_after_a_number_are_listed(released, reader):
     released(1, 2, 3, 4)
 
     assert [file.number for file in reader.list_released(2, after=1)] == [2, 3]
+
+
+def test_files_of_some_storages_are_left_out(group, reader, made_up):
+    for location in (0, 2, 3, 2, 0):
+        with group() as writer:
+            writer.release(replace(made_up.a_file(), location=location))
+    with group() as writer:
+        writer.record_failed_removals([(1, "a"), (2, "b"), (3, "c")], NOON)
+
+    assert [it.number for it in reader.list_released(9, without=(2,))] == [1, 3, 5]
+    assert [it.number for it in reader.list_released(9, after=1, without=(2, 3))] == [5]
+    failures = reader.list_failed_removals(9, 9, without=(2, 7))
+    assert [it.file.number for it in failures] == [1, 3]
+
+
+def test_files_that_failed_are_left_out_up_to_a_number(released, group, reader):
+    released(1, 2, 3, 4, 5)
+    with group() as writer:
+        writer.record_failed_removals([(2, "a"), (4, "b")], NOON)
+
+    def listed(**which):
+        return [it.number for it in reader.list_released(9, **which)]
+
+    assert listed(tried=3) == [1, 3, 4, 5]
+    assert listed(after=2, tried=5) == [3, 5]
+    assert listed(after=3, tried=3) == [4, 5]
 
 
 def test_failures_are_counted_and_due_ever_later(released, group, reader):

@@ -90,6 +90,7 @@ READS = {
     "unstable": lambda r, ids: r.describe_unstable(Level.STUDY, ids.study),
     "all unstable": lambda r, ids: r.list_unstable(),
     "released": lambda r, ids: r.list_released(10),
+    "released elsewhere": lambda r, ids: r.list_released(10, 1, 5, (2,)),
     "changes and deletions": lambda r, ids: r.list_changes(10, None, 10, (), deletions=True),
     "last change or deletion": lambda r, ids: r.describe_last_change(deletions=True),
     "metadata": lambda r, ids: r.list_metadata(Level.STUDY, ids.study),
