@@ -39,6 +39,7 @@ def known_lines(
         "orthanc_jobs_total_failed": meters.jobs["failed"],
         "orthanc_jobs_total_success": meters.jobs["success"],
         "orthanc_last_change": last_change,
+        **{f"orthanc_logged_{kind}s_count": count for kind, count in meters.logged().items()},
         "orthanc_rest_api_active_requests": meters.active_requests(),
         "orthanc_rest_api_duration_ms": meters.slowest_request.value * 1000,
         "orthanc_storage_cache_count": sum(it.count for it in meters.caches),

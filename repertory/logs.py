@@ -52,6 +52,9 @@ _MUTED = ("aio_pika", "aiormq", "nats")
 _OWN = {"default": logging.INFO, "verbose": logging.DEBUG, "trace": logging.DEBUG}
 _LIBRARIES = {"default": logging.WARNING, "verbose": logging.INFO, "trace": logging.DEBUG}
 
+_counts = {"error": 0, "warning": 0}
+_counting = threading.Lock()
+
 _levels = dict.fromkeys(CATEGORIES, "default")
 _own_thresholds = dict.fromkeys(CATEGORIES, logging.INFO)
 
@@ -158,6 +161,12 @@ def level_of(category: str) -> str:
     return min(_levels.values(), key=LEVELS.index)
 
 
+def counts() -> dict[str, int]:
+    """How many errors (``error``) and warnings (``warning``) this process has logged."""
+    with _counting:
+        return dict(_counts)
+
+
 def category_of(name: str) -> str:
     """The category of a logger."""
     for home, category in _HOMES:
@@ -239,6 +248,10 @@ class CategoryLogger(structlog.BoundLoggerBase):
 
     def write(self, word: str, event: str, fields: dict[str, Any]) -> None:
         """Write one event, whatever the level of the category is."""
+        counted = "error" if word == "critical" else word
+        if counted in _counts:
+            with _counting:
+                _counts[counted] += 1
         self._proxy_to_logger(word, event, **fields)
 
     def _say(self, level: int, word: str, event: str, fields: dict[str, Any]) -> None:

@@ -6,7 +6,7 @@ tells as the worst of the last seconds are kept so (spec/rest.md, "Metrics worth
 
 import threading
 from bisect import bisect_left
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from time import perf_counter
 from typing import NamedTuple, Protocol, TypeVar
 
@@ -159,6 +159,8 @@ class Meters:
         self.slowest_request = Worst()
         self.slowest_store = Worst()
         self.active_requests: Callable[[], int] = lambda: 0
+        self.logged: Callable[[], Mapping[str, int]] = dict
+        """How many errors and warnings were logged; none where the log is somebody else's."""
         self.operations = {name: Operation() for name in ("create", "read", "remove")}
         self.jobs = {"success": 0, "failed": 0}
         """Jobs that are over, since the start."""

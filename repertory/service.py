@@ -1,7 +1,7 @@
 """The archive as a whole: builds its parts from settings, starts its actors and stops them."""
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Protocol, Self, TypeVar
 
@@ -49,6 +49,9 @@ class LogLevels(Protocol):
 
     def set_level(self, category: str, level: str) -> None:
         """Let a category log more or less."""
+
+    def counts(self) -> Mapping[str, int]:
+        """How many errors (``error``) and warnings (``warning``) were logged."""
 
 
 class Repertory(Casting):
@@ -141,6 +144,8 @@ class Repertory(Casting):
                 meters=Meters(is_on=self.settings.metrics_enabled),
                 tracer=self._tracer,
             )
+            if board.meters is not None and self._log_levels is not None:
+                board.meters.logged = self._log_levels.counts
             board.listen(ActorDied, self._note_death)
             count_jobs(board)
             try:

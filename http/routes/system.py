@@ -81,6 +81,13 @@ async def describe_system(request: web.Request) -> web.Response:
             "OverwriteInstances": settings.overwrite_mode != "Never",
             "OverwriteInstancesMode": settings.overwrite_mode,
             "PatientLevelEnabled": settings.patient_level_enabled,
+            "Performance": {
+                "ConcurrentJobs": settings.concurrent_jobs,
+                "DicomThreadsCount": settings.dicom_threads_count
+                or settings.dicom_maximum_associations,
+                "MaximumStorageCacheSize": settings.maximum_storage_cache_size,
+                "TranscoderThreadsCount": settings.transcoder_threads_count,
+            },
             "PluginsEnabled": True,
             "ReadOnly": settings.read_only,
             "RepertoryVersion": VERSION,

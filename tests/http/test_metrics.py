@@ -46,6 +46,18 @@ def test_the_archive_is_told_in_orthancs_words(whole):
     assert told["orthanc_jobs_running", ()] == 0
 
 
+def test_what_was_logged_is_counted_where_the_log_is_ours(whole, monkeypatch):
+    client = whole()
+    assert not any(name.startswith("orthanc_logged") for name in names(client.get(PATH).text))
+
+    counts = {"error": 2, "warning": 5}
+    monkeypatch.setattr(client.archive.board.meters, "logged", lambda: counts)
+
+    told = samples(client)
+    assert told["orthanc_logged_errors_count", ()] == 2
+    assert told["orthanc_logged_warnings_count", ()] == 5
+
+
 def test_lines_with_orthancs_names_have_its_form(whole):
     client = whole()
     response = client.get(PATH)

@@ -3,6 +3,7 @@
 import pytest
 
 from repertory.actors.messages.system import DescribeIndex, DescribeTotals
+from repertory.conf.settings import Settings
 from repertory.model import IndexDescription, Totals
 
 
@@ -40,6 +41,17 @@ def test_the_system_says_what_the_storage_does(archive, serve):
     assert system["PatientLevelEnabled"] is True
     assert system["ReadOnly"] is True
     assert system["StorageCompression"] is True
+
+
+def test_the_system_says_how_much_is_done_at_a_time(archive, serve):
+    archive.plays(DescribeIndex, IndexDescription(engine="sqlite", schema_version=1))
+
+    told = serve(concurrent_jobs=3, dicom_threads_count=7).json("/system")["Performance"]
+
+    assert told["ConcurrentJobs"] == 3
+    assert told["DicomThreadsCount"] == 7
+    assert told["MaximumStorageCacheSize"] == Settings().maximum_storage_cache_size
+    assert told["TranscoderThreadsCount"] == Settings().transcoder_threads_count
 
 
 def test_the_system_is_unavailable_once_an_actor_died(archive, client):

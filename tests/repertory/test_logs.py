@@ -81,6 +81,20 @@ def test_numbers_and_texts_that_strict_json_lacks_are_written_all_the_same(outpu
     assert lines(output)[0]["large"] == 2**70
 
 
+def test_errors_and_warnings_are_counted(output):
+    before = logs.counts()
+    log = structlog.get_logger("repertory.http")
+    log.error("one")
+    log.critical("two")
+    log.warning("three")
+    log.info("four")
+    log.debug("five")
+
+    now = logs.counts()
+
+    assert {kind: now[kind] - before[kind] for kind in now} == {"error": 2, "warning": 1}
+
+
 def test_levels_are_changed_at_run_time_by_category(output):
     http, index = (
         structlog.get_logger(f"repertory.{name}") for name in ("http.app", "storage.index")
