@@ -48,7 +48,7 @@ from repertory.actors.storage_transcoding import StorageTranscoding
 from repertory.actors.switchboard import Switchboard
 from repertory.actors.uploads import Upload, Uploads
 from repertory.actors.zip_storing import ZipStoring
-from repertory.errors import IN_DOUBT
+from repertory.errors import IN_DOUBT, ShuttingDown
 from repertory.model import (
     Attachment,
     Compression,
@@ -143,6 +143,7 @@ class StorageActor(
         self._looks_after_uploads = False
         self._closing = False
         self._brisk = Briskness(self.clock.monotonic)
+        self._in_the_midst: set[Reply[Any]] = set()
         self._places_here = threading.BoundedSemaphore(STORED_HERE)
         self._mending = Mending(board=board, files=self._files, crew=crew, take_back=self.take_back)
 
@@ -153,8 +154,10 @@ class StorageActor(
         self._settle_leftovers()
 
     def close(self) -> None:
-        """Finish what the crew has begun."""
+        """Finish what the crew, and whoever asked, has begun."""
         self._closing = True
+        for ended in tuple(self._in_the_midst):
+            ended.get()
         self._crew.close()
         self._uploads.close()
         self._area.close()
@@ -205,10 +208,16 @@ class StorageActor(
         self, content: bytes, origin: Origin, announced: SopPair | None
     ) -> Reply[StoreReceipt]:
         began = self.clock.monotonic()
+        ended = self._create_future()
+        self._in_the_midst.add(ended)  # before it is looked whether the storage closes
         try:
+            if self._closing:
+                raise ShuttingDown
             return self.store_bytes(content, origin, announced)
         finally:
             self._brisk.note(self.clock.monotonic() - began)
+            self._in_the_midst.discard(ended)
+            ended.set()
 
     @handles(StoreZip)
     def store_zip(self, command: StoreZip) -> Reply[tuple[StoreReceipt, ...]]:

@@ -32,6 +32,8 @@ AT_ONCE = 1000
 GATHERING = ".gathering"
 """The local folder: none of a disk's, which would take what is noted there for its own."""
 
+_NOTE = ".doubtful"
+
 _MOST_PARTS = 9_000
 
 
@@ -142,9 +144,11 @@ class ObjectArea:
             return ()
         try:
             if self._living is not None:
-                return folders.gather_leftovers(self._all_staging, self._branch, self._living)
-            # The folders in it are those of files that go to a disk.
-            return tuple(sorted(it.name for it in self._staging.iterdir() if not it.is_dir()))
+                names = folders.gather_leftovers(self._all_staging, self._branch, self._living)
+            else:
+                # The folders in it are those of files that go to a disk.
+                names = tuple(it.name for it in self._staging.iterdir() if not it.is_dir())
+            return tuple(sorted({name.removesuffix(_NOTE) for name in names}))
         except OSError as error:
             raise StorageFailed("The staging folder could not be read.") from error
 
@@ -160,6 +164,10 @@ class ObjectArea:
     def staging_path(self, uuid: str) -> Path:
         """A path in the local folder, for ``adopt``."""
         return self._staging / uuid
+
+    def _note_path(self, uuid: str) -> Path:
+        """Where a doubt is noted: not in the place of the local copy, which its maker removes."""
+        return self._staging / f"{uuid}{_NOTE}"
 
     # Writing
 
@@ -180,11 +188,7 @@ class ObjectArea:
             raise StorageFailed("A staged file could not be read.") from error
         finally:
             with suppress(OSError):
-                # What is in doubt stays noted, by an empty file.
-                if uuid in self._doubtful and path == self.staging_path(uuid):
-                    path.write_bytes(b"")
-                else:
-                    path.unlink(missing_ok=True)
+                path.unlink(missing_ok=True)
 
     def _put(self, uuid: str, content_type: int, content: bytes | Path, size: int) -> str:
         bucket = self._bucket
@@ -217,7 +221,7 @@ class ObjectArea:
         with self._lock:
             self._doubtful.add(uuid)
         with suppress(OSError):  # then a check of the archive finds it
-            self.staging_path(uuid).touch()
+            folders.note(self._note_path(uuid))
 
     def _settle_doubts(self) -> None:
         """The store works again: remove what may have arrived and was never recorded."""
@@ -390,5 +394,6 @@ class ObjectArea:
     def _unlink(self, uuid: str) -> None:
         try:
             self.staging_path(uuid).unlink(missing_ok=True)
+            self._note_path(uuid).unlink(missing_ok=True)
         except OSError as error:
             raise StorageFailed("A staged file could not be removed.") from error

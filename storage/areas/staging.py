@@ -30,6 +30,21 @@ def make_staging(folder: Path) -> None:
         ) from error
 
 
+def note(path: Path) -> None:
+    """Make an empty file that is there after a power cut, too.
+
+    Raises:
+        OSError: it cannot be made.
+    """
+    path.touch()
+    for each in (path, path.parent):
+        descriptor = os.open(each, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+
 def gather_leftovers(staging: Path, branch: str, living: Living) -> tuple[str, ...]:
     """Move what nodes have left that are no more into one's own folder; the names.
 

@@ -217,6 +217,24 @@ def test_what_is_in_doubt_is_removed_by_the_next_start_too(make_s3, s3, proxy):
     assert later.leftovers() == ()
 
 
+def test_a_doubt_outlives_the_local_copy(make_s3, s3, proxy):
+    staged = s3.staging_path(FILE)
+    staged.write_bytes(b"x")
+    proxy.choose = always(status=500, passes_on=True)
+    with pytest.raises(StorageUnavailable):
+        s3.adopt(FILE, 1, staged)
+    staged.unlink(missing_ok=True)  # as whoever made it does in any case
+    proxy.choose = always()
+    later = make_s3()
+    later.open()
+
+    assert names_in(later) == [f"{FILE}.dcm"]
+    assert later.leftovers() == (FILE,)
+    later.discard(FILE)
+    assert names_in(later) == []
+    assert later.leftovers() == ()
+
+
 def test_what_is_in_doubt_is_no_leftover_of_a_disk_in_the_same_folder(s3, proxy):
     proxy.choose = always(status=500, passes_on=True)
     with pytest.raises(StorageUnavailable):
