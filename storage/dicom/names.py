@@ -8,11 +8,16 @@ these is in ``taught``.
 
 import re
 from collections.abc import Collection
-from functools import cache, lru_cache
-from types import ModuleType
+from functools import lru_cache
 
 from repertory.maintags import NAMES
 from repertory.storage.dicom.familiar import FAMILIAR
+from repertory.storage.dicom.standard import (
+    is_listed,
+    standard_entry,
+    standard_keywords,
+    tag_of_keyword,
+)
 from repertory.storage.dicom.taught import TAUGHT, Entry
 
 _UNKNOWN = "Unknown Tag & Data"
@@ -21,18 +26,6 @@ _UNKNOWN = "Unknown Tag & Data"
 _AMBIGUOUS = {"US or SS": "US", "OB or OW": "OW", "US or OW": "OW", "US or SS or OW": "OW"}
 
 _TAG = re.compile(r"([0-9a-fA-F]{4})[,-]?([0-9a-fA-F]{4})")
-
-
-@cache
-def _dictionary() -> ModuleType:
-    """Pydicom's dictionary, loaded when the first file comes.
-
-    It brings all of pydicom, and NumPy where that is installed: a fifth of a second, and 20 to
-    40 MB, which an archive that was just started can do without.
-    """
-    from pydicom import datadict  # noqa: PLC0415 - see above
-
-    return datadict
 
 
 class _PublicEntries(dict[int, Entry]):
@@ -52,12 +45,12 @@ def _look_up(tag: int) -> Entry:
     group, element = tag >> 16, tag & 0xFFFF
     text = f"{group:04x},{element:04x}"
     private = bool(group & 1)
-    if TAUGHT.ranges and tag not in _dictionary().DicomDictionary:
+    if TAUGHT.ranges and not is_listed(tag):
         for groups, elements, entry in reversed(TAUGHT.ranges):
             if groups.holds(group) and elements.holds(element):
                 return entry._replace(tag=text)
     try:
-        vr, _, _, retired, keyword = _dictionary().get_entry(tag)
+        vr, _, _, retired, keyword = standard_entry(tag)
     except KeyError:
         vr, retired, keyword = "UN", "", ""
     if keyword:
@@ -92,8 +85,11 @@ def private_entry(tag: int, creator: str) -> Entry:
         return taught._replace(tag=text)
     if not TAUGHT.knows_private:
         return Entry(text, _UNKNOWN, "UN")
+    # This loads all of pydicom.
+    from pydicom.datadict import get_private_entry  # noqa: PLC0415
+
     try:
-        vr, _, description, _ = _dictionary().get_private_entry(tag, creator)
+        vr, _, description, _ = get_private_entry(tag, creator)
     except KeyError:
         return Entry(text, _UNKNOWN, "UN")
     words = re.findall(r"[A-Za-z0-9]+", description)
@@ -113,7 +109,7 @@ def is_public_name(name: str) -> bool:
     tag = TAUGHT.names.get(name)
     if tag is not None:
         return tag[3] in "02468ace"
-    return _dictionary().tag_for_keyword(name) is not None
+    return tag_of_keyword(name) is not None
 
 
 def parse_tag(text: str) -> int | None:
@@ -129,7 +125,7 @@ def tag_of(keyword: str) -> str | None:
     if keyword in TAUGHT.names:
         return TAUGHT.names[keyword]
     if tag is None and keyword:
-        tag = _dictionary().tag_for_keyword(keyword.removeprefix("RETIRED_"))
+        tag = tag_of_keyword(keyword.removeprefix("RETIRED_"))
     if tag is None:
         return TAUGHT.private_names.get(keyword)
     return ENTRIES[tag].tag
@@ -149,7 +145,7 @@ def may_be_sequence(tag: str) -> bool:
 
 def keywords() -> Collection[str]:
     """The keywords of the dictionary."""
-    names: Collection[str] = _dictionary().keyword_dict.keys()
+    names: Collection[str] = standard_keywords()
     if not TAUGHT.names and not TAUGHT.private_names:
         return names
     return [*names, *TAUGHT.names, *TAUGHT.private_names]

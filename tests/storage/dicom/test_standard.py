@@ -1,0 +1,66 @@
+"""The tables of the standard are pydicom's, whoever loads them."""
+
+import subprocess
+import sys
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydicom import datadict
+
+from repertory.storage.dicom.standard import (
+    is_listed,
+    standard_entry,
+    standard_keywords,
+    tag_of_keyword,
+)
+
+
+def theirs(tag):
+    try:
+        return datadict.get_entry(tag)
+    except KeyError:
+        return None
+
+
+def ours(tag):
+    try:
+        return standard_entry(tag)
+    except KeyError:
+        return None
+
+
+def test_all_that_pydicom_lists_is_here():
+    assert list(standard_keywords()) == list(datadict.keyword_dict)
+    for tag in datadict.DicomDictionary:
+        assert is_listed(tag)
+        assert standard_entry(tag) == datadict.get_entry(tag)
+    for keyword, tag in datadict.keyword_dict.items():
+        assert tag_of_keyword(keyword) == tag
+    assert tag_of_keyword("NoSuchThing") is None
+
+
+@given(
+    st.integers(0, 0xFFFFFFFF)
+    | st.builds(
+        lambda group, element: group << 16 | element,
+        st.sampled_from([*range(0x5000, 0x5100), *range(0x6000, 0x6100), 0x20, 0x28, 0x7F02]),
+        st.integers(0, 0x3200),
+    )
+)
+def test_repeating_groups_are_what_pydicom_takes_them_for(tag):
+    assert ours(tag) == theirs(tag)
+
+
+@pytest.mark.parametrize("first", ["", "import pydicom"])
+def test_the_tables_do_not_bring_the_package(first):
+    words = (
+        f"{first}\nimport sys\n"
+        "from repertory.storage.dicom.names import tag_name\n"
+        "assert tag_name('0010,0010') == 'PatientName'\n"
+        "assert tag_name('6002,3000') == 'OverlayData'\n"
+        "print('pydicom' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", words], capture_output=True, text=True, check=True)
+
+    assert done.stdout.strip() == str(bool(first))
