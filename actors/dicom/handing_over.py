@@ -21,11 +21,12 @@ class HandingOver:
         self._guard = guard
 
     def hand_over(
-        self, association: Association, caller: Caller, descriptor: int
+        self, association: Association, caller: Caller, descriptor: int, *, is_alone: bool
     ) -> Reply[bool] | None:
         """Whether another process has served it, told at its end; ``None`` where none can.
 
-        ``descriptor`` is the connection; it stays ours, too.
+        ``descriptor`` is the connection; it stays ours, too. ``is_alone`` is whether there is no
+        other association.
         """
         contexts = tuple(association.contexts.values())
         if not self._board.is_handled(ServeAssociation) or not all(
@@ -52,6 +53,7 @@ class HandingOver:
                     for it in (Service.ECHO, Service.STORE)
                     if self._guard.allows(caller, it)
                 ),
+                is_alone=is_alone,
             )
         )
 

@@ -178,7 +178,9 @@ class Listener:
         """Let another process serve an association to its end, if there is one that does."""
         if self._tls is not None or stream.has_buffered or self._closing:
             return False
-        served = self._handing.hand_over(association, caller, stream.fileno())
+        with self._lock:
+            is_alone = self._established == 1
+        served = self._handing.hand_over(association, caller, stream.fileno(), is_alone=is_alone)
         if served is None:
             return False
         try:

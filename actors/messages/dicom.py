@@ -31,7 +31,8 @@ class ServeAssociation(Command[bool]):
 
     Only those over which instances are sent to us, in a process beside the one that agreed.
     ``descriptor`` is the connection in the process that reads this. ``largest`` is how many bytes
-    a PDU to the other side may have (0: any), ``services`` what its ``title`` may ask for.
+    a PDU to the other side may have (0: any), ``services`` what its ``title`` may ask for,
+    ``is_alone`` whether there is no other association just then.
     """
 
     descriptor: int
@@ -41,3 +42,4 @@ class ServeAssociation(Command[bool]):
     called: str
     ip: str
     services: frozenset[str]
+    is_alone: bool = False

@@ -174,8 +174,11 @@ class FrontEnds:
             log.info("front_ends_stopped", port=self.port)
 
     def _hand_on(self, command: ServeAssociation) -> Reply[bool] | None:
-        """Let the front-end that serves the fewest associations serve one more."""
-        if self._stopping.is_set():
+        """Let the front-end that serves the fewest associations serve one more.
+
+        One that is alone is the main process's own, as a client of the REST API is.
+        """
+        if self._stopping.is_set() or command.is_alone:
             return None
         able = [process for process in tuple(self._processes.values()) if not process.is_over]
         for process in sorted(able, key=lambda it: it.associations):

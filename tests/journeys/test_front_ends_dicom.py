@@ -45,6 +45,8 @@ def call(server):
         begun.append(association)
         return association
 
+    associate.begun = begun
+    associate(MR)  # while it is the only one it is the main process's
     yield associate
     for association in begun:
         if association.is_established:
@@ -88,6 +90,14 @@ def test_associations_are_dealt_to_the_processes(server, call):
     for number, association in enumerate(associations, start=1):
         assert send(association, number) == 0x0000
     assert len(server.get("/instances").json) == len(associations)
+
+
+def test_the_only_association_is_served_by_the_main_process(server, call):
+    call(MR).release()
+    (only,) = call.begun[:1]
+
+    assert serves(server, only) is None
+    assert send(only, 1) == 0x0000
 
 
 def test_what_was_acknowledged_survives_the_death_of_who_acknowledged_it(server, call):
