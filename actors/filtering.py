@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 import structlog
 
-from repertory.actors.base import handles
 from repertory.actors.messages.scripting import (
     INCOMING_STORE,
     RECEIVED_INSTANCE,
@@ -50,9 +49,11 @@ class InstanceFiltering:
             self, content: bytes, summary: Summary, origin: Origin
         ) -> Reply[StoreReceipt]: ...
 
-    @handles(FiltersChanged)
-    def filters_changed(self, event: FiltersChanged) -> None:
-        """Ask from now on, or do not."""
+    def note_filters(self, event: FiltersChanged) -> None:
+        """Ask from now on, or do not; in the thread that says so.
+
+        What is stored next, by whatever thread, must know of it: the mailbox would be too late.
+        """
         self._filters_instances = not INSTANCE_FILTERS.isdisjoint(event.names)
 
     def admit(

@@ -8,8 +8,8 @@ from typing import Any
 import structlog
 
 from repertory.actors.announcing import compare
-from repertory.actors.base import RepertoryActor, current_rank, handles
-from repertory.actors.brisk import SMALL, Briskness
+from repertory.actors.base import RepertoryActor, handles
+from repertory.actors.brisk import Briskness
 from repertory.actors.crew import Crew
 from repertory.actors.filtering import InstanceFiltering
 from repertory.actors.mending import Mending
@@ -34,6 +34,7 @@ from repertory.actors.messages.reconstruction import (
     ReconstructionReport,
     ReconstructResource,
 )
+from repertory.actors.messages.scripting import FiltersChanged
 from repertory.actors.reconstructing import Reconstructing
 from repertory.actors.reply import Reply
 from repertory.actors.storage_health import StorageProbing
@@ -42,13 +43,14 @@ from repertory.actors.storage_integrity import StorageIntegrity
 from repertory.actors.storage_items import StorageItems
 from repertory.actors.storage_leftovers import StorageLeftovers
 from repertory.actors.storage_places import StoragePlaces
+from repertory.actors.storage_quickly import StorageQuickly
 from repertory.actors.storage_reading import head_length
 from repertory.actors.storage_tags import StorageTags
 from repertory.actors.storage_transcoding import StorageTranscoding
 from repertory.actors.switchboard import Switchboard
 from repertory.actors.uploads import Upload, Uploads
 from repertory.actors.zip_storing import ZipStoring
-from repertory.errors import IN_DOUBT, ShuttingDown
+from repertory.errors import IN_DOUBT
 from repertory.model import (
     Attachment,
     Compression,
@@ -81,6 +83,7 @@ class UploadsDue(Event):
 
 class StorageActor(
     InstanceFiltering,
+    StorageQuickly,
     StorageTranscoding,
     StorageItems,
     StorageTags,
@@ -143,7 +146,7 @@ class StorageActor(
         self._looks_after_uploads = False
         self._closing = False
         self._brisk = Briskness(self.clock.monotonic)
-        self._in_the_midst: set[Reply[Any]] = set()
+        self._in_the_midst = set()
         self._places_here = threading.BoundedSemaphore(STORED_HERE)
         self._mending = Mending(board=board, files=self._files, crew=crew, take_back=self.take_back)
 
@@ -151,13 +154,14 @@ class StorageActor(
         """Make the area ready, and settle what the last run was writing when it ended."""
         self._area.open()
         self.board.lend(StoreInstance, self.actor_ref, self._store_here)
+        self.board.listen(FiltersChanged, self.note_filters)
         self._settle_leftovers()
 
     def close(self) -> None:
         """Finish what the crew, and whoever asked, has begun."""
         self._closing = True
-        for ended in tuple(self._in_the_midst):
-            ended.get()
+        self.board.unlisten(FiltersChanged, self.note_filters)
+        self._finish_what_askers_write()
         self._crew.close()
         self._uploads.close()
         self._area.close()
@@ -193,31 +197,6 @@ class StorageActor(
             return self.store_bytes(content, command.origin, command.announced)
         finally:
             self._places_here.release()
-
-    def _is_quick_to_store(self, content: bytes) -> bool:
-        """Whether whoever asks, who is no actor, may as well do the work."""
-        return (
-            len(content) <= SMALL
-            and current_rank() is None
-            and self._brisk.is_brisk
-            and not (self._closing or self._filters_instances or self._ingest.syntax)
-            and self._area.local_path("0" * 36) is not None
-        )
-
-    def _store_quickly(
-        self, content: bytes, origin: Origin, announced: SopPair | None
-    ) -> Reply[StoreReceipt]:
-        began = self.clock.monotonic()
-        ended = self._create_future()
-        self._in_the_midst.add(ended)  # before it is looked whether the storage closes
-        try:
-            if self._closing:
-                raise ShuttingDown
-            return self.store_bytes(content, origin, announced)
-        finally:
-            self._brisk.note(self.clock.monotonic() - began)
-            self._in_the_midst.discard(ended)
-            ended.set()
 
     @handles(StoreZip)
     def store_zip(self, command: StoreZip) -> Reply[tuple[StoreReceipt, ...]]:

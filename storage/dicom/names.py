@@ -86,10 +86,10 @@ def private_entry(tag: int, creator: str) -> Entry:
     if not TAUGHT.knows_private:
         return Entry(text, _UNKNOWN, "UN")
     # This loads all of pydicom.
-    from pydicom.datadict import get_private_entry  # noqa: PLC0415
+    from pydicom import datadict  # noqa: PLC0415
 
     try:
-        vr, _, description, _ = get_private_entry(tag, creator)
+        vr, _, description, _ = datadict.get_private_entry(tag, creator)
     except KeyError:
         return Entry(text, _UNKNOWN, "UN")
     words = re.findall(r"[A-Za-z0-9]+", description)
