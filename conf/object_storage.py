@@ -42,6 +42,12 @@ class AwsS3StorageSettings:
         default=True,
         meaning="Whether the bucket is a part of the host's name; false for MinIO and its like.",
     )
+    sign_payload: bool | None = setting(
+        default=None,
+        meaning="Whether files are signed with their SHA-256 when they are sent, which nobody can"
+        " change on the way then. Not set: only without TLS, as Amazon's own libraries do.",
+        ours=True,
+    )
     root_path: str = setting(
         default="", meaning="What all names of objects begin with.", check=root_path
     )

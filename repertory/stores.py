@@ -93,6 +93,7 @@ def _s3_of(settings: Settings) -> tuple[Bucket, object] | None:
         secret_key=section.secret_key,
         endpoint=section.endpoint,
         virtual_addressing=section.virtual_addressing,
+        sign_payload=section.sign_payload,
         connect_timeout=section.connection_timeout or section.connect_timeout,
         request_timeout=section.request_timeout,
         idle_timeout=section.idle_timeout,

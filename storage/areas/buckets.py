@@ -29,6 +29,7 @@ def s3_bucket(
     secret_key: str = "",
     endpoint: str = "",
     virtual_addressing: bool = True,
+    sign_payload: bool | None = None,
     connect_timeout: float = 30.0,
     request_timeout: float = 1200.0,
     idle_timeout: float = 60.0,
@@ -39,10 +40,16 @@ def s3_bucket(
     storage_class: str = "",
     tags: Mapping[str, str] | None = None,
 ) -> Bucket:
-    """A bucket of S3, or of a server that speaks its protocol."""
+    """A bucket of S3, or of a server that speaks its protocol.
+
+    ``sign_payload`` is whether a request is signed with the SHA-256 of its body, and not its head
+    alone; ``None``: only without TLS (Amazon S3 API Reference, x-amz-content-sha256).
+    """
+    is_plain = endpoint.startswith("http://")
     config: dict[str, Any] = {
         "region": region,
         "virtual_hosted_style_request": virtual_addressing,
+        "unsigned_payload": not (is_plain if sign_payload is None else sign_payload),
     }
     if access_key:
         config |= {"access_key_id": access_key, "secret_access_key": secret_key}
@@ -60,7 +67,7 @@ def s3_bucket(
                 request=request_timeout,
                 idle=idle_timeout,
                 pool=max_connections,
-                plain=endpoint.startswith("http://"),
+                plain=is_plain,
             ),
             retry_config=_retries(max_retries, patient=patient),
         )
