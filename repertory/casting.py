@@ -261,7 +261,7 @@ class Casting:
                 others={other: it for other, it in areas.items() if other != number},
             )
             sides[number] = Side(storages.names[number], ref)
-            if not is_routed:
+            if not is_routed and board.tracer is None:  # which follows messages between threads
                 # All of it is the crew's, so whoever asks may as well wake it.
                 stand_beside(board, ref, BY_THE_CREW)
         if is_routed:

@@ -91,7 +91,6 @@ STORING: frozenset[type[Message]] = frozenset(
         AbandonUpload,
         AppendToUpload,
         BeginUpload,
-        FiltersChanged,
         StoreAttachment,
         StoreInstance,
         StoreZip,
