@@ -85,5 +85,8 @@ class Database(Protocol):
     def among(self, column: str, numbers: Sequence[int]) -> tuple[str, Any]:
         """The condition that ``column`` is one of ``numbers``, and the one value for its ``?``."""
 
+    def throughout(self, column: str, numbers: Sequence[int]) -> tuple[str, Any]:
+        """The same of very many numbers that mostly follow one another; an index is on it."""
+
     def schema_version(self) -> int:
         """The version of the schema."""

@@ -101,9 +101,9 @@ def _page(db: Database, rows: list[Row], *, done: bool, deletions: bool) -> Chan
 
 def log_deletions(db: Database, group: Group, numbers: Sequence[int], now: float) -> None:
     """Log that these resources, which still have their rows, are deleted: instances first."""
-    condition, value = db.among("id", numbers)
+    condition, value = db.throughout("id", numbers)
     group.writing = True
-    following.keep_deletions(db, group, *db.among("resources.id", numbers), now)
+    following.keep_deletions(db, group, *db.throughout("resources.id", numbers), now)
     db.execute(LOG_DELETIONS.format(condition), (group.last_change, int(now), value))
     group.last_change += len(numbers)
     db.execute("DELETE FROM deletions WHERE seq <= ?", (group.last_change - KEPT,))

@@ -103,7 +103,7 @@ def _delete_tree(  # noqa: PLR0917 - what ``delete_resource`` has found out
     numbers = [row[0] for row in doomed]
     levels = [row[1] for row in doomed]
     counts = [levels.count(level) for level in Level]
-    of_doomed, value = db.among("resource", numbers)
+    of_doomed, value = db.throughout("resource", numbers)
     sizes = db.one(SUM_SIZES + of_doomed, (value,)) or (0, 0, 0, 0)
     for location, number, size in db.all(COUNT_PLACES.format(of_doomed), (value,)):
         group.count_files(location, -number, -size)
@@ -112,11 +112,11 @@ def _delete_tree(  # noqa: PLR0917 - what ``delete_resource`` has found out
         db.execute(COUNT_RELEASED, (files, sizes[0]))
     else:
         keep(db, named, numbers, ancestors, counts, sizes[0], now, keeping)
-    following.keep_changes(db, group, *db.among("changes.resource", numbers))
+    following.keep_changes(db, group, *db.throughout("changes.resource", numbers))
     for table in ("attachments", "labels", "changes", "tallies", "set_aside", "accesses"):
         db.execute(f"DELETE FROM {table} WHERE {of_doomed}", (value,))  # noqa: S608
     log_deletions(db, group, numbers, now)
-    of_doomed, value = db.among("id", numbers)
+    of_doomed, value = db.throughout("id", numbers)
     db.execute(f"DELETE FROM resources WHERE {of_doomed}", (value,))  # noqa: S608
     for ancestor in ancestors:
         db.execute(REDUCE_TALLY, (*counts[1:], *sizes, now, ancestor))

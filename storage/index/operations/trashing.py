@@ -106,11 +106,11 @@ def keep(  # noqa: PLR0917 - the database, then what ``delete_resource`` has fou
     db.execute(INSERT_ENTRY, (*what, *times, *counts, 0, size))
     number = (db.one(LAST_ENTRY) or (0,))[0]
     for is_ancestor, numbers in enumerate((doomed, ancestors)):
-        condition, those = db.among("resources.id", numbers)
+        condition, those = db.throughout("resources.id", numbers)
         db.execute(KEEP_RESOURCES + condition, (number, is_ancestor, those))
-        condition, those = db.among("resource", numbers)
+        condition, those = db.throughout("resource", numbers)
         db.execute(KEEP_LABELS + condition, (number, those))
-    condition, those = db.among("attachments.resource", doomed)
+    condition, those = db.throughout("attachments.resource", doomed)
     files = db.execute(KEEP_ATTACHMENTS + condition, (number, those))
     db.execute("UPDATE trash SET files = ? WHERE number = ?", (files, number))
     db.execute(COUNT_TRASHED, (files, size))

@@ -305,6 +305,8 @@ class ServerDatabase:
         """The condition that ``column`` is one of ``numbers``, and the value for its ``?``."""
         return self._dialect.among(column, numbers)
 
+    throughout = among
+
     def schema_version(self) -> int:
         """The version of the schema."""
         rows = self.all(VERSION)

@@ -28,6 +28,23 @@ CHECKPOINT_PAGES = 8_000
 """How long the log grows before its pages go to the file: long enough that pages which change
 with every group are written once, short enough that nobody feels the wait (about 20 ms)."""
 
+MANY = 256
+"""Numbers from which on it is worth while to look for ranges of them."""
+
+FEW = 4
+"""Ranges at most: with more, SQLite may think that to read the whole table is quicker."""
+
+
+def runs_of(numbers: Iterable[int]) -> list[tuple[int, int]]:
+    """The first and the last of each range of numbers that follow one another."""
+    runs: list[tuple[int, int]] = []
+    for number in sorted(numbers):
+        if runs and number <= runs[-1][1] + 1:
+            runs[-1] = (runs[-1][0], number)
+        else:
+            runs.append((number, number))
+    return runs
+
 
 def translated(error: apsw.Error, system_errno: int = 0) -> RepertoryError:
     """What an error of SQLite means to whoever asked."""
@@ -159,6 +176,21 @@ class SqliteDatabase:
             f"{column} IN (SELECT value FROM json_each(?))",  # noqa: S608 - our own names
             orjson.dumps(numbers).decode(),
         )
+
+    def throughout(self, column: str, numbers: Sequence[int]) -> tuple[str, Any]:
+        """The same of very many numbers that mostly follow one another; an index is on it.
+
+        To unpack a list takes longer than to find what is in it. The numbers are our own; all but
+        the last are in the statement itself.
+        """
+        if len(numbers) < MANY:
+            return self.among(column, numbers)
+        runs = runs_of(numbers)
+        if len(runs) > FEW:
+            return self.among(column, numbers)
+        *others, (first, last) = runs
+        ranges = [f"{column} BETWEEN {begin} AND {end}" for begin, end in others]
+        return f"({' OR '.join([*ranges, f'{column} BETWEEN {first} AND ?'])})", last
 
     def schema_version(self) -> int:
         """The version of the schema."""
