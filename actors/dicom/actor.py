@@ -53,7 +53,7 @@ class DicomServerActor(RepertoryActor):
         from repertory.actors.dicom.retrieving import Retrieving  # noqa: PLC0415
         from repertory.actors.dicom.services import Services  # noqa: PLC0415
         from repertory.actors.dicom.storing import Storing  # noqa: PLC0415
-        from repertory.actors.dicom.turns import Turns  # noqa: PLC0415
+        from repertory.actors.dicom.turns import turns_of  # noqa: PLC0415
         from repertory.actors.dicom.worklist import WorklistFinding  # noqa: PLC0415
 
         options = self._options
@@ -85,7 +85,7 @@ class DicomServerActor(RepertoryActor):
             worklists=worklists,
             committing=committing,
             filters=self._filters,
-            turns=Turns(options.turns),
+            turns=turns_of(options.turns),
         )
         denied = () if options.worklists else (WORKLIST_FIND,)
         negotiator = Negotiator(options.storage, stores=not options.read_only, denied=denied)

@@ -8,7 +8,7 @@ from functools import partial
 import structlog
 
 from repertory.actors.base import RepertoryActor, handles
-from repertory.actors.dicom.turns import Turns
+from repertory.actors.dicom.turns import turns_of
 from repertory.actors.messages.dicom import ServeAssociation
 from repertory.actors.reply import Reply
 from repertory.actors.switchboard import Switchboard
@@ -48,7 +48,7 @@ class AssociationsActor(RepertoryActor):
         super().__init__(board=board)
         self._timeout = timeout or None
         self._threshold = spool_threshold
-        self._turns = Turns(turns)
+        self._turns = turns_of(turns)
         self._open: dict[threading.Thread, socket.socket] = {}
         self._lock = threading.Lock()
         self._closing = False

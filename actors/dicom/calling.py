@@ -1,7 +1,7 @@
 """What the archive asks of others: C-ECHO, C-STORE, C-FIND and C-MOVE; each call waits."""
 
 import uuid
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from repertory.actors.dicom.finding import QUERY_RETRIEVE_LEVEL, WORDS
@@ -82,66 +82,40 @@ def send(
     forms: Forms,
 ) -> tuple[UnsentInstance, ...]:
     """C-STORE of some instances; those that could not be sent."""
-
-    def over(keep: Keep) -> tuple[UnsentInstance, ...]:
-        return _send(
-            requestor,
-            board,
-            modality,
-            instances,
-            local_aet=local_aet,
-            timeout=timeout,
-            originator=originator,
-            forms=forms,
-            keep=keep,
-        )
-
-    try:
-        return over(Keep.TAKE)
-    except Stale:
-        # The other side may have ended it at this very moment. To send twice does no harm.
-        return over(Keep.FRESH)
-
-
-def _send(
-    requestor: Requestor,
-    board: Switchboard,
-    modality: Modality,
-    instances: tuple[ResourceId, ...],
-    *,
-    local_aet: str,
-    timeout: float,
-    originator: tuple[str, int] | None,
-    forms: Forms,
-    keep: Keep,
-) -> tuple[UnsentInstance, ...]:
     within = Criteria(level=Level.INSTANCE, among=instances)
     known = {it.id: it for it in outgoing_of(board, within)}
     found = [known[id_] for id_ in instances if id_ in known]
-    unsent = [
+    missing = tuple(
         UnsentInstance(id=id_, reason="There is no such instance.")
         for id_ in instances
         if id_ not in known
-    ]
+    )
     if not found:
-        return tuple(unsent)
+        return missing
     contexts = forms.propose(modality, found)
-    with requestor.associate(
-        modality, contexts, local_aet=local_aet, timeout=timeout, keep=keep
-    ) as association:
-        sender = Sender(association)
-        files = ReadAhead(found, reading(board, sender, forms, modality))
-        for number, (instance, file) in enumerate(files, 1):
-            try:
-                form, content = file.get(timeout=board.patience)
-                status = sender.send(form, content, message_id=number, originator=originator)
-            except RepertoryError as error:
-                unsent.append(UnsentInstance(id=instance.id, reason=str(error)))
-                continue
-            if status not in SUCCESSFUL | WARNINGS:
-                reason = f"{modality.aet} answers C-STORE by status {status:04X}."
-                unsent.append(UnsentInstance(id=instance.id, reason=reason))
-    return tuple(unsent)
+
+    def over(keep: Keep) -> Iterator[UnsentInstance]:
+        with requestor.associate(
+            modality, contexts, local_aet=local_aet, timeout=timeout, keep=keep
+        ) as association:
+            sender = Sender(association)
+            files = ReadAhead(found, reading(board, sender, forms, modality))
+            for number, (instance, file) in enumerate(files, 1):
+                try:
+                    form, content = file.get(timeout=board.patience)
+                    status = sender.send(form, content, message_id=number, originator=originator)
+                except RepertoryError as error:
+                    yield UnsentInstance(id=instance.id, reason=str(error))
+                    continue
+                if status not in SUCCESSFUL | WARNINGS:
+                    reason = f"{modality.aet} answers C-STORE by status {status:04X}."
+                    yield UnsentInstance(id=instance.id, reason=reason)
+
+    try:
+        return missing + tuple(over(Keep.TAKE))
+    except Stale:
+        # The other side may have ended it at this very moment. To send twice does no harm.
+        return missing + tuple(over(Keep.FRESH))
 
 
 def identifier_of(level: Level, keys: Mapping[str, str]) -> dict[str, Any]:

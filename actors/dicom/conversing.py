@@ -9,14 +9,14 @@ import structlog
 from repertory.actors.dicom.access import Caller
 from repertory.actors.dicom.exchange import Request
 from repertory.actors.dicom.exchange import Service as Answering
-from repertory.actors.dicom.turns import Turns
+from repertory.actors.dicom.turns import Turns, turns_of
 from repertory.actors.dicom.upper.association import Association, Message
 from repertory.actors.dicom.upper.pdus import BadPdu
 from repertory.actors.dicom.upper.stream import Ended, PduStream, Silent
 
 log = structlog.get_logger(__name__)
 
-_AT_ONCE = Turns(None)
+_AT_ONCE = turns_of(None)
 
 ECHO_NEEDS = ("MessageID", "AffectedSOPClassUID")
 STORE_NEEDS = (*ECHO_NEEDS, "Priority", "AffectedSOPInstanceUID")
