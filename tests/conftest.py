@@ -1,6 +1,7 @@
 """What all tests share."""
 
 import os
+import threading
 import uuid
 from contextlib import ExitStack
 from functools import partial
@@ -8,6 +9,7 @@ from functools import partial
 import pytest
 import structlog
 from hypothesis import settings
+from pynetdicom.association import Association
 
 from repertory.testing import Stage
 from repertory.testing.databases import DatabaseMissing
@@ -70,6 +72,40 @@ def _log_as_before():
     yield
     if structlog.is_configured():
         structlog.reset_defaults()
+
+
+class Checkpoint(threading.Event):
+    """Where the thread of a peer's association waits while the peer asks for something.
+
+    pynetdicom's thread may be told to wait just when it goes on, and still be taken for waiting:
+    then it swallows the answer. This one looks again before it goes on.
+    """
+
+    def __init__(self, association):
+        super().__init__()
+        self._association = association
+
+    def wait(self, timeout=None):
+        while True:
+            super().wait(timeout)
+            self._association._is_paused = False
+            if self.is_set() or timeout is not None:
+                return self.is_set()
+            self._association._is_paused = True
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _peers_hear_their_answers():
+    begin = Association.__init__
+
+    def with_checkpoint(self, *args, **more):
+        begin(self, *args, **more)
+        self._reactor_checkpoint = Checkpoint(self)
+        self._reactor_checkpoint.set()
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Association, "__init__", with_checkpoint)
+        yield
 
 
 @pytest.fixture

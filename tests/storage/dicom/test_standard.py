@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from pydicom import datadict
+from pydicom.data import get_testdata_file
 
 from repertory.storage.dicom.standard import (
     is_listed,
@@ -56,11 +57,18 @@ def test_repeating_groups_are_what_pydicom_takes_them_for(tag):
 def test_the_tables_do_not_bring_the_package(first):
     words = (
         f"{first}\nimport sys\n"
+        "from pathlib import Path\n"
+        "from repertory.storage import dicom\n"
         "from repertory.storage.dicom.names import tag_name\n"
+        "from repertory.storage.main_tags import MAIN_DICOM_TAGS\n"
         "assert tag_name('0010,0010') == 'PatientName'\n"
         "assert tag_name('6002,3000') == 'OverlayData'\n"
+        "dicom.summarize(Path(sys.argv[1]).read_bytes(), MAIN_DICOM_TAGS)\n"
         "print('pydicom' in sys.modules)"
     )
-    done = subprocess.run([sys.executable, "-c", words], capture_output=True, text=True, check=True)
+    file = get_testdata_file("CT_small.dcm")
+    done = subprocess.run(
+        [sys.executable, "-c", words, file], capture_output=True, text=True, check=True
+    )
 
     assert done.stdout.strip() == str(bool(first))
