@@ -20,7 +20,7 @@ _WEIGHT = 0.1
 
 
 class Briskness:
-    """Tells whether files are written quickly just now.
+    """Tells whether files are written quickly just now; whoever asks has said that it begins.
 
     An event loop that writes a file itself does nothing else meanwhile: that is worth it on a disk
     that takes a few tenths of a millisecond, or for a client that is alone, and out of the question
@@ -38,8 +38,13 @@ class Briskness:
     @property
     def is_brisk(self) -> bool:
         """Whether to write the next file oneself."""
-        limit = INSTANT if self._under_way else QUICK
+        limit = QUICK if self.is_alone else INSTANT
         return self._mean <= limit or self._monotonic() >= self._tried_again
+
+    @property
+    def is_alone(self) -> bool:
+        """Whether no other file is on its way."""
+        return self._under_way <= 1
 
     def note(self, seconds: float) -> None:
         """A file was written by whoever had it, and took so long."""

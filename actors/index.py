@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 import structlog
 
 from repertory.actors.base import RepertoryActor, handles
+from repertory.actors.index_arrivals import IndexArrivals
 from repertory.actors.index_deletion import IndexDeletion
 from repertory.actors.index_following import IndexFollowing
 from repertory.actors.index_housekeeping import IndexHousekeeping
@@ -15,7 +16,7 @@ from repertory.actors.index_jobs import IndexJobs
 from repertory.actors.index_nodes import IndexNodes
 from repertory.actors.index_places import IndexPlaces
 from repertory.actors.index_properties import IndexProperties
-from repertory.actors.index_repeating import IndexRepeating, Work
+from repertory.actors.index_repeating import Work
 from repertory.actors.index_stability import IndexStability
 from repertory.actors.index_tiering import IndexTiering
 from repertory.actors.index_trash import IndexTrash
@@ -39,7 +40,13 @@ from repertory.actors.messages.reconstruction import RecordReconstruction
 from repertory.actors.messages.resources import DeleteResource, ResourceDeleted
 from repertory.actors.reply import Reply
 from repertory.actors.switchboard import Switchboard
-from repertory.errors import Forbidden, IndexFailed, NoReplyInTime, RepertoryError
+from repertory.errors import (
+    Forbidden,
+    IndexFailed,
+    NoReplyInTime,
+    RepertoryError,
+    ShuttingDown,
+)
 from repertory.model import (
     Attachment,
     DeletionReceipt,
@@ -75,7 +82,7 @@ class IndexActor(
     IndexHousekeeping,
     IndexPlaces,
     IndexTiering,
-    IndexRepeating,
+    IndexArrivals,
     IndexValues,
     IndexProperties,
     IndexNodes,
@@ -135,6 +142,8 @@ class IndexActor(
         self._group = 0
         self._outcomes: list[tuple[Reply[Any], Any, RepertoryError | None, tuple[Event, ...]]] = []
         self._works: list[Work] = []
+        self._arriving = {}
+        self._is_due = False
 
     def open(self) -> None:
         """Lock the index and bring its schema up to date."""
@@ -164,6 +173,8 @@ class IndexActor(
 
     def close(self) -> None:
         """Commit what is left, and let go of the index."""
+        if self._arriving:  # whoever writes their files is gone
+            self._fail(ShuttingDown())
         self._commit()
         self._writer.close()
         self._engine.close()
@@ -183,7 +194,10 @@ class IndexActor(
             recycled = (ResourceDeleted(level=Level.PATIENT, id=id_) for id_ in receipt.recycled)
             return (*recycled, stored, AttachmentsReleased())
 
-        return self._store(
+        announced = command.attachment.uuid if command.is_arriving and command.attachment else ""
+        if announced:
+            self._arriving[announced] = None  # the group may be full, and is not to be committed
+        reply = self._store(
             lambda: self._writer.record_instance(
                 ids=command.ids,
                 summary=command.summary,
@@ -196,6 +210,9 @@ class IndexActor(
             ),
             events,
         )
+        if announced in self._arriving:
+            self._arriving[announced] = reply
+        return reply
 
     @handles(DeleteResource)
     def delete_resource(self, command: DeleteResource) -> Reply[DeletionReceipt]:
@@ -323,7 +340,8 @@ class IndexActor(
         return failure
 
     def _commit(self) -> None:
-        if not self._outcomes or not self._end_group():
+        self._is_due = bool(self._arriving)
+        if self._is_due or not self._outcomes or not self._end_group():
             return
         removal: Reply[None] | None = None
         for reply, value, refusal, events in self._take_outcomes():
@@ -345,10 +363,8 @@ class IndexActor(
         try:
             self._writer.rollback()
         finally:
-            self._is_noted = False
-            self._group += 1
-            outcomes, self._outcomes = self._outcomes, []
-            self._works = []
+            outcomes = self._outcomes
+            self._forget_group()
             for reply, _, refusal, _ in outcomes:
                 reply.refuse(refusal or error)
         if isinstance(error, NoReplyInTime):
@@ -358,9 +374,9 @@ class IndexActor(
     def _take_outcomes(
         self,
     ) -> list[tuple[Reply[Any], Any, RepertoryError | None, tuple[Event, ...]]]:
+        outcomes = self._outcomes
         self._group += 1
-        outcomes, self._outcomes = self._outcomes, []
-        self._works = []
+        self._outcomes, self._works = [], []
         bell = False
         for _, _, _, events in outcomes:
             for event in events:
@@ -371,6 +387,12 @@ class IndexActor(
         if bell:
             self.board.publish(AttachmentsReleased())
         return outcomes
+
+    def _forget_group(self) -> None:
+        """Begin with the next one: this one was undone."""
+        self._is_noted = self._is_due = False
+        self._group += 1
+        self._outcomes, self._works, self._arriving = [], [], {}
 
 
 def _answer(reply: Reply[R], value: R, _removal: Reply[None]) -> None:

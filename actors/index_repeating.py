@@ -42,29 +42,33 @@ class IndexRepeating(IndexPart):
 
     def _recover(self, error: RepertoryError) -> bool:
         """Make the changes of a group anew, or fail it; whether it goes on."""
-        works = self._works
         for _ in range(REPETITIONS):
             if not isinstance(error, IndexBusy):
                 break
-            try:
-                self._writer.rollback()
-                self._is_noted = False
-                self._writer.begin(self.clock.now(), is_repeatable=True)
-            except RepertoryError as again:
-                error = again
-                break
-            log.info("group_repeated", changes=len(works))
-            self._outcomes = []
-            for reply, work, events in works:
-                error = self._run(reply, work, events) or error
-                if self._writer.is_void:
-                    break
-            else:
+            log.info("group_repeated", changes=len(self._works))
+            failure = self._make_anew()
+            if failure is None:
                 return True
-        if len(self._outcomes) < len(works):
-            self._outcomes = [(reply, None, None, ()) for reply, _, _ in works]
+            error = failure
+        if len(self._outcomes) < len(self._works):
+            self._outcomes = [(reply, None, None, ()) for reply, _, _ in self._works]
         self._fail(error)
         return False
+
+    def _make_anew(self) -> RepertoryError | None:
+        """Undo what the group has done, and make its changes again; why that failed, if it did."""
+        self._outcomes = []
+        try:
+            self._writer.rollback()
+            self._is_noted = False
+            self._writer.begin(self.clock.now(), is_repeatable=True)
+        except RepertoryError as error:
+            return error
+        for reply, work, events in self._works:
+            failure = self._run(reply, work, events)
+            if self._writer.is_void:
+                return failure
+        return None
 
     def _end_group(self) -> bool:
         """Commit; whether what was changed is on the medium. If not, everyone has been told."""

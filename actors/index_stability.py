@@ -1,7 +1,7 @@
 """The index's handlers for stability, and the timeline on which quiet is measured."""
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import structlog
 
@@ -37,6 +37,7 @@ class IndexStability(IndexPart):
 
     _policy: StorePolicy
     _read_only: bool
+    _arriving: dict[str, Reply[Any] | None]
     _epoch: float
     _node: tuple[str, str] | None
 
@@ -91,7 +92,7 @@ class IndexStability(IndexPart):
 
     def _follow_wall_clock(self) -> None:
         astray = self.clock.now() - self.moment()
-        if abs(astray) < STEP or self._read_only:
+        if abs(astray) < STEP or self._read_only or self._arriving:
             return
         # Those before belong to the old timeline, and must not share the fate of this change.
         self._commit()

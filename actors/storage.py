@@ -23,7 +23,6 @@ from repertory.actors.messages.instances import (
     AbandonUpload,
     AppendToUpload,
     BeginUpload,
-    RecordInstance,
     SopPair,
     StoreInstance,
     StoreZip,
@@ -63,7 +62,6 @@ from repertory.model import (
 from repertory.storage import dicom
 from repertory.storage.areas.base import StorageArea
 from repertory.storage.files import NO_AREAS, FileOptions, Files, new_uuid
-from repertory.storage.identifiers import resource_ids
 from repertory.storage.main_tags import MainDicomTags
 from repertory.storage.pixels.rules import IngestRules
 
@@ -116,6 +114,7 @@ class StorageActor(
         location: int = 0,
         others: Mapping[int, StorageArea] = NO_AREAS,
         new_name: Callable[[], str] = new_uuid,
+        index_is_near: bool = False,
     ) -> None:
         """Take what the actor works with.
 
@@ -131,6 +130,7 @@ class StorageActor(
         location: the number of the storage area.
         others: the areas of the other storage actors by their numbers, if there are any.
         new_name: gives each new file its UUID.
+        index_is_near: whether the index is in this process, and its database in a file.
         """
         super().__init__(board=board)
         self._area = area
@@ -147,6 +147,7 @@ class StorageActor(
         self._closing = False
         self._brisk = Briskness(self.clock.monotonic)
         self._in_the_midst = set()
+        self._index_is_near = index_is_near
         self._places_here = threading.BoundedSemaphore(STORED_HERE)
         self._mending = Mending(board=board, files=self._files, crew=crew, take_back=self.take_back)
 
@@ -171,10 +172,7 @@ class StorageActor(
     @handles(StoreInstance, anywhere=True)
     def store_instance(self, command: StoreInstance) -> Reply[StoreReceipt]:
         """Write a file, then let the index record it and answer."""
-        reply = self._begin_to_store(command)
-        self._brisk.begin()
-        reply.on_done(lambda _: self._brisk.end())
-        return reply
+        return self._counted(self._begin_to_store, command)
 
     def _begin_to_store(self, command: StoreInstance) -> Reply[StoreReceipt]:
         content, announced = command.content, command.announced
@@ -194,7 +192,7 @@ class StorageActor(
         if not self._places_here.acquire(blocking=False):
             return None
         try:
-            return self.store_bytes(content, command.origin, command.announced)
+            return self._counted(self.store_bytes, content, command.origin, command.announced)
         finally:
             self._places_here.release()
 
@@ -259,10 +257,13 @@ class StorageActor(
         return self._write_bytes(origin, content, summary)
 
     def _write_bytes(self, origin: Origin, content: bytes, summary: Summary) -> Reply[StoreReceipt]:
+        if self._may_write_meanwhile(content) and (
+            new := self._files.announce(content, ContentType.DICOM)
+        ):
+            return self._write_meanwhile(new, content, summary, origin)
         head = summary.pixel_data_offset or 0
-        return self._record(
-            summary, self._files.write(content, ContentType.DICOM, head=head), origin
-        )
+        attachment = self._files.write(content, ContentType.DICOM, head=head)
+        return self._record(summary, attachment, origin)
 
     def store_upload(
         self, upload: Upload, origin: Origin, announced: SopPair | None = None
@@ -304,19 +305,13 @@ class StorageActor(
     def _record(
         self, summary: Summary, attachment: Attachment | None, origin: Origin
     ) -> Reply[StoreReceipt]:
-        # The index answers the asker itself, unless it has the instance already: then the better
-        # one of two files is kept.
-        reply = self.board.ask_soon(
-            RecordInstance(
-                ids=resource_ids(summary.identity),
-                summary=summary,
-                attachment=attachment,
-                origin=origin,
-                release_duplicate=False,
-            )
-        )
-        if attachment is None:
-            return reply
+        reply = self._enter(summary, attachment, origin)
+        return reply if attachment is None else self._settled(reply, attachment, summary)
+
+    def _settled(
+        self, reply: Reply[StoreReceipt], attachment: Attachment, summary: Summary
+    ) -> Reply[StoreReceipt]:
+        # Unless the index has the instance already: then the better one of two files is kept.
         self.take_back(attachment, reply)
         return reply.then(lambda receipt: self._mending.settle(receipt, attachment, summary))
 

@@ -4,9 +4,7 @@ import asyncio
 import queue
 import threading
 import weakref
-from collections import deque
 from collections.abc import Callable, Collection, Iterable
-from contextvars import Context
 from functools import partial
 from types import SimpleNamespace
 from typing import Any, TypeVar
@@ -21,6 +19,7 @@ from repertory.actors.messages.system import ActorDied
 from repertory.actors.probing import Probes, load
 from repertory.actors.reply import Reply
 from repertory.actors.tracing import Tracer
+from repertory.actors.waking import Waker
 from repertory.errors import NoReplyInTime, RepertoryError, ShuttingDown
 from repertory.meters import Mail, Meters
 
@@ -73,7 +72,8 @@ class Switchboard:
         self._lent: dict[type[Message], tuple[Ref, Callable[[Any], Reply[Any] | None]]] = {}
         self._listeners: dict[type[Event], tuple[Callable[[Any], None], ...]] = {}
         self._lock = threading.Lock()
-        self._wakers: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, _Waker] = (
+        self._here = threading.local()
+        self._wakers: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, Waker] = (
             weakref.WeakKeyDictionary()
         )
 
@@ -81,6 +81,18 @@ class Switchboard:
     def visits(self) -> int:
         """How often somebody who is no actor has asked: what the archive is busy with."""
         return self._visits + self._visits_elsewhere()
+
+    def volunteer(self) -> None:
+        """Let small work be done by this thread, when it asks for it, rather than for it.
+
+        That is for an event loop of the archive's own, which may be held up for a moment.
+        """
+        self._here.is_volunteer = True
+
+    @property
+    def has_volunteer(self) -> bool:
+        """Whether this thread does small work."""
+        return getattr(self._here, "is_volunteer", False)
 
     def count_visits_of(self, others: Callable[[], int]) -> None:
         """Add what is asked in other processes of the archive to ``visits``."""
@@ -273,10 +285,10 @@ class Switchboard:
             timer = loop.call_later(self.patience, arrive, late)
         reply.on_done(lambda it: waker.wake(lambda: arrive(it)))
 
-    def _waker(self, loop: asyncio.AbstractEventLoop) -> "_Waker":
+    def _waker(self, loop: asyncio.AbstractEventLoop) -> Waker:
         waker = self._wakers.get(loop)
         if waker is None:
-            waker = self._wakers[loop] = _Waker(loop)
+            waker = self._wakers[loop] = Waker(loop)
         return waker
 
     def publish(self, event: Event) -> None:
@@ -355,41 +367,3 @@ def _answer_for_the_dead(ref: Ref) -> None:
     if taken:
         # The actor's own thread may have seen the mail that was taken, and wait for it.
         inbox.put(SimpleNamespace(message=None, reply_to=None))
-
-
-class _Waker:
-    """Wakes one event loop from any thread: one wake-up for a burst of answers."""
-
-    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
-        self._loop = loop
-        self._thread = threading.get_ident()
-        self._context = Context()
-        self._arrived: deque[Callable[[], None]] = deque()
-        self._lock = threading.Lock()
-        self._woken = False
-
-    def wake(self, call: Callable[[], None]) -> None:
-        """Have something called by the loop; at once where that is who asks."""
-        if threading.get_ident() == self._thread:  # it is awake
-            call()
-            return
-        self._arrived.append(call)
-        with self._lock:
-            if self._woken:
-                return
-            self._woken = True
-        try:
-            # Not in the context of the thread that has the answer, and says so in its log.
-            self._loop.call_soon_threadsafe(self._deliver, context=self._context)
-        except RuntimeError:  # the loop is closed: nobody waits any more
-            self._arrived.clear()
-
-    def _deliver(self) -> None:
-        with self._lock:
-            self._woken = False
-        while self._arrived:
-            call = self._arrived.popleft()
-            try:
-                call()
-            except Exception:  # the others wait, too
-                log.exception("answer_lost")

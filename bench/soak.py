@@ -1,7 +1,7 @@
 """Endurance: a mixed load for as long as one likes, with restarts and kills, and nothing may grow.
 
     python bench/soak.py --minutes 10
-    python bench/soak.py --minutes 60 --csv soak.csv
+    python bench/soak.py --minutes 60 --front-ends 3 --csv soak.csv
 
 Clients upload, read, search, list, make archives, follow the log of changes and delete, over
 REST; one sends by C-STORE, where DCMTK is there. What is stored stays about the same: each client
@@ -50,11 +50,15 @@ PARTS = (0.5, 0.1, 0.4)
 
 @dataclass(frozen=True)
 class Sample:
-    """What was seen at a moment; sizes in bytes, of the whole process tree."""
+    """What was seen at a moment; sizes in bytes, of the whole process tree.
+
+    ``memory`` is the proportional size (PSS), ``resident`` the resident one (RSS) of all processes.
+    """
 
     second: float
     life: int
     memory: int
+    resident: int
     descriptors: int
     threads: int
     index: int
@@ -68,10 +72,12 @@ def take(server: ServerProcess, life: int, began: float) -> Sample:
     index = sum(path.stat().st_size for path in server.storage.glob("repertory.db*"))
     statistics_ = server.get("/statistics").json
     status = server.get("/delayed-deletion/status").json
+    memory = servers.memory(server.pid)
     return Sample(
         second=round(time.monotonic() - began, 1),
         life=life,
-        memory=servers.memory(server.pid).pss,
+        memory=memory.pss,
+        resident=memory.rss,
         descriptors=sum(len(list(Path(f"/proc/{pid}/fd").iterdir())) for pid in pids),
         threads=sum(len(list(Path(f"/proc/{pid}/task").iterdir())) for pid in pids),
         index=index,
@@ -164,6 +170,7 @@ def main() -> int:
     parser.add_argument("--minutes", type=float, default=60.0, help="of load (60)")
     parser.add_argument("--clients", type=int, default=6, help="over REST (6)")
     parser.add_argument("--stock", type=int, default=20, help="studies that each keeps (20)")
+    parser.add_argument("--front-ends", type=int, default=0, help="FrontEndProcesses (0)")
     parser.add_argument("--folder", type=Path, default=Path.cwd(), help="where to keep the archive")
     parser.add_argument("--csv", type=Path, help="where to write all samples")
     parser.add_argument("--seed", type=int, default=1)
@@ -183,6 +190,7 @@ def run(options: argparse.Namespace, folder: Path) -> int:
         DicomServerEnabled=storescu is not None,
         DicomPort=port,
         DicomAlwaysAllowStore=True,
+        FrontEndProcesses=options.front_ends,
         DelayedDeletion={"Enable": True, "ThrottleDelayMs": 0},
     )
     books = Books(options.seed)
@@ -213,6 +221,7 @@ def run(options: argparse.Namespace, folder: Path) -> int:
     for name in sorted(books.done | books.cut_off):
         say(f"| {name} | {books.done[name]} | {books.cut_off[name]} |")
     say(f"\n{len(watch.samples)} samples, {crashes} kills, {watch.samples[-1].instances} instances")
+    say(f"highest memory: {shown(max(it.resident for it in watch.samples))} resident")
     for one in wrong:
         say(f"WRONG: {one}")
     say("Nothing is wrong." if not wrong else f"{len(wrong)} things are wrong.")

@@ -45,6 +45,7 @@ class Protocol(web.RequestHandler):
         "_receptions",
         "_shortcuts",
         "_turns",
+        "_watch",
         "descriptor",
         "remote",
     )
@@ -74,6 +75,7 @@ class Protocol(web.RequestHandler):
         self._shortcuts = shortcuts if CAN_BE_PASSED_BY and dispatcher is not None else None
         self._receptions = receptions
         self._reception: Reception | None = None
+        self._watch: asyncio.TimerHandle | None = None
         self._held: bytearray | None = None
         self._holds = 0
         self._missing = 0
@@ -98,6 +100,7 @@ class Protocol(web.RequestHandler):
         self.descriptor = -1
         if self._reception is not None:
             self._reception = None
+            self._look_away()
             self.let_go()
         if self._direct is not None:
             self._direct.close()
@@ -159,6 +162,7 @@ class Protocol(web.RequestHandler):
         if reception.missing or self._receptions is None or self._held is None:
             return
         self._reception = None
+        self._look_away()
         self._held += rest
         self._receptions.store(self, reception)
 
@@ -166,15 +170,20 @@ class Protocol(web.RequestHandler):
         """Leave a body to aiohttp that does not come on; it knows how long to wait."""
 
         def look() -> None:
-            if self._reception is not reception:
-                return
+            self._watch = None
             if reception.missing < before:
                 self._look_after(receptions, reception, reception.missing)
                 return
             self._reception = None
             self.let_go(reception.request())
 
-        self._loop.call_later(receptions.patience, look)
+        self._watch = self._loop.call_later(receptions.patience, look)
+
+    def _look_away(self) -> None:
+        # What is to be called holds the file, and a second is long: others come meanwhile.
+        if self._watch is not None:
+            self._watch.cancel()
+            self._watch = None
 
     def _keep_count(self, data: bytes) -> None:
         """Know whether what comes next begins a request; once that is not clear it never is."""

@@ -88,6 +88,11 @@ class Reception:
         self.parts.append(data[:length])
         return data[length:]
 
+    def body(self) -> bytes:
+        """The body, which is kept no longer."""
+        parts, self.parts = self.parts, []
+        return parts[0] if len(parts) == 1 else b"".join(parts)
+
     def request(self) -> bytes:
         """All that has come."""
         return b"".join([self.head, *self.parts])
@@ -135,8 +140,7 @@ class Receptions:
 
     def store(self, connection: Sender, reception: Reception) -> None:
         """Store what was received whole, and answer."""
-        parts = reception.parts
-        content = parts[0] if len(parts) == 1 else b"".join(parts)
+        content = reception.body()
         if content.startswith(ZIP_BEGINNINGS):
             connection.let_go(reception.head + content)
             return

@@ -142,6 +142,7 @@ class HttpServer:
         started: "Future[None]",
     ) -> None:
         asyncio.set_event_loop(loop)
+        self._board.volunteer()
         try:
             loop.run_until_complete(self._open(app, listener, tls))
         except BaseException as error:  # noqa: BLE001 - whoever started us gets it

@@ -151,7 +151,7 @@ class Casting:
         )
         self._rules, self._encoding = storage_rules_of(settings), main_tags.encoding
         self._put_on(board, DicomRulesActor, rules=self._rules, encoding=self._encoding)
-        self._start_storages(board, main_tags, node)
+        self._start_storages(board, main_tags, node, index_is_near=engine.is_local)
         self._put_on(
             board,
             ArchiverActor,
@@ -238,7 +238,9 @@ class Casting:
         """The name of this process as a node; no other one has it."""
         return f"{secrets.token_hex(8)}.1"
 
-    def _start_storages(self, board: Switchboard, main_tags: MainDicomTags, node: str) -> None:
+    def _start_storages(
+        self, board: Switchboard, main_tags: MainDicomTags, node: str, *, index_is_near: bool
+    ) -> None:
         """Start an actor for each storage; where there are several, a router stands before them."""
         settings = self.settings
         storages = storages_of(settings, board, node=node)
@@ -259,6 +261,7 @@ class Casting:
                 ingest=ingest_rules_of(settings),
                 location=number,
                 others={other: it for other, it in areas.items() if other != number},
+                index_is_near=index_is_near and not is_routed,
             )
             sides[number] = Side(storages.names[number], ref)
             if not is_routed and board.tracer is None:  # which follows messages between threads

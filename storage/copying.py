@@ -8,6 +8,7 @@ from repertory.errors import ArchiveFull, FileCorrupted, StorageFailed
 from repertory.model import Attachment
 from repertory.storage.areas.base import StorageArea
 from repertory.storage.areas.filesystem import NO_ROOM
+from repertory.storage.checksums import md5_of
 
 PIECE = 4 << 20
 IN_MEMORY = 16 << 20
@@ -83,7 +84,7 @@ def _drop(target: StorageArea, copy: Attachment) -> None:
 
 
 def _check(file: Attachment, content: bytes) -> str:
-    return _checked(file, len(content), hashlib.md5(content, usedforsecurity=False).hexdigest())
+    return _checked(file, len(content), md5_of(content))
 
 
 def _checked(file: Attachment, size: int, md5: str) -> str:

@@ -6,6 +6,7 @@ from tempfile import TemporaryDirectory
 
 from repertory.errors import FileCorrupted, NotDicom
 from repertory.model import Attachment, Compression, ContentType, Summary
+from repertory.storage.checksums import md5_of
 from repertory.storage.compression import decompress, decompressed
 from repertory.storage.dicom.summary import summarize
 from repertory.storage.main_tags import MAIN_DICOM_TAGS, MainDicomTags
@@ -34,7 +35,7 @@ def describe_file(
     plain: bytes | Path = path if content is None else content
     md5 = ""
     if keep_md5:
-        md5 = _md5_of_file(path) if content is None else _md5(content)
+        md5 = _md5_of_file(path) if content is None else md5_of(content)
     form, plain_size, plain_md5 = Compression.NONE, size, md5
     try:
         summary = summarize(plain, main_tags)
@@ -53,7 +54,7 @@ def describe_file(
         else:
             unpacked = decompress(content, form)
             summary = summarize(unpacked, main_tags)
-            plain_size, plain_md5 = len(unpacked), _md5(unpacked) if keep_md5 else ""
+            plain_size, plain_md5 = len(unpacked), md5_of(unpacked) if keep_md5 else ""
     return summary, Attachment(
         uuid=uuid,
         content_type=ContentType.DICOM,
@@ -97,10 +98,6 @@ def _unpack(path: Path, stored: int, form: Compression, to: Path) -> None:
 
         for piece in decompressed(read, stored, form):
             plain.write(piece)
-
-
-def _md5(content: bytes) -> str:
-    return hashlib.md5(content, usedforsecurity=False).hexdigest()
 
 
 def _md5_of_file(path: Path) -> str:

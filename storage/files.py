@@ -16,6 +16,7 @@ from repertory.model import Attachment, Compression
 from repertory.storage.areas.base import StorageArea
 from repertory.storage.areas.filesystem import NO_ROOM
 from repertory.storage.cache import FileCache
+from repertory.storage.checksums import md5_of, md5_of_pieces
 from repertory.storage.compression import Read, compressed, decompressed, locate, reader_of
 from repertory.storage.lending import SMALL, Lending, peek, read_small
 from repertory.storage.streams import OpenStreams, Stream
@@ -24,7 +25,6 @@ log = structlog.get_logger(__name__)
 
 IN_MEMORY = 8 << 20
 """Files up to this size are rewritten in memory, larger ones by way of the disk."""
-
 NO_AREAS: Mapping[int, StorageArea] = MappingProxyType({})
 
 
@@ -88,21 +88,28 @@ class Files:
 
     def write(self, content: bytes, content_type: int, *, head: int = 0) -> Attachment:
         """Store a new file; its first ``head`` bytes will be asked for alone."""
-        size, md5 = len(content), self._sum(content)
-        form = self.options.compression
-        if form is not Compression.NONE:
-            return self._write(reader_of(content), size, md5, content_type, form=form, head=head)
-        new = self._attachment(content_type, size, md5)
-        self._area.create(new.uuid, content_type, content)
-        return new
+        if (new := self.announce(content, content_type)) is not None:
+            self.put(new, content)
+            return new
+        size, md5, form = len(content), self._sum(content), self.options.compression
+        return self._write(reader_of(content), size, md5, content_type, form=form, head=head)
+
+    def announce(self, content: bytes, content_type: int) -> Attachment | None:
+        """What a new file will be, for ``put``; ``None`` where that is not known beforehand."""
+        if self.options.compression is not Compression.NONE:
+            return None
+        return self._attachment(content_type, len(content), self._sum(content))
+
+    def put(self, announced: Attachment, content: bytes) -> None:
+        """Store a new file that was announced."""
+        self._area.create(announced.uuid, announced.content_type, content)
 
     def write_file(
         self, path: Path, size: int, md5: str, content_type: int, *, head: int = 0
     ) -> Attachment:
         """Store a local file as a new file; ``path`` is gone afterwards.
 
-        It lies at the area's ``staging_path`` of some UUID. ``md5`` is its sum, "" where none is
-        kept.
+        It lies at the area's ``staging_path`` of some UUID. ``md5`` is its sum, if one is kept.
         """
         form = self.options.compression
         if form is Compression.NONE:
@@ -276,7 +283,7 @@ class Files:
         ):
             seen = self._lending.look(self.area_at(attachment.location), attachment)
             content = self._read_plain(attachment, start, length)
-            if md5 and _md5(content) != md5:
+            if md5 and md5_of(content) != md5:
                 raise FileCorrupted
             if length == size and seen is not None:
                 # From now on it is lent; the system keeps it in memory as long as there is room.
@@ -374,15 +381,12 @@ class Files:
         return partial(area.read, attachment.uuid, attachment.content_type)
 
     def _md5_of(self, attachment: Attachment) -> str:
-        digest = hashlib.md5(usedforsecurity=False)
         read = self._reader(attachment)
         size, stored = attachment.uncompressed_size, attachment.compressed_size
-        for piece in decompressed(read, stored, attachment.compression, size):
-            digest.update(piece)
-        return digest.hexdigest()
+        return md5_of_pieces(decompressed(read, stored, attachment.compression, size))
 
     def _sum(self, content: bytes) -> str:
-        return _md5(content) if self.options.keep_md5 else ""
+        return md5_of(content) if self.options.keep_md5 else ""
 
     def _attachment(self, content_type: int, size: int, md5: str, uuid: str = "") -> Attachment:
         return Attachment(
@@ -394,7 +398,3 @@ class Files:
             compressed_md5=md5,
             location=self.location,
         )
-
-
-def _md5(content: bytes) -> str:
-    return hashlib.md5(content, usedforsecurity=False).hexdigest()

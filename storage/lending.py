@@ -1,6 +1,5 @@
 """Files that may be sent as they lie on the disk, without a look at their bytes."""
 
-import hashlib
 import os
 import threading
 from collections import OrderedDict
@@ -9,6 +8,7 @@ from dataclasses import dataclass
 from repertory.errors import FileCorrupted
 from repertory.model import Attachment, Compression
 from repertory.storage.areas.base import StorageArea
+from repertory.storage.checksums import md5_of
 
 SMALL = 1 << 16
 """Files up to this size are kept in our own cache though they can be lent: tags are read there."""
@@ -126,6 +126,6 @@ def read_small(area: StorageArea, attachment: Attachment, *, verify: bool) -> by
     content = area.read(attachment.uuid, attachment.content_type, 0, size + 1)
     if len(content) != size:
         raise FileCorrupted("A stored file has not the length that it had.")
-    if verify and md5 and hashlib.md5(content, usedforsecurity=False).hexdigest() != md5:
+    if verify and md5 and md5_of(content) != md5:
         raise FileCorrupted
     return content

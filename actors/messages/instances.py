@@ -88,8 +88,12 @@ class RecordInstance(Command[StoreReceipt]):
     then whoever asks looks after the file that came. One that is to be overwritten releases its
     old file. ``attachment`` is ``None`` where no files are kept.
 
+    ``is_arriving``: the file is being written just now, and ``FileArrived`` will tell when it is
+    there. Before, nothing is committed and nobody answered.
+
     Raises:
         LimitReached: the limits of the archive leave no room for it.
+        StorageFailed: the file did not come.
     """
 
     ids: ResourceIds
@@ -97,6 +101,18 @@ class RecordInstance(Command[StoreReceipt]):
     attachment: Attachment | None
     origin: Origin
     release_duplicate: bool = True
+    is_arriving: bool = False
+
+
+@message
+class FileArrived(Event):
+    """A file that the index was told of beforehand is in the storage area, or will not come.
+
+    If it will not (``is_there`` false), there is nothing of it.
+    """
+
+    uuid: str
+    is_there: bool = True
 
 
 @message

@@ -288,9 +288,10 @@ class FilesystemArea:
         """The UUIDs of all files."""
         for outer in self._folders(self._root):
             for inner in self._folders(outer):
-                for entry in os.scandir(inner):
-                    if entry.name[:4] == outer.name + inner.name and entry.is_file():
-                        yield entry.name
+                with suppress(FileNotFoundError):  # removed with its last file
+                    for entry in os.scandir(inner):
+                        if entry.name[:4] == outer.name + inner.name and entry.is_file():
+                            yield entry.name
 
     def _folders(self, folder: Path) -> list[Path]:
         try:

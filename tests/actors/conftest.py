@@ -103,3 +103,44 @@ def archive(tmp_path):
 def archive_class():
     """The archive on a stage, for tests that need several."""
     return Archive
+
+
+class FickleWriter:
+    """A writer whose commits, or changes, fail as often as it is told to."""
+
+    def __init__(self, writer):
+        self._writer = writer
+        self.failures = []
+        self.failures_of_changes = []
+        self.begun = 0
+
+    def __getattr__(self, name):
+        return getattr(self._writer, name)
+
+    def begin(self, now=0.0, *, is_repeatable=False):
+        self.begun += 1
+        self._writer.begin(now)
+
+    def commit(self):
+        if self.failures:
+            self._writer.rollback()
+            raise self.failures.pop(0)
+        self._writer.commit()
+
+    def clear_changes(self):
+        self._writer.clear_changes()
+        if self.failures_of_changes:
+            self._writer._abandon()
+            raise self.failures_of_changes.pop(0)
+
+
+class FickleEngine(SqliteEngine):
+    def writer(self):
+        self.fickle = FickleWriter(super().writer())
+        return self.fickle
+
+
+@pytest.fixture(scope="session")
+def fickle_engine_class():
+    """An engine on a real file, whose commits and changes fail when they are told to."""
+    return FickleEngine

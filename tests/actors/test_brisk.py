@@ -69,7 +69,12 @@ def test_with_others_under_way_only_an_instant_disk_is_brisk(time):
         briskness.note((INSTANT + QUICK) / 2)
     assert briskness.is_brisk
 
+    briskness.begin()  # one's own
+    assert briskness.is_brisk
+    assert briskness.is_alone
+
     briskness.begin()
+    assert not briskness.is_alone
     assert not briskness.is_brisk
     briskness.begin()
     briskness.end()
@@ -80,6 +85,7 @@ def test_with_others_under_way_only_an_instant_disk_is_brisk(time):
 
 def test_who_is_never_alone_finds_out_that_the_disk_became_quick(time):
     briskness = Briskness(time)
+    briskness.begin()
     briskness.begin()
     while briskness.is_brisk:
         briskness.note(QUICK)

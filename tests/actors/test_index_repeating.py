@@ -9,47 +9,11 @@ from repertory.actors.messages.changes import ChangesInDoubt, ChangesLogged, Cle
 from repertory.actors.messages.resources import DeleteResource
 from repertory.errors import IndexBusy, IndexFailed, NoReplyInTime, UnknownResource
 from repertory.model import Level, ResourceId
-from repertory.storage.index.sqlite.engine import SqliteEngine
-
-
-class FickleWriter:
-    """A writer whose commits, or changes, fail as often as it is told to."""
-
-    def __init__(self, writer):
-        self._writer = writer
-        self.failures = []
-        self.failures_of_changes = []
-        self.begun = 0
-
-    def __getattr__(self, name):
-        return getattr(self._writer, name)
-
-    def begin(self, now=0.0, *, is_repeatable=False):
-        self.begun += 1
-        self._writer.begin(now)
-
-    def commit(self):
-        if self.failures:
-            self._writer.rollback()
-            raise self.failures.pop(0)
-        self._writer.commit()
-
-    def clear_changes(self):
-        self._writer.clear_changes()
-        if self.failures_of_changes:
-            self._writer._abandon()
-            raise self.failures_of_changes.pop(0)
-
-
-class FickleEngine(SqliteEngine):
-    def writer(self):
-        self.fickle = FickleWriter(super().writer())
-        return self.fickle
 
 
 @pytest.fixture
-def engine(tmp_path):
-    return FickleEngine(tmp_path / "index", synchronous="NORMAL")
+def engine(fickle_engine_class, tmp_path):
+    return fickle_engine_class(tmp_path / "index", synchronous="NORMAL")
 
 
 @pytest.fixture

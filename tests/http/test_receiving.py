@@ -1,5 +1,6 @@
 """Files that are received past aiohttp are stored, and answered, as it would have it."""
 
+import gc
 import re
 import socket
 import threading
@@ -14,7 +15,7 @@ from repertory.actors.messages.instances import StoreInstance, StoreZip
 from repertory.errors import ArchiveFull, Forbidden, IndexBusy, NotDicom
 from repertory.http import receiving
 from repertory.http.protocol import Protocol
-from repertory.http.receiving import Receptions
+from repertory.http.receiving import Reception, Receptions
 from repertory.testing.files import make_dicom
 from repertory.testing.server import until
 
@@ -279,6 +280,30 @@ def test_a_client_that_falls_silent_is_told(archive, serve, talk):
 
     assert it.hear()[0].startswith(b"HTTP/1.1 408")
     assert not contents(archive)
+
+
+def test_nothing_is_kept_of_files_that_came_or_broke_off(
+    archive, stores, serve, talk, received, monkeypatch
+):
+    monkeypatch.setattr(receiving, "PATIENCE", 1_000.0)
+    client = serve()
+    it, other = talk(client), talk(client)
+    whole = upload(DICOM)
+    for _ in range(3):
+        it.say(whole[:-20])
+        until(lambda: received)
+        received.clear()
+        it.say(whole[-20:])
+        it.hear()
+    other.say(whole[:-20])
+    until(lambda: received)
+    other.close()
+
+    def kept():
+        return [each for each in gc.get_objects() if isinstance(each, Reception)]
+
+    assert len(contents(archive)) == 3
+    until(lambda: not kept())
 
 
 @pytest.mark.usefixtures("stores")

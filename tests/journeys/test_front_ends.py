@@ -95,6 +95,29 @@ def served_by(server, number):
     raise AssertionError(f"no connection came to front-end {number}")
 
 
+def test_the_only_connection_is_the_main_processs_and_what_it_sets_holds_in_all(serve):
+    server = serve(FrontEndProcesses=COUNT, KeepAliveTimeout=600)
+
+    def front_end_of(connection, path):
+        """Who handled a request; ``None`` is the main process."""
+        connection.request("GET", path)
+        connection.getresponse().read()
+        events = until(lambda: [it for it in told(server, "request_handled") if it["path"] == path])
+        return events[0].get("front_end")
+
+    for number in range(100):  # those by which the server was started may not be gone yet
+        only = server.connect()
+        only.request("PUT", "/tools/log-level-http", "verbose")
+        only.getresponse().read()
+        if front_end_of(only, f"/tools/now/only-{number}") is None:
+            break
+        only.close()
+    else:
+        raise AssertionError("the main process served no connection")
+    with closing(only), closing(server.connect()) as other:
+        assert front_end_of(other, "/tools/now/other") in range(COUNT)
+
+
 def test_the_processes_end_with_the_server(front):
     server = front()
     started = children(server)

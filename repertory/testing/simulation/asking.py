@@ -62,6 +62,7 @@ class Asking:
     def ask(self, question: Question[Any]) -> Any:
         """Ask the archive; what it should not answer is a violation."""
         scheduler = self._world.scheduler
+        self._world.board.volunteer()  # as the event loop of the REST API does
         try:
             answer = self._world.board.ask(question)
         except RepertoryError as error:

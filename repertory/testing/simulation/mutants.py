@@ -40,10 +40,10 @@ from repertory.model import (
     StoreReceipt,
     Summary,
 )
-from repertory.storage.areas.filesystem import FilesystemArea
 from repertory.storage.index.operations import deleting
 from repertory.storage.index.operations.trashing import Keeping
 from repertory.storage.index.writer import DatabaseWriter
+from repertory.testing.simulation import mutants_of_files as of_files
 from repertory.testing.simulation import mutants_of_nodes as of_nodes
 from repertory.testing.simulation import mutants_of_stores as of_stores
 from repertory.testing.simulation import mutants_of_tiers as of_tiers
@@ -319,13 +319,6 @@ class DiscardsLeftovers(StorageActor):
             self._area.discard(uuid)
 
 
-class DoesNotSynchronize(FilesystemArea):
-    """Renames files that may not be on the medium."""
-
-    def __init__(self, *values: Any, **options: Any) -> None:
-        super().__init__(*values, **{**options, "synchronize": False})
-
-
 def _acting(role: type[RepertoryActor], mutant: type[RepertoryActor]) -> Parts:
     return Parts(actors={role: mutant})
 
@@ -354,7 +347,6 @@ MUTANTS: dict[str, Callable[[], Parts]] = {
     "keeps refused": lambda: _acting(StorageActor, KeepsRefused),
     "leaves leftovers": lambda: _acting(StorageActor, LeavesLeftovers),
     "discards leftovers": lambda: _acting(StorageActor, DiscardsLeftovers),
-    "does not synchronize": lambda: Parts(area=DoesNotSynchronize),
     "forgets the pause": lambda: _acting(DeletionQueueActor, of_work.ForgetsThePause),
     "declares without a word": lambda: Parts(writer=of_work.DeclaresWithoutAWord),
     "forgets when it was unstable": lambda: Parts(writer=of_work.ForgetsWhenItWasUnstable),
@@ -365,6 +357,7 @@ MUTANTS: dict[str, Callable[[], Parts]] = {
     "notes before delivery": lambda: _acting(DeliveryActor, of_work.NotesBeforeDelivery),
     "puts off": lambda: _acting(DeliveryActor, of_work.PutsOff),
     "forgets configurations": lambda: _acting(IndexActor, of_work.ForgetsConfigurations),
+    **of_files.MUTANTS,
     **of_tiers.MUTANTS,
     **of_stores.MUTANTS,
     **of_nodes.MUTANTS,

@@ -7,7 +7,7 @@ import pytest
 from pydicom import dcmread
 from pydicom.filebase import DicomBytesIO
 
-from repertory.actors.dicom.turns import Turns, share_of
+from repertory.actors.dicom.turns import share_of, turns_of
 from repertory.actors.messages.instances import StoreInstance
 from repertory.testing.files import make_dicom
 from repertory.testing.server import until
@@ -73,7 +73,7 @@ def test_no_more_requests_are_answered_at_a_time_and_an_echo_need_not_wait(
 
 
 def test_a_turn_is_given_back_whatever_went_wrong():
-    turns = Turns(1)
+    turns = turns_of(1)
     for _ in range(2):
         with pytest.raises(ValueError, match="wrong"), turns:
             raise ValueError("wrong")

@@ -45,6 +45,8 @@ CAUGHT = {
     "leaves leftovers": (0, "leftovers are settled"),
     "discards leftovers": (6, "no file is lost"),
     "does not synchronize": (3, "what was answered is readable"),
+    "waits for no file": (0, "file before row"),
+    "enters lost files": (7, "file before row"),
     "forgets the pause": (0, "nothing goes in a pause"),
     "declares without a word": (0, "declared is told"),
     "forgets when it was unstable": (1, "stable not too early"),
