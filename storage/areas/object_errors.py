@@ -25,6 +25,8 @@ _FULL = frozenset({"QuotaExceeded", "XMinioStorageFull", "XMinioAdminBucketQuota
 _SLOW = frozenset({"408", "429"})
 _REFUSED = ("PermissionDeniedError", "UnauthenticatedError")
 _KEYS = frozenset({"401", "403"})
+UNTRUSTED = "shows a certificate that is not trusted"
+_UNTRUSTED = re.compile(r"InvalidCertificate|invalid peer certificate")
 _TIMEOUT = re.compile(r"kind: Timeout|timed out|TimedOut")
 
 
@@ -44,6 +46,7 @@ class Trouble:
         self.range_ignored = "NotPartial" in text or "non-partial" in text
         self.full = self.code in _FULL or self.status == "507"
         self.refused = name in _REFUSED or self.status in _KEYS
+        self.untrusted = not self.status and _UNTRUSTED.search(text) is not None
         self.timed_out = not self.status and _TIMEOUT.search(text) is not None
         self.passing = not self.status or self.status in _SLOW or self.status >= "500"
 
@@ -68,6 +71,8 @@ def failure(error: Exception, place: str, what: str) -> Failed | Refused:
         return ArchiveFull(f"{what}: {place} is full{trouble.told}.")
     if trouble.refused:
         return StorageUnavailable(f"{what}: {place} refuses the access{trouble.told}.")
+    if trouble.untrusted:
+        return StorageUnavailable(f"{what}: {place} {UNTRUSTED}.")
     if trouble.timed_out:
         return StorageUnavailable(f"{what}: {place} does not answer in time.")
     if trouble.passing:
@@ -87,6 +92,8 @@ def refuse_to_start(error: Exception, place: str, options: str) -> NoReturn:
         reason = f"{place} is not there"
     elif trouble.refused:
         reason = f"{place} refuses the access{trouble.told}"
+    elif trouble.untrusted:
+        reason = f"{place} {UNTRUSTED} (the variable SSL_CERT_FILE names a file of whom to trust)"
     elif trouble.timed_out:
         reason = f"{place} does not answer in time"
     elif not trouble.status:

@@ -373,10 +373,14 @@ def test_what_is_answered_is_in_the_archive(whole, received):
     client = whole()
     content = make_dicom(size=100_000)
     with closing(Talk(client.port)) as it:
-        for expected in (b'"Success"', b'"AlreadyStored"'):
+
+        def said_of_it():
             it.say(upload(content))
-            assert expected in it.hear()[1]
+            return it.hear()[1]
+
+        assert b'"Success"' in said_of_it()
+        # Whoever is quicker than aiohttp gets ready for the next request takes the ordinary way.
+        until(lambda: b'"AlreadyStored"' in said_of_it() and True in received)
 
     (instance,) = client.json("/instances")
     assert client.get(f"/instances/{instance}/file").content == content
-    assert True in received

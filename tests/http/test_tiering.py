@@ -235,8 +235,8 @@ def test_a_store_that_fails_in_the_midst_of_a_pass_loses_nothing(tiers, proxy, f
         if place_of(client, ids) == "file-system":
             assert client.get(f"/instances/{ids.instance}/file").status == 200
     proxy.choose = lambda *_: None
-    run(client)
-    assert places_of(client, studies) == {"object-storage"}
+    # A connection that was kept from before may still be cut, and stop one more pass.
+    until(lambda: run(client) and places_of(client, studies) == {"object-storage"})
     assert is_sound(client)
 
 

@@ -1,7 +1,5 @@
 """Associations over TLS, with certificates of both sides (PS3.15 B.9)."""
 
-import datetime as dt
-import ipaddress
 import socket
 import ssl
 import threading
@@ -23,16 +21,12 @@ from repertory.actors.messages.resources import ListResources
 from repertory.errors import CannotStart, NetworkFailed
 from repertory.modalities import Modality
 from repertory.model import Level
+from repertory.testing.certificates import Authority
 from repertory.testing.dcmtk import find_tool, run_tool
 from repertory.testing.files import make_dicom
 from repertory.testing.orthanc import free_port
 
 pytest.importorskip("cryptography")
-
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
 
 HERE = "127.0.0.1"
 MR = "1.2.840.10008.5.1.4.1.1.4"
@@ -42,57 +36,6 @@ STUDY_MOVE = "1.2.840.10008.5.1.4.1.2.2.2"
 EXPLICIT = "1.2.840.10008.1.2.1"
 
 pytestmark = pytest.mark.usefixtures("no_thread_stays")
-
-
-class Authority:
-    """Signs certificates of devices."""
-
-    def __init__(self, folder, name):
-        self.folder = folder / name
-        self.folder.mkdir()
-        self.key = ec.generate_private_key(ec.SECP256R1())
-        self.name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
-        certificate = self._signed(self.name, self.key.public_key(), is_authority=True)
-        self.trusted = self._write("authority.pem", certificate)
-
-    def device(self, name):
-        """The files of a certificate and its key."""
-        key = ec.generate_private_key(ec.SECP256R1())
-        subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
-        certificate = self._write(f"{name}.pem", self._signed(subject, key.public_key()))
-        path = self.folder / f"{name}.key"
-        path.write_bytes(
-            key.private_bytes(
-                serialization.Encoding.PEM,
-                serialization.PrivateFormat.PKCS8,
-                serialization.NoEncryption(),
-            )
-        )
-        return certificate, path
-
-    def _write(self, name, certificate):
-        path = self.folder / name
-        path.write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
-        return path
-
-    def _signed(self, subject, key, *, is_authority=False):
-        now = dt.datetime.now(dt.UTC)
-        day = dt.timedelta(days=1)
-        return (
-            x509.CertificateBuilder()
-            .subject_name(subject)
-            .issuer_name(self.name)
-            .public_key(key)
-            .serial_number(x509.random_serial_number())
-            .not_valid_before(now - day)
-            .not_valid_after(now + day)
-            .add_extension(x509.BasicConstraints(is_authority, None), critical=True)
-            .add_extension(
-                x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address(HERE))]),
-                critical=False,
-            )
-            .sign(self.key, hashes.SHA256())
-        )
 
 
 class Keys:
