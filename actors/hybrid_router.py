@@ -23,7 +23,7 @@ from repertory.errors import BadParameter
 from repertory.integrity import Finding, Survey
 from repertory.model import ResourceRef
 from repertory.places import MoveReport, OwnedFile, StorageHealth
-from repertory.storage.files import new_uuid
+from repertory.storage.naming import new_uuid
 
 log = structlog.get_logger(__name__)
 

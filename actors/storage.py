@@ -61,8 +61,9 @@ from repertory.model import (
 )
 from repertory.storage import dicom
 from repertory.storage.areas.base import StorageArea
-from repertory.storage.files import NO_AREAS, FileOptions, Files, new_uuid
+from repertory.storage.files import NO_AREAS, FileOptions, Files
 from repertory.storage.main_tags import MainDicomTags
+from repertory.storage.naming import new_uuid
 from repertory.storage.pixels.rules import IngestRules
 
 log = structlog.get_logger(__name__)

@@ -12,7 +12,7 @@ from repertory.actors.messages.instances import UploadId
 from repertory.errors import ArchiveFull, StorageFailed, UnknownItem
 from repertory.storage.areas.base import StorageArea
 from repertory.storage.areas.filesystem import NO_ROOM
-from repertory.storage.files import new_uuid
+from repertory.storage.naming import new_uuid
 
 
 @dataclass

@@ -36,11 +36,11 @@ import apsw
 from bench.housekeeping import CONNECTIONS
 from repertory.model import Attachment, ContentType, Level, Origin
 from repertory.storage.dicom import summarize
-from repertory.storage.files import new_uuid
 from repertory.storage.identifiers import resource_ids
 from repertory.storage.index.policy import StorePolicy
 from repertory.storage.index.sqlite.engine import FILE_NAME, SqliteEngine
 from repertory.storage.main_tags import MAIN_DICOM_TAGS
+from repertory.storage.naming import new_uuid
 from repertory.testing.emulators import RcloneEmulator
 from repertory.testing.files import make_dicom
 from repertory.testing.server import ServerProcess

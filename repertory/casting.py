@@ -70,6 +70,7 @@ from repertory.scripting import Scripts
 from repertory.storage.backup.hold import HOLD_NAME, RemovalHold
 from repertory.storage.encoding import TextEncoding
 from repertory.storage.main_tags import MainDicomTags
+from repertory.storage.naming import NeighbouringNames
 from repertory.stores import removals_together
 from repertory.storing import far_reads_of, room_of, storages_of, threads_at
 from repertory.subscribing import Subscriptions
@@ -261,6 +262,7 @@ class Casting:
                 ingest=ingest_rules_of(settings),
                 location=number,
                 others={other: it for other, it in areas.items() if other != number},
+                new_name=NeighbouringNames(),
                 index_is_near=index_is_near and not is_routed,
             )
             sides[number] = Side(storages.names[number], ref)

@@ -1,7 +1,6 @@
 """Attachments in a storage area: written in the wanted form, read back whatever their form."""
 
 import hashlib
-import uuid as uuids
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -19,6 +18,7 @@ from repertory.storage.cache import FileCache
 from repertory.storage.checksums import md5_of, md5_of_pieces
 from repertory.storage.compression import Read, compressed, decompressed, locate, reader_of
 from repertory.storage.lending import SMALL, Lending, peek, read_small
+from repertory.storage.naming import new_uuid
 from repertory.storage.streams import OpenStreams, Stream
 
 log = structlog.get_logger(__name__)
@@ -26,11 +26,6 @@ log = structlog.get_logger(__name__)
 IN_MEMORY = 8 << 20
 """Files up to this size are rewritten in memory, larger ones by way of the disk."""
 NO_AREAS: Mapping[int, StorageArea] = MappingProxyType({})
-
-
-def new_uuid() -> str:
-    """A name for a new file."""
-    return str(uuids.uuid4())
 
 
 @dataclass(frozen=True, slots=True)

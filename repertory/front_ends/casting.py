@@ -69,6 +69,7 @@ from repertory.metering import metered_areas
 from repertory.nodes import base_of
 from repertory.storage.index.base import IndexEngine
 from repertory.storage.main_tags import MainDicomTags
+from repertory.storage.naming import NeighbouringNames
 
 AT_ONCE: frozenset[type[Message]] = frozenset(
     {
@@ -249,4 +250,5 @@ class FrontEndCast:
             unpacking_limit=settings.maximum_request_body_size_mb << 20,
             ingest=ingest_rules_of(settings),
             location=number,
+            new_name=NeighbouringNames(),
         )

@@ -43,10 +43,19 @@ def staged_file(root: str, uuid: str) -> str:
     staging = f"{root}/{STAGING}"
     with suppress(FileNotFoundError):
         for folder in [staging, *(it.path for it in os.scandir(staging) if _is_branch(it))]:
-            for path in (f"{folder}/{uuid[:2]}/{uuid}", f"{folder}/{uuid}"):
+            for path in (f"{folder}/{part}{uuid}" for part in _parts(uuid)):
                 if os.path.exists(path):  # noqa: PTH110 - as below
                     return path
-    return f"{staging}/{uuid[:2]}/{uuid}"
+    return f"{staging}/{_parts(uuid)[0]}{uuid}"
+
+
+def _parts(uuid: str) -> tuple[str, ...]:
+    """Where in a staging folder a file lies; in the other places older versions had it.
+
+    By the last digits of its name: the first ones may be those of its neighbours, and many files
+    that are made in one folder take longer (docs/explanation/performance.md).
+    """
+    return f"{uuid[-2:]}/", f"{uuid[:2]}/", ""
 
 
 def _is_branch(entry: "os.DirEntry[str]") -> bool:
@@ -178,7 +187,7 @@ class FilesystemArea:
         return Path(self._staged(uuid))
 
     def _staged(self, uuid: str) -> str:
-        folder = f"{self._staged_prefix}{uuid[:2]}"
+        folder = f"{self._staged_prefix}{uuid[-2:]}"
         if folder not in self._known_folders:
             # If it cannot be made, whoever writes the file is told why.
             with suppress(OSError):
@@ -187,8 +196,10 @@ class FilesystemArea:
         return f"{folder}/{uuid}"
 
     def _found(self, uuid: str) -> str:
-        flat = f"{self._staged_prefix}{uuid}"
-        return flat if os.path.lexists(flat) else self._staged(uuid)
+        for part in _parts(uuid):
+            if os.path.lexists(path := f"{self._staged_prefix}{part}{uuid}"):
+                return path
+        return self._staged(uuid)
 
     def create(self, uuid: str, _content_type: int, content: bytes) -> str:
         """Store a new file."""

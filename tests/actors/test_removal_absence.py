@@ -30,8 +30,8 @@ from repertory.actors.reply import Reply
 from repertory.deletion import LAST_RETRY, AbsentStorage
 from repertory.errors import ShuttingDown, StorageFailed, StorageUnavailable
 from repertory.model import Attachment
-from repertory.storage.files import new_uuid
 from repertory.storage.index.sqlite.engine import SqliteEngine
+from repertory.storage.naming import new_uuid
 from repertory.testing import ManualClock, Stage
 
 DISK, FAR = 0, 2

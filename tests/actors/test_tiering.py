@@ -1,5 +1,6 @@
 import json
 import random
+import threading
 from collections import Counter
 
 import pytest
@@ -672,6 +673,11 @@ def test_a_file_that_is_being_moved_is_not_moved_a_second_time_at_once(tiers):
             move = MoveFiles(files=(file,), target="object-storage")
             others.append(tiers.stage.ask_soon(move))
             others.append(tiers.stage.ask_soon(MoveFiles(files=(file,), target="tape")))
+            # What is answered after them: so both have come while the file is on its way.
+            both = threading.Event()
+            nothing = MoveFiles(files=(), target="tape")
+            tiers.stage.ask_soon(nothing).on_done(lambda _: both.set())
+            assert both.wait(10)
 
     tiers.areas[1].on_create = again
     first = tiers.ask(MoveFiles(files=(file,), target="object-storage"))

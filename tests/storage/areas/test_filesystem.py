@@ -40,10 +40,16 @@ def test_what_a_crash_left_half_written_is_shown_and_can_be_discarded(area):
     assert area.leftovers() == ()
 
 
-def test_what_an_older_version_left_beside_the_folders_is_settled_too(area, tmp_path):
-    whole, half = FILE, FILE[::-1]
+@pytest.mark.parametrize("folder", ["", "01", "32"])
+def test_what_an_older_version_left_elsewhere_is_settled_too(area, tmp_path, folder):
+    whole, half = FILE, f"32{FILE[2:]}"
+    place = tmp_path / ".staging" / folder
+    place.mkdir(exist_ok=True)
     for name in (whole, half):
-        (tmp_path / ".staging" / name).write_bytes(b"content")
+        if folder in {"", name[:2]}:
+            (place / name).write_bytes(b"content")
+        else:
+            area.staging_path(name).write_bytes(b"content")
 
     assert set(area.leftovers()) == {whole, half}
     area.finish(whole)
@@ -211,5 +217,5 @@ def test_a_file_in_the_making_is_found_wherever_it_lies(tmp_path):
     branch.staging_path("mine").write_bytes(b"x")
 
     assert staged_file(str(tmp_path), "mine") == str(branch.staging_path("mine"))
-    assert staged_file(str(tmp_path), "other") == str(tmp_path / ".staging/ot/other")
+    assert staged_file(str(tmp_path), "other") == str(tmp_path / ".staging/er/other")
     assert staged_file(str(tmp_path / "nowhere"), "x") == str(tmp_path / "nowhere/.staging/x/x")
