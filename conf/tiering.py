@@ -188,6 +188,14 @@ class RecallSettings:
         ),
         check=positive,
     )
+    busy_share: int = setting(
+        default=50,
+        meaning=(
+            "Per cent of the time that files come back while requests are served: there is a rest"
+            " after each 64 of them; 100: they do not wait for anybody."
+        ),
+        check=one_to(100),
+    )
 
 
 @section("Tiering")

@@ -173,6 +173,7 @@ def file_engine_of(
     return SqliteEngine(
         folder or index_folder(settings),
         synchronous=synchronous or settings.index_synchronous,
+        is_shared=settings.front_end_processes > 0,
         **_engine_options(settings, main_tags),
     )
 

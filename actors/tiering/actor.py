@@ -32,6 +32,7 @@ from repertory.actors.tiering.progress import Kept, Pass
 from repertory.actors.tiering.recalling import (
     Recalled,
     RecallListed,
+    RecallRested,
     Recalls,
     RecallWanted,
 )
@@ -263,8 +264,13 @@ class TieringActor(Passing, OnDuty, Stepping, RepertoryActor):
 
     @handles(Recalled)
     def recalled(self, event: Recalled) -> None:
-        """Go on with what is to come back."""
+        """Go on with what is to come back, at once or after a rest."""
         self._recalls.recalled(event)
+
+    @handles(RecallRested)
+    def recall_rested(self, event: RecallRested) -> None:
+        """Go on with what is to come back."""
+        self._recalls.rested(event.after)
 
     # One step after the other
 

@@ -9,6 +9,7 @@ from repertory.actors.clock import Clock
 from repertory.actors.messages.base import Event, message
 from repertory.actors.messages.places import ListMovable, MoveFiles
 from repertory.actors.messages.resources import DescribeParent
+from repertory.actors.pace import Pace
 from repertory.actors.reply import Reply
 from repertory.actors.switchboard import Switchboard
 from repertory.actors.tiering.tasks import RoomOf
@@ -51,6 +52,13 @@ class Recalled(Event):
     answer: Reply[MoveReport]
 
 
+@message
+class RecallRested(Event):
+    """The rest after some files is over; the actor tells it to itself."""
+
+    after: Cursor
+
+
 class Recalls:
     """What waits to come back; all calls come from the actor's own thread.
 
@@ -71,6 +79,7 @@ class Recalls:
         self._settings = settings
         self._room_of = room_of
         self._tell = tell
+        self._pace = Pace(board, clock, settings.busy_share)
         self._waiting: dict[ResourceId, None] = {}
         self._current: ResourceId | None = None
         self._until = 0.0
@@ -129,6 +138,7 @@ class Recalls:
         if not page.files:
             self._done()
             return
+        self._pace.begin()
         moving = MoveFiles(files=tuple(page.files), target=self._settings.target)
         self._board.ask_soon(moving).on_done(
             lambda reply: self._tell(Recalled(page=page, answer=reply))
@@ -150,10 +160,20 @@ class Recalls:
         )
         if it.moved:
             log.debug("files_recalled", count=it.moved)
-        if event.page.cursor.passed:
+        self._pace.end(0)
+        rest = self._pace.rest()
+        if rest:
+            rested = RecallRested(after=event.page.cursor)
+            self._clock.call_after(rest, lambda: self._tell(rested))
+        else:
+            self.rested(event.page.cursor)
+
+    def rested(self, after: Cursor) -> None:
+        """Go on with what comes after some files."""
+        if after.passed:
             self._done()
         else:
-            self._ask(event.page.cursor)
+            self._ask(after)
 
     def _ask(self, after: Cursor) -> None:
         if self._current is None:

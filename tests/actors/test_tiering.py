@@ -32,8 +32,10 @@ from repertory.actors.messages.tiering import (
     ResumeTiering,
     RunTiering,
 )
+from repertory.actors.pace import Pace
 from repertory.actors.reply import Reply
 from repertory.actors.storage import StorageActor
+from repertory.actors.tiering import recalling
 from repertory.actors.tiering.actor import TieringActor
 from repertory.conf.tiering import RecallSettings, TieringRuleSettings, TieringSettings
 from repertory.errors import ArchiveFull, FileLost, IndexBusy, StorageFailed
@@ -764,7 +766,7 @@ def test_a_read_of_what_was_deleted_meanwhile_is_forgotten(tiers):
 
 
 def recalls(prefetch="None", **more):
-    return RecallSettings(enable=True, prefetch=prefetch, **more)
+    return RecallSettings(enable=True, prefetch=prefetch, **{"busy_share": 100} | more)
 
 
 def far_study(tiers, series=2, instances=2):
@@ -898,6 +900,25 @@ def test_an_object_that_is_gone_is_reported_and_the_rest_comes_back(tiers):
     assert report.problem
     with pytest.raises(FileLost):
         tiers.read(studies[3])
+
+
+def test_what_comes_back_makes_room_for_requests(tiers, monkeypatch):
+    monkeypatch.setattr(recalling, "BATCH", 2)
+    monkeypatch.setattr(Pace, "rest", lambda pace: 8.0 if pace._share == 20 else 0.0)
+    tiers.start(recall=recalls("Study", busy_share=20), rests=True)
+    studies = far_study(tiers)
+
+    def came_back(*, after):
+        tiers.stage.clock.advance(after)
+        tiers.stage.settle()
+        return tiers.place_of(*studies).count("disk"), tiers.status().recall.pending
+
+    tiers.read(studies[0])
+
+    assert came_back(after=0) == (2, 1)
+    assert came_back(after=7.9) == (2, 1)
+    assert came_back(after=0.2) == (4, 1)
+    assert came_back(after=8.1) == (4, 0)
 
 
 def test_a_store_that_fails_is_reported_and_other_studies_come_back_later(tiers):

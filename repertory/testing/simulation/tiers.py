@@ -64,6 +64,7 @@ class Tiers:
                     target=FILE_SYSTEM,
                     prefetch=self.prefetch or "None",
                     keep_days=1200 / _DAY,
+                    busy_share=100,
                 ),
             ),
         }

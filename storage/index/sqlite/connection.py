@@ -21,8 +21,8 @@ a million of them in memory, the rate of ingest stays flat."""
 READER_CACHE_KIB = 8_192
 
 ATTACHED_CACHE_KIB = 2_048
-"""For readers in other processes, which have several each. What is not there the system has in
-memory; and every commit of the writer makes them forget what they have."""
+"""Where several processes read the index, each of which has several readers. What is not there
+the system has in memory; and every commit of the writer makes them forget what they have."""
 
 CHECKPOINT_PAGES = 8_000
 """How long the log grows before its pages go to the file: long enough that pages which change

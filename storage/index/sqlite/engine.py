@@ -53,7 +53,8 @@ class SqliteEngine:
     the index; empty: the name that the index got when it was made. ``signatures`` are the lists
     of main DICOM tags that each level's resources are recorded with (metadata
     MainDicomTagsSignature). ``tag_names`` are the names of main DICOM tags that are not Orthanc's
-    own.
+    own. ``is_shared`` says that other processes read it, too, so that there are many readers:
+    each keeps fewer pages in memory.
     """
 
     name = "SQLite"
@@ -67,6 +68,7 @@ class SqliteEngine:
         identifier: str = "",
         signatures: Mapping[Level, str] | None = None,
         tag_names: Mapping[str, str] | None = None,
+        is_shared: bool = False,
     ) -> None:
         self._path = folder / FILE_NAME
         self._lock = FolderLock(folder / LOCK_NAME)
@@ -75,7 +77,7 @@ class SqliteEngine:
         self._signatures = dict(signatures or {})
         self._tag_names = dict(tag_names or {})
         self._open = False
-        self._reader_cache = READER_CACHE_KIB
+        self._reader_cache = ATTACHED_CACHE_KIB if is_shared else READER_CACHE_KIB
         self._writer: DatabaseWriter | None = None
 
     def open(self) -> None:
