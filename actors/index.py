@@ -340,8 +340,7 @@ class IndexActor(
         return failure
 
     def _commit(self) -> None:
-        self._is_due = bool(self._arriving)
-        if self._is_due or not self._outcomes or not self._end_group():
+        if self._must_wait() or not self._outcomes or not self._end_group():
             return
         removal: Reply[None] | None = None
         for reply, value, refusal, events in self._take_outcomes():

@@ -30,6 +30,13 @@ class IndexArrivals(IndexRepeating):
         def _commit(self) -> None: ...
         def _forget_group(self) -> None: ...
 
+    def _must_wait(self) -> bool:
+        """Whether files are missing; until they are there, all of a commit but its end is done."""
+        waits = self._is_due = bool(self._arriving)
+        if waits and (error := self._try(self._writer.prepare)) is not None:
+            self._recover(error)
+        return waits
+
     @handles(FileArrived)
     def file_arrived(self, event: FileArrived) -> None:
         """Commit what waited for a file, or leave out what was to be entered of it."""

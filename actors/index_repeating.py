@@ -73,7 +73,7 @@ class IndexRepeating(IndexPart):
     def _end_group(self) -> bool:
         """Commit; whether what was changed is on the medium. If not, everyone has been told."""
         for left in range(REPETITIONS, -1, -1):
-            failure = self._try_to_commit()
+            failure = self._try(self._writer.commit)
             if failure is None:
                 return True
             if not left:
@@ -82,9 +82,10 @@ class IndexRepeating(IndexPart):
                 break
         return False
 
-    def _try_to_commit(self) -> RepertoryError | None:
+    @staticmethod
+    def _try(step: Callable[[], None]) -> RepertoryError | None:
         try:
-            self._writer.commit()
+            step()
         except RepertoryError as error:
             return error
         except Exception:

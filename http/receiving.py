@@ -162,8 +162,8 @@ class Receptions:
                 response = self._dispatcher.failure(_ASKED, error)
                 status, content = response.status, written(response)
             took = perf_counter() - began
-            self._dispatcher.note(_ASKED.method, _PATH, _PATH, status, took)
             if connection.transport is not None:
                 connection.transport.write(content)
+            self._dispatcher.note(_ASKED.method, _PATH, _PATH, status, took)
         finally:
             connection.let_go()

@@ -208,6 +208,9 @@ class IndexWriter(
         may end as ``IndexBusy``, and is then right when all of it is made anew.
         """
 
+    def prepare(self) -> None:
+        """Do what can be done of a commit beforehand; more changes may follow."""
+
     def commit(self) -> None:
         """End the group; whether or not it succeeds, none is open afterwards."""
 

@@ -73,6 +73,9 @@ class Database(Protocol):
     def begin_statement(self) -> None:
         """The same for one statement; ``rollback`` ends it."""
 
+    def spill(self) -> None:
+        """Write what the transaction did where it will be kept, as far as a database can."""
+
     def commit(self) -> None:
         """End the transaction, and keep what it did."""
 

@@ -107,6 +107,11 @@ class DatabaseWriter(
             self._read_again()
         self._group.now = now
 
+    def prepare(self) -> None:
+        """Do what ``commit`` does first, and takes longest; more changes may follow."""
+        self._change(self._group.flush)
+        self._change(self._db.spill)
+
     def commit(self) -> None:
         """End the group: what it changed is on the medium, as far as the database promises."""
         try:

@@ -112,6 +112,8 @@ class FickleWriter:
         self._writer = writer
         self.failures = []
         self.failures_of_changes = []
+        self.failures_to_prepare = []
+        self.prepared = 0
         self.begun = 0
 
     def __getattr__(self, name):
@@ -120,6 +122,13 @@ class FickleWriter:
     def begin(self, now=0.0, *, is_repeatable=False):
         self.begun += 1
         self._writer.begin(now)
+
+    def prepare(self):
+        self._writer.prepare()
+        self.prepared += 1
+        if self.failures_to_prepare:
+            self._writer._abandon()
+            raise self.failures_to_prepare.pop(0)
 
     def commit(self):
         if self.failures:

@@ -12,7 +12,14 @@ from repertory.actors.messages.instances import FileArrived, InstanceStored, Rec
 from repertory.actors.messages.labels import AddLabel, ListLabels
 from repertory.actors.messages.stability import DeclareDue
 from repertory.actors.messages.system import DescribeTotals
-from repertory.errors import Forbidden, IndexBusy, IndexFailed, ShuttingDown, StorageFailed
+from repertory.errors import (
+    ArchiveFull,
+    Forbidden,
+    IndexBusy,
+    IndexFailed,
+    ShuttingDown,
+    StorageFailed,
+)
 from repertory.model import Attachment, ContentType, Level, Origin, StoreStatus
 from repertory.storage import dicom
 from repertory.storage.identifiers import resource_ids
@@ -93,6 +100,46 @@ def test_nothing_is_committed_and_nobody_answered_before_the_file_is_there(index
     assert first.get(timeout=10).status is second.get(timeout=10).status is StoreStatus.SUCCESS
     assert index.instances() == 2
     assert len(index.stage.heard(InstanceStored)) == 2
+
+
+def test_until_the_file_is_there_all_of_the_commit_but_its_end_is_done(index, tmp_path):
+    log = next(tmp_path.glob("*-wal"))
+    before = log.stat().st_size
+    file, first = index.begin()
+    index.stage.settle()
+
+    assert index.engine.fickle.prepared == 1
+    assert log.stat().st_size > before
+    assert not index.instances()
+
+    # What comes then is committed with it.
+    _, second = index.record()
+    index.stage.ask_soon(AddLabel(level=Level.PATIENT, id="none", label="x"))
+    index.stage.settle()
+    index.arrive(file)
+
+    assert first.get(timeout=10).status is second.get(timeout=10).status is StoreStatus.SUCCESS
+    assert index.instances() == 2
+
+
+@pytest.mark.parametrize(
+    ("failure", "expected"),
+    [(IndexBusy(), None), (ArchiveFull(), ArchiveFull), (ValueError("a defect"), IndexFailed)],
+)
+def test_a_commit_that_cannot_be_prepared_is_made_anew_or_told_to_all(index, failure, expected):
+    index.engine.fickle.failures_to_prepare = [failure]
+    file, first = index.begin()
+    index.stage.settle()
+    index.arrive(file)
+
+    if expected is None:
+        assert first.get(timeout=10).status is StoreStatus.SUCCESS
+    else:
+        with pytest.raises(expected):
+            first.get(timeout=10)
+    _, next_one = index.record()
+    assert next_one.get(timeout=10).status is StoreStatus.SUCCESS
+    assert index.instances() == (2 if expected is None else 1)
 
 
 def test_several_files_are_waited_for(index):

@@ -231,6 +231,9 @@ class ServerDatabase:
         if not committed:
             raise cause.translated() from cause
 
+    def spill(self) -> None:
+        """Nothing: what a statement does is at the server when it ends."""
+
     def rollback(self) -> None:
         """End the transaction, if there still is one, without a trace."""
         session = self._session

@@ -151,6 +151,15 @@ class SqliteDatabase:
     def begin_statement(self) -> None:
         """Begin nothing: each statement of SQLite sees one state, and ends with its last row."""
 
+    def spill(self) -> None:
+        """Write the pages that the transaction changed to the log; to commit is a last one then."""
+        try:
+            self.connection.cache_flush()
+        except apsw.BusyError:  # a page is in use: it is written with the last one
+            return
+        except apsw.Error as error:
+            raise self._translated(error) from error
+
     def commit(self) -> None:
         """End the transaction, and keep what it did."""
         self.execute("COMMIT")
