@@ -18,6 +18,13 @@ PAUSE = 2.0
 _WEIGHT = 0.1
 """What one file counts for in the mean."""
 
+_STALL = 0.1
+"""Seconds: what takes less, now and then, is a disk that has something else to do for a moment,
+such as the index's log, which is copied to its file; what takes more counts as it is."""
+
+_MULTIPLE = 4
+"""How many times the mean such a moment counts for at most: it takes several to matter."""
+
 
 class Briskness:
     """Tells whether files are written quickly just now; whoever asks has said that it begins.
@@ -51,6 +58,8 @@ class Briskness:
         now = self._monotonic()
         if self._mean > INSTANT and now >= self._tried_again:
             self._mean = 0.0  # this is the new try: what was before does not count
+        elif self._mean and seconds < _STALL:
+            seconds = min(seconds, _MULTIPLE * max(self._mean, INSTANT))
         self._mean += (seconds - self._mean) * _WEIGHT
         if self._mean > INSTANT:
             self._tried_again = now + PAUSE

@@ -29,6 +29,9 @@ NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _PROBE = 4096
 """Bytes of the file that is written to see whether there is room: a file of none needs none."""
 
+_SYNCHRONIZED = getattr(os, "O_DSYNC", 0)
+"""Lets a write end when what was written is on the medium, with what is needed to read it."""
+
 _TRIES = 100
 """Each needs another thread that took the folder away just then."""
 
@@ -205,12 +208,15 @@ class FilesystemArea:
         """Store a new file."""
         staged = self._staged(uuid)
         try:
-            descriptor = self._open_staged(staged)
+            # Where the system can, each write is synchronized, and there is one: a call less is
+            # one turn less to wait for at Python's lock.
+            at_once = _SYNCHRONIZED if self._synchronize and content else 0
+            descriptor = self._open_staged(staged, at_once)
             try:
                 view = memoryview(content)
                 while view:
                     view = view[self._calls.write(descriptor, view) :]
-                if self._synchronize:
+                if self._synchronize and not at_once:
                     self._calls.fsync(descriptor)
             finally:
                 self._calls.close(descriptor)
@@ -336,8 +342,8 @@ class FilesystemArea:
             path.parent.parent.rmdir()
         return True
 
-    def _open_staged(self, staged: str) -> int:
-        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL
+    def _open_staged(self, staged: str, flags: int = 0) -> int:
+        flags |= os.O_WRONLY | os.O_CREAT | os.O_EXCL
         try:
             return self._calls.open(staged, flags, 0o644)
         except FileNotFoundError:

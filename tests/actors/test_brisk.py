@@ -25,6 +25,22 @@ def test_one_slow_file_among_many_quick_ones_matters_little():
     assert briskness.is_brisk
 
 
+def test_a_disk_that_stops_for_a_moment_now_and_then_is_brisk_all_the_same(time):
+    briskness = Briskness(time)
+    for _ in range(10):
+        for _ in range(50):
+            briskness.note(INSTANT / 2)
+        briskness.note(0.05)
+        assert briskness.is_brisk
+    briskness.begin()
+    briskness.begin()
+    assert briskness.is_brisk
+
+    for _ in range(10):
+        briskness.note(0.05)
+    assert not briskness.is_brisk
+
+
 def test_a_slow_disk_is_left_to_others_and_tried_again_later():
     time = Time()
     briskness = Briskness(time)

@@ -55,6 +55,7 @@ class SimulatedDisk:
         self._random = random
         self._files: dict[str, _File] = {}
         self._names: dict[int, str] = {}
+        self._synchronized: set[int] = set()
         self._survivors: set[str] = set()
         self._grave = grave
         grave.mkdir()
@@ -63,6 +64,7 @@ class SimulatedDisk:
         """Work on this folder."""
         self.root = root
         self._names.clear()
+        self._synchronized.clear()
 
     # The calls
 
@@ -70,7 +72,9 @@ class SimulatedDisk:
         """Open a file."""
         writes = bool(flags & os.O_CREAT)
         self._point("opens", path, full=writes)
-        descriptor = os.open(path, flags, mode)
+        descriptor = os.open(path, flags & ~_SYNCHRONIZED, mode)
+        if flags & _SYNCHRONIZED:
+            self._synchronized.add(descriptor)
         name = Path(path).name
         self._names[descriptor] = name
         if writes or _is_staged(self._place(path)):
@@ -80,12 +84,18 @@ class SimulatedDisk:
     def close(self, fd: int, /) -> None:
         """Close it."""
         self._names.pop(fd, None)
+        self._synchronized.discard(fd)
         os.close(fd)
 
     def write(self, fd: int, data: memoryview, /) -> int:
         """Write some of ``data``, so that a process can end in the middle of it."""
         self._point("writes", self._names.get(fd, ""), full=True)
-        return os.write(fd, data[: max(1, (len(data) + 1) // 2)] if len(data) > _SECTOR else data)
+        written = os.write(
+            fd, data[: max(1, (len(data) + 1) // 2)] if len(data) > _SECTOR else data
+        )
+        if fd in self._synchronized and written == len(data):
+            self.fsync(fd)
+        return written
 
     def pread(self, fd: int, length: int, offset: int, /) -> bytes:
         """Read."""
@@ -223,6 +233,7 @@ class SimulatedDisk:
 
 
 _SECTOR = 512
+_SYNCHRONIZED = getattr(os, "O_DSYNC", 0)
 
 
 def _is_staged(place: str) -> bool:
