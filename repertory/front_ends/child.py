@@ -10,6 +10,7 @@ import signal
 import socket
 import sys
 import threading
+import time
 from collections.abc import Awaitable
 from dataclasses import replace
 from functools import partial
@@ -183,7 +184,7 @@ class FrontEnd:
             board, self._line, order.settings, number=order.number, count=order.count
         )
         self._cast.start(order.kinds)
-        self._turns = SharedTurns(Tally(self._tally, order.count), order.number)
+        self._turns = SharedTurns(Tally(self._tally, order.count), order.number, time.monotonic)
         self._server = HttpServer(
             board,
             order.settings,

@@ -16,6 +16,9 @@ _PATIENCE = 0.002
 
 _LONGEST = 0.02
 
+_FOR_MAIN = 0.005
+"""Seconds that the main process has to take the only connection of all."""
+
 _TRUST = 0.5
 """Seconds that front-ends have to take a connection before the main process does."""
 
@@ -103,21 +106,26 @@ class SharedTurns(_Place):
     after a moment it is everybody's turn.
     """
 
-    def __init__(self, tally: Tally, number: int) -> None:
+    def __init__(self, tally: Tally, number: int, monotonic: Callable[[], float]) -> None:
+        """Take the tally, one's number in it, and what tells the time in seconds."""
         super().__init__(tally, number)
-        self._has_waited = False
+        self._monotonic = monotonic
+        self._waited_until = -1.0
 
     def pause(self) -> float:
         """Seconds to leave the next connection to those that have fewer."""
         ours = self._numbers[self._place + _CONNECTIONS]
         more = ours - min(self._tally.connections(), default=ours)
-        if more <= 0 and self._tally.is_quiet():
-            more = 1
-        if more <= 0 or self._has_waited:
-            self._has_waited = False
+        now = self._monotonic()
+        # What was left to others long ago, one of them took: this is another connection. A loop
+        # may come back a little too early.
+        has_waited = abs(now - self._waited_until) < _LONGEST
+        self._waited_until = -1.0
+        if has_waited or (more <= 0 and not self._tally.is_quiet()):
             return 0.0
-        self._has_waited = True
-        return min(more * _PATIENCE, _LONGEST)
+        pause = min(more * _PATIENCE, _LONGEST) if more > 0 else _FOR_MAIN
+        self._waited_until = now + pause
+        return pause
 
     def note_visits(self, count: int) -> None:
         """How many requests we have had; those before us had theirs."""

@@ -18,18 +18,18 @@ def tallies():
 
 
 @pytest.fixture
-def turns(tallies):
-    made = [SharedTurns(tallies[0], 0), SharedTurns(tallies[1], 1)]
+def clock():
+    return ManualClock()
+
+
+@pytest.fixture
+def turns(tallies, clock):
+    made = [SharedTurns(tallies[n], n, clock.monotonic) for n in range(2)]
     tallies[0].mark_absent(2)
     tallies[0].mark_absent(tallies[0].main)
     yield made
     for one in made:
         one.leave()
-
-
-@pytest.fixture
-def clock():
-    return ManualClock()
 
 
 @pytest.fixture
@@ -52,22 +52,32 @@ def test_it_is_the_turn_of_who_has_no_more_than_the_others(turns):
     assert second.pause() == 0.0
 
 
-def test_nobody_waits_twice_for_who_does_not_take_them(turns):
+def test_nobody_waits_twice_for_who_does_not_take_them(turns, clock):
     first, _ = turns
     for _ in range(5):
         first.took()
 
-    assert first.pause() > 0.0
+    clock.advance(first.pause())
     assert first.pause() == 0.0
     first.took()
     assert first.pause() > 0.0
 
 
-def test_the_more_one_has_the_longer_it_waits_up_to_a_limit(turns):
+def test_who_left_one_to_others_leaves_them_the_next_as_well(turns, main, clock):
+    first, second = turns
+    for _ in range(3):
+        assert first.pause() > 0.0
+        assert second.pause() > 0.0
+        main.took()
+        main.let_go()
+        clock.advance(0.1)
+
+
+def test_the_more_one_has_the_longer_it_waits_up_to_a_limit(turns, clock):
     first, _ = turns
     first.took()
     short = first.pause()
-    first.pause()
+    clock.advance(0.1)
     for _ in range(500):
         first.took()
 
@@ -95,13 +105,13 @@ def test_who_lets_go_of_connections_takes_the_next(turns):
     assert second.pause() == 0.0
 
 
-def test_visits_are_those_of_all_over_their_lives(turns, tallies):
+def test_visits_are_those_of_all_over_their_lives(turns, tallies, clock):
     first, second = turns
     first.note_visits(5)
     second.note_visits(7)
     assert tallies[0].visits() == tallies[1].visits() == 12
 
-    again = SharedTurns(tallies[0], 0)
+    again = SharedTurns(tallies[0], 0, clock.monotonic)
     again.note_visits(2)
 
     assert tallies[1].visits() == 14
@@ -130,10 +140,13 @@ def test_with_one_connection_more_it_is_the_front_ends_turn(turns, main):
     assert main.pause() == 0.0
 
 
-def test_no_front_end_waits_long_for_a_main_process_that_is_busy(turns, main):
+@pytest.mark.usefixtures("main")
+def test_no_front_end_waits_long_for_a_main_process_that_is_busy(turns, clock):
     first, _ = turns
 
-    assert 0.0 < first.pause() <= 0.02
+    pause = first.pause()
+    assert 0.0 < pause <= 0.02
+    clock.advance(pause)
     assert first.pause() == 0.0
 
 
