@@ -20,6 +20,9 @@ from traffic import Load, Request, delete, get, post
 SMALL = 10_000
 LARGE = 500_000
 PAGE = 100
+
+READS = 16_000
+"""Requests of a round that reads; fewer are over before all processes are awake."""
 DOOMED_STUDY = 1_000
 FILES_PATIENCE = 60.0
 
@@ -178,15 +181,15 @@ def _ingest_large(_: Bench, inputs: Inputs) -> list[Request]:
 
 
 def _read_files(bench: Bench, inputs: Inputs) -> list[Request]:
-    return [get(f"/instances/{i}/file") for i in inputs.pick(bench.large_instances, 4_000)]
+    return [get(f"/instances/{i}/file") for i in inputs.pick(bench.large_instances, READS)]
 
 
 def _read_studies(bench: Bench, inputs: Inputs) -> list[Request]:
-    return [get(f"/studies/{i}") for i in inputs.pick(bench.studies, 12_000)]
+    return [get(f"/studies/{i}") for i in inputs.pick(bench.studies, 3 * READS)]
 
 
 def _read_tags(bench: Bench, inputs: Inputs) -> list[Request]:
-    return [get(f"/instances/{i}/simplified-tags") for i in inputs.pick(bench.instances, 4_000)]
+    return [get(f"/instances/{i}/simplified-tags") for i in inputs.pick(bench.instances, READS)]
 
 
 def _list_pages(bench: Bench, inputs: Inputs) -> list[Request]:
@@ -291,9 +294,9 @@ CASES = (
     _ingest("0.5 MB", 1, 250),
     _ingest("0.5 MB", 4, 600),
     _ingest("0.5 MB", 16, 800),
-    Case("read-file-x16", "GET file of 0.5 MB ×16", 16, 4_000, _read_files),
-    Case("read-study-x16", "GET study ×16", 16, 12_000, _read_studies),
-    Case("read-tags-x16", "GET simplified-tags ×16", 16, 4_000, _read_tags),
+    Case("read-file-x16", "GET file of 0.5 MB ×16", 16, READS, _read_files),
+    Case("read-study-x16", "GET study ×16", 16, 3 * READS, _read_studies),
+    Case("read-tags-x16", "GET simplified-tags ×16", 16, READS, _read_tags),
     Case("read-page-x1", f"GET {PAGE} studies, expanded ×1", 1, 200, _list_pages),
     Case("read-page-x4", f"GET {PAGE} studies, expanded ×4", 4, 200, _list_pages),
     Case("find-patient-x1", "find a PatientID ×1", 1, 100, _find_patient),
