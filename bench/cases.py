@@ -288,9 +288,9 @@ def _ingest(size: str, connections: int, operations: int) -> Case:
 
 
 CASES = (
-    _ingest("10 KB", 1, 600),
-    _ingest("10 KB", 4, 1_500),
-    _ingest("10 KB", 16, 2_500),
+    _ingest("10 KB", 1, 1_500),
+    _ingest("10 KB", 4, 3_000),
+    _ingest("10 KB", 16, 5_000),
     _ingest("0.5 MB", 1, 250),
     _ingest("0.5 MB", 4, 600),
     _ingest("0.5 MB", 16, 800),
