@@ -18,9 +18,18 @@ _MEGABYTE = 1 << 20
 
 
 def known_lines(
-    meters: Meters, totals: Totals, last_change: int, jobs: Iterable[JobState], moment: float
+    meters: Meters,
+    totals: Totals,
+    last_change: int,
+    jobs: Iterable[JobState],
+    moment: float,
+    *,
+    associations_left: int | None,
 ) -> Iterator[str]:
-    """Orthanc's metrics: name, value, and the time in milliseconds."""
+    """Orthanc's metrics: name, value, and the time in milliseconds.
+
+    ``associations_left`` is how many more may be open; ``None`` where DICOM is not spoken.
+    """
     states = list(jobs)
     done = {state: states.count(state) for state in JobState}
     create, read, remove = (meters.operations[it] for it in ("create", "read", "remove"))
@@ -55,6 +64,8 @@ def known_lines(
         "orthanc_uncompressed_size_mb": totals.uncompressed_size / _MEGABYTE,
         "orthanc_up_time_s": int(perf_counter() - meters.began),
     }
+    if associations_left is not None:
+        values["orthanc_available_dicom_threads"] = associations_left
     stamp = int(moment * 1000)
     for name, value in sorted(values.items()):
         yield f"{name} {_number(value)} {stamp}"

@@ -3,13 +3,14 @@
 from aiohttp import hdrs, web
 
 from repertory.actors.messages.changes import DescribeLastChange
+from repertory.actors.messages.dicom import DescribeDicomServer
 from repertory.actors.messages.jobs import ListJobs
 from repertory.actors.messages.rest_api import CallRestApi
 from repertory.actors.messages.system import DescribeTotals
 from repertory.errors import BadBody, UnknownResource
 from repertory.http.answers import done, text_answer
 from repertory.http.bodies import read_text
-from repertory.http.bridge import BOARD, ask
+from repertory.http.bridge import BOARD, SETTINGS, ask
 from repertory.http.metrics import CONTENT_TYPE, known_lines, own_lines
 from repertory.http.routing import Routes
 from repertory.meters import Meters
@@ -43,6 +44,14 @@ def _meters(request: web.Request) -> Meters:
     if meters is None:
         raise UnknownResource
     return meters
+
+
+async def _associations_left(request: web.Request) -> int | None:
+    settings = request.app[SETTINGS]
+    if not settings.dicom_server_enabled:
+        return None
+    found = await ask(request, DescribeDicomServer())
+    return max(0, settings.dicom_maximum_associations - found.associations)
 
 
 @routes.get("/tools/metrics")
@@ -82,7 +91,10 @@ async def read_metrics(request: web.Request) -> web.Response:
         totals = await ask(request, DescribeTotals())
         page = await ask(request, DescribeLastChange())
         jobs = [job.state for job in await ask(request, ListJobs())]
-        lines += known_lines(meters, totals, page.last, jobs, board.clock.now())
+        left = await _associations_left(request)
+        lines += known_lines(
+            meters, totals, page.last, jobs, board.clock.now(), associations_left=left
+        )
         lines += own_lines(meters, await board.mail(patience=PATIENCE))
         lines.append("")
     return web.Response(body="\n".join(lines).encode(), headers={hdrs.CONTENT_TYPE: CONTENT_TYPE})

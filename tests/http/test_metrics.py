@@ -5,6 +5,7 @@ import threading
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
+from pynetdicom import AE
 
 from repertory.actors.base import RepertoryActor, handles
 from repertory.actors.messages.base import Query, message
@@ -56,6 +57,24 @@ def test_what_was_logged_is_counted_where_the_log_is_ours(whole, monkeypatch):
     told = samples(client)
     assert told["orthanc_logged_errors_count", ()] == 2
     assert told["orthanc_logged_warnings_count", ()] == 5
+
+
+def test_of_associations_nothing_is_told_where_there_are_none(whole):
+    client = whole(dicom_server_enabled=False)
+
+    assert "orthanc_available_dicom_threads" not in names(client.get(PATH).text)
+
+
+def test_it_is_told_how_many_more_associations_may_be_open(whole):
+    client = whole(dicom_server_enabled=True, dicom_port=0, dicom_maximum_associations=3)
+    entity = AE("PEER")
+    entity.add_requested_context("1.2.840.10008.1.1")
+    association = entity.associate("127.0.0.1", client.archive.dicom_port, ae_title="ANY")
+    assert association.is_established
+
+    assert samples(client)["orthanc_available_dicom_threads", ()] == 2
+    association.release()
+    until(lambda: samples(client)["orthanc_available_dicom_threads", ()] == 3)
 
 
 def test_lines_with_orthancs_names_have_its_form(whole):
