@@ -64,7 +64,6 @@ def list_job_failures(db: Database, id_: JobId, since: int, limit: int) -> tuple
 
 def record_job(db: Database, group: Group, job: JobRecord) -> int:
     """Enter a new job; its number."""
-    alive = job.node is not None and lives(db, group)
     values = (
         job.id,
         job.type,
@@ -77,7 +76,7 @@ def record_job(db: Database, group: Group, job: JobRecord) -> int:
         job.progress,
         job.runtime,
         job.created_at,
-        job.node if alive else None,  # nobody would take it from one who was given up
+        _owner(db, group, job),
     )
     group.writing = True
     db.execute(INSERT, values)
@@ -125,12 +124,19 @@ def record_job_change(db: Database, group: Group, job: JobRecord, *, afresh: boo
         need_job(group, node)
     group.writing = True
     kind, details = (job.error.kind, job.error.details) if job.error else (None, None)
-    values = (job.state.value, job.runtime, job.completed_at, kind, details, job.node, number)
+    owner = _owner(db, group, job)
+    values = (job.state.value, job.runtime, job.completed_at, kind, details, owner, number)
     db.execute(UPDATE, values)
     if afresh:
         db.execute(BEGIN_AFRESH, (number,))
         db.execute("DELETE FROM job_failures WHERE job = ?", (number,))
         release_outputs(db, group, (number,))
+
+
+def _owner(db: Database, group: Group, job: JobRecord) -> str | None:
+    """Whose a job is; nobody would take it from a node that was given up, or has another name."""
+    is_ours = not group.node or job.node == group.node
+    return job.node if job.node is not None and is_ours and lives(db, group) else None
 
 
 def forget_jobs(db: Database, group: Group, ids: Sequence[JobId]) -> None:

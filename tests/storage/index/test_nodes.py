@@ -96,6 +96,21 @@ def test_who_is_no_node_any_more_takes_nothing_that_nobody_would_free(reader, wr
         writer.commit()
 
 
+def test_what_a_node_wrote_under_the_name_that_it_had_before_is_nobodys(reader, writer):
+    enter(writer, ME)
+    old = submit(writer, "old")
+    group(writer, writer.leave_node)
+    enter(writer, "me.2")
+    mine = JobRecord(id=JobId("mine"), type="Test", parameters={}, created_at=1.0, node=ME)
+
+    group(writer, lambda: writer.record_job(mine))
+    again = replace(job(reader, old), node=ME)
+    group(writer, lambda: writer.record_job_change(again, afresh=True))
+
+    assert [it.node for it in reader.list_jobs()] == [None, None]
+    assert group(writer, lambda: writer.claim_job(mine.id)).node == "me.2"
+
+
 def test_a_duty_is_told_to_be_new_to_who_had_it_not(writer):
     enter(writer, OTHER)
     assert group(writer, lambda: writer.take_duty(DELIVERY))
