@@ -33,6 +33,9 @@ from repertory.testing.server import ServerProcess
 
 WARM_UP = 0.3
 """The part of each life that is not judged."""
+TOLD_EVERY = 60
+"""Samples, one in a second, after which whoever waits is told how it goes."""
+
 SHORTEST = 40
 """Samples of a life that is judged: about as many seconds."""
 LIMITS = {
@@ -100,6 +103,9 @@ class Watch:
         end = time.monotonic() + seconds
         while time.monotonic() < end and not books.wrong:
             self.samples.append(take(self._server, self.life, self._began))
+            if len(self.samples) % TOLD_EVERY == 0:
+                said = f"{sum(books.done.values()):,} answered, {shown(self.samples[-1].resident)}"
+                print(time.strftime("%X"), said, "resident", file=sys.stderr, flush=True)
             time.sleep(max(0.0, min(1.0, end - time.monotonic())))
 
 
