@@ -16,6 +16,7 @@ from repertory.actors.jobs.base import Job
 from repertory.actors.messages.attachments import CountReleased, ForgetReleased, RemoveAttachment
 from repertory.actors.messages.changes import ListChanges
 from repertory.actors.messages.deletion import (
+    DescribeDeletionQueue,
     PauseRemovals,
     RecordFailedRemovals,
     ResumeRemovals,
@@ -532,6 +533,15 @@ def test_a_pause_holds_at_every_node(cluster, sharing):
     one.ask(ResumeRemovals())
     cluster.advance(2)
     assert cluster.removals
+
+
+def test_a_pause_is_told_at_every_node_before_it_was_heeded(sharing):
+    one, two = sharing
+    two.ask(PauseRemovals())
+    assert one.ask(DescribeDeletionQueue()).is_paused
+
+    one.ask(ResumeRemovals())
+    assert not two.ask(DescribeDeletionQueue()).is_paused
 
 
 def test_files_that_a_dead_node_had_taken_are_removed_by_another(cluster, sharing):

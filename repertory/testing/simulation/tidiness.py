@@ -7,7 +7,7 @@ from repertory.actors.messages.following import ListDeadLetters
 from repertory.actors.messages.housekeeping import DescribeHousekeeping, ResumeHousekeeping
 from repertory.actors.messages.resources import DeleteResource
 from repertory.actors.messages.trash import ListTrash, RestoreTrash
-from repertory.errors import UnknownResource
+from repertory.errors import LeaseLost, UnknownResource
 from repertory.model import Compression, ContentType, Level, Metadata
 from repertory.testing.simulation.books import Violation
 from repertory.testing.simulation.catalog import COUNT, id_of
@@ -17,10 +17,23 @@ ROUNDS = 180.0
 """Seconds after which the time of an entry is up for sure: the trash is looked at each minute."""
 
 
+_TRIES = 20
+_TRY_AGAIN = 30.0
+"""Seconds after which whoever was told to try again does; a node that was given up comes back."""
+
+
 def resume(world: World) -> None:
     """Let the housekeeper go on if somebody has paused it."""
-    if world.setup.housekeeper:
-        world.board.ask(ResumeHousekeeping())
+    if not world.setup.housekeeper:
+        return
+    for _ in range(_TRIES):
+        try:
+            world.board.ask(ResumeHousekeeping())
+        except LeaseLost:
+            world.scheduler.sleep(_TRY_AGAIN, "the time to try again")
+        else:
+            return
+    raise Violation("who tries again is heard", "the housekeeper's duty is nobody's")
 
 
 def check_order(world: World, *, forms: bool) -> None:
