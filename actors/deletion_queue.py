@@ -378,11 +378,10 @@ class DeletionQueueActor(RemovalAbsence, RemovalSharing, RepertoryActor):
         can_tell = rate and not self._is_stopped and not self._is_held and not self._absent
         if left and can_tell:
             remaining = left / rate
-        oldest, is_shared = backlog.oldest, self._node and not self._at_once
+        oldest = backlog.oldest
         return DeletionQueueState(
             backlog=backlog,
-            # What was said at another node counts here, before this one has heeded it.
-            is_paused=backlog.is_paused if is_shared else self._is_paused,
+            is_paused=self._pauses(backlog),
             is_held=self._is_held,
             age=None if oldest is None else max(self.clock.now() - oldest, 0.0),
             rate=rate,

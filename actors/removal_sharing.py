@@ -75,6 +75,11 @@ class RemovalSharing:
         if reply.error is None and reply.get().is_paused is not self._is_paused:
             self.board.tell(self.actor_ref, PauseRecorded(is_paused=reply.get().is_paused))
 
+    def _pauses(self, backlog: Backlog) -> bool:
+        """Whether removals pause; what was said at another node counts before this one heeds it."""
+        is_shared = self._node and not self._at_once
+        return backlog.is_paused if is_shared else self._is_paused
+
     def _fresh(self) -> tuple[ReleasedFile, ...]:
         """Files that were not tried yet."""
         limit, without = max(BATCH, self._together), self._without

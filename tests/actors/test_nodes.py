@@ -76,6 +76,7 @@ from repertory.storage.main_tags import MAIN_DICOM_TAGS
 from repertory.testing import ManualClock, Stage
 from repertory.testing.databases import DatabaseMissing, make_engine
 from repertory.testing.files import make_dicom, make_study
+from repertory.testing.server import until
 
 LEASE = 10.0
 DUTIES = frozenset({CALLBACKS, DELIVERY, HOUSEKEEPING, TIERING})
@@ -814,7 +815,7 @@ def test_another_node_goes_on_with_a_pass_over_the_rules_of_one_that_is_gone(clu
     assert first
     assert second == []
     assert one.ask(DescribeTiering()).current is not None
-    assert two.ask(DescribeTiering()).current is not None
+    until(lambda: two.ask(DescribeTiering()).current is not None)  # it is in the index
 
     cluster.give_up(one)
     cluster.advance(60)

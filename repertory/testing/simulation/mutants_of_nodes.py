@@ -12,7 +12,7 @@ from repertory.actors.nodes import NodesActor
 from repertory.actors.reply import Reply
 from repertory.actors.stability_monitor import StabilityMonitorActor
 from repertory.actors.storage import StorageActor
-from repertory.deletion import ReleasedFile
+from repertory.deletion import Backlog, ReleasedFile
 from repertory.errors import IndexFailed
 from repertory.jobs import JobId, JobRecord, JobStep
 from repertory.model import Attachment
@@ -123,6 +123,10 @@ class PausesAlone(DeletionQueueActor):
 
     def _compare(self, reply: Reply[Any]) -> None:
         """Look at nothing."""
+
+    def _pauses(self, _backlog: Backlog) -> bool:
+        """Tell what was said here."""
+        return self._is_paused
 
 
 class KeepsItsJobs(JobsActor):
