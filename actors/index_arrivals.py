@@ -32,9 +32,12 @@ class IndexArrivals(IndexRepeating):
 
     def _must_wait(self) -> bool:
         """Whether files are missing; until they are there, all of a commit but its end is done."""
-        waits = self._is_due = bool(self._arriving)
-        if waits and (error := self._try(self._writer.prepare)) is not None:
-            self._recover(error)
+        was_due, waits = self._is_due, bool(self._arriving)
+        self._is_due = waits
+        if waits and not was_due:  # once: what comes then may come often
+            error = self._try(self._writer.prepare)
+            if error is not None:
+                self._recover(error)
         return waits
 
     @handles(FileArrived)

@@ -84,6 +84,7 @@ class IndexRepeating(IndexPart):
 
     @staticmethod
     def _try(step: Callable[[], None]) -> RepertoryError | None:
+        """Take a step of a commit; why it failed, if it did."""
         try:
             step()
         except RepertoryError as error:

@@ -17,6 +17,7 @@ from repertory.testing.emulators import (
     AzureEmulator,
     EmulatorMissing,
     GoogleEmulator,
+    RcloneEmulator,
     S3Emulator,
 )
 from repertory.testing.mysql import MysqlServer
@@ -148,6 +149,22 @@ def started(make):
         except (EmulatorMissing, DatabaseMissing) as reason:
             pytest.skip(str(reason))
         yield server
+
+
+@pytest.fixture
+def start_rclone(tmp_path):
+    """Start a store that a test may stop, with a bucket "archive"; its objects lie in `s3`."""
+    with ExitStack() as stack:
+
+        def start(**options):
+            store = RcloneEmulator(tmp_path / "s3", **options)
+            store.make_bucket("archive")
+            try:
+                return stack.enter_context(store)
+            except EmulatorMissing as reason:
+                pytest.skip(str(reason))
+
+        yield start
 
 
 @pytest.fixture

@@ -25,7 +25,7 @@ _FULL = frozenset({"QuotaExceeded", "XMinioStorageFull", "XMinioAdminBucketQuota
 _SLOW = frozenset({"408", "429"})
 _REFUSED = ("PermissionDeniedError", "UnauthenticatedError")
 _KEYS = frozenset({"401", "403"})
-UNTRUSTED = "shows a certificate that is not trusted"
+_NOT_TRUSTED = "shows a certificate that is not trusted"
 _UNTRUSTED = re.compile(r"InvalidCertificate|invalid peer certificate")
 _TIMEOUT = re.compile(r"kind: Timeout|timed out|TimedOut")
 
@@ -72,7 +72,7 @@ def failure(error: Exception, place: str, what: str) -> Failed | Refused:
     if trouble.refused:
         return StorageUnavailable(f"{what}: {place} refuses the access{trouble.told}.")
     if trouble.untrusted:
-        return StorageUnavailable(f"{what}: {place} {UNTRUSTED}.")
+        return StorageUnavailable(f"{what}: {place} {_NOT_TRUSTED}.")
     if trouble.timed_out:
         return StorageUnavailable(f"{what}: {place} does not answer in time.")
     if trouble.passing:
@@ -93,7 +93,7 @@ def refuse_to_start(error: Exception, place: str, options: str) -> NoReturn:
     elif trouble.refused:
         reason = f"{place} refuses the access{trouble.told}"
     elif trouble.untrusted:
-        reason = f"{place} {UNTRUSTED} (the variable SSL_CERT_FILE names a file of whom to trust)"
+        reason = f"{place} {_NOT_TRUSTED} (SSL_CERT_FILE names the file of whom to trust)"
     elif trouble.timed_out:
         reason = f"{place} does not answer in time"
     elif not trouble.status:

@@ -206,6 +206,8 @@ def test_a_full_group_waits_as_well(index):
     index.stage.settle()
     assert not any(it.done for it in (first, second, *labels))
 
+    assert index.engine.fickle.prepared == 1  # and not for each that came then
+
     index.arrive(last)
 
     for reply in (first, second, *labels):

@@ -10,7 +10,6 @@ from repertory.actors.messages.attachments import RemoveReleased
 from repertory.actors.messages.integrity import AwaitCheck, BeginCheck
 from repertory.conf.encryption import StorageEncryptionSettings
 from repertory.testing import ManualClock
-from repertory.testing.emulators import EmulatorMissing, RcloneEmulator
 from repertory.testing.fault_proxy import Fault, FaultProxy
 from repertory.testing.files import make_dicom, make_study
 from repertory.testing.server import until
@@ -237,15 +236,9 @@ def test_a_study_is_removed_by_few_requests(whole, section, bucket, proxy):
 
 
 @pytest.fixture
-def own_store(tmp_path):
+def own_store(start_rclone):
     """A store that a test may stop; its objects are files in a folder."""
-    store = RcloneEmulator(tmp_path / "s3")
-    store.make_bucket("archive")
-    try:
-        with store:
-            yield store
-    except EmulatorMissing as reason:
-        pytest.skip(str(reason))
+    return start_rclone()
 
 
 def test_files_of_a_store_that_is_down_are_let_be_and_go_when_it_is_back(

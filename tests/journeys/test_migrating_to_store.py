@@ -1,6 +1,5 @@
 """A folder of an Orthanc becomes a bucket, while clients read and write; then it is taken away."""
 
-import contextlib
 import json
 import shutil
 import threading
@@ -10,7 +9,6 @@ import pytest
 
 from repertory.adopting import DONE
 from repertory.cli import main
-from repertory.testing.emulators import EmulatorMissing, RcloneEmulator
 from repertory.testing.files import make_study
 from repertory.testing.orthanc import OrthancProcess, find_orthanc
 from repertory.testing.server import ServerProcess, until
@@ -45,15 +43,9 @@ def adopted(tmp_path):
 
 
 @pytest.fixture
-def section(tmp_path):
+def section(start_rclone):
     """A section for a bucket of a store, but for the mode."""
-    with contextlib.ExitStack() as stack:
-        try:
-            store = stack.enter_context(RcloneEmulator(tmp_path / "s3"))
-        except EmulatorMissing as reason:
-            pytest.skip(str(reason))
-        store.make_bucket("archive")
-        yield store.written("archive")
+    return start_rclone().written("archive")
 
 
 def counts(server):

@@ -10,7 +10,6 @@ from pathlib import Path
 
 import pytest
 
-from repertory.testing.emulators import EmulatorMissing, RcloneEmulator
 from repertory.testing.files import make_study
 from repertory.testing.server import until
 
@@ -91,16 +90,10 @@ def test_files_are_moved_and_read_from_where_they_are(two_disks):
 
 
 @pytest.fixture
-def bucket(tmp_path):
+def bucket(start_rclone, tmp_path):
     """A bucket of a store whose objects are files in a folder: the section, and the folder."""
-    try:
-        emulator = RcloneEmulator(tmp_path / "s3").__enter__()
-    except EmulatorMissing as reason:
-        pytest.skip(str(reason))
-    emulator.make_bucket("archive")
-    section = emulator.written("archive", HybridMode="WriteToFileSystem")
-    yield section, tmp_path / "s3" / "archive"
-    emulator.stop()
+    section = start_rclone().written("archive", HybridMode="WriteToFileSystem")
+    return section, tmp_path / "s3" / "archive"
 
 
 def objects_in(folder):

@@ -5,7 +5,6 @@ import pytest
 pytest.importorskip("cryptography")
 
 from repertory.testing.certificates import Authority
-from repertory.testing.emulators import EmulatorMissing, RcloneEmulator
 from repertory.testing.files import make_dicom
 from repertory.testing.server import ServerProcess
 
@@ -16,14 +15,8 @@ def authority(tmp_path):
 
 
 @pytest.fixture
-def store(authority, tmp_path):
-    store = RcloneEmulator(tmp_path / "s3", tls=authority.device("store"))
-    store.make_bucket("archive")
-    try:
-        with store:
-            yield store
-    except EmulatorMissing as reason:
-        pytest.skip(str(reason))
+def store(authority, start_rclone):
+    return start_rclone(tls=authority.device("store"))
 
 
 def test_files_go_to_a_store_whose_certificate_is_trusted(store, authority, tmp_path, monkeypatch):

@@ -46,6 +46,15 @@ def test_a_study_is_stored_listed_and_deleted(archive, tmp_path):
     assert archive.ask(ListResources(level=Level.STUDY)) == ()
 
 
+def test_files_that_come_together_share_a_folder(archive, tmp_path):
+    for content in make_study(series=1, instances=10):
+        archive.ask(StoreInstance(content=content))
+
+    files = files_of(tmp_path)
+    assert len(files) == 10
+    assert len({path.parent for path in files}) == 1
+
+
 def test_an_archive_is_asked_from_a_coroutine(archive):
     async def main():
         contents = make_study(series=2, instances=5)

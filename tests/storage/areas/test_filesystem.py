@@ -1,3 +1,4 @@
+import os
 import shutil
 import subprocess
 import uuid
@@ -6,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from repertory.errors import ArchiveFull, CannotStart, StorageFailed
-from repertory.storage.areas import FilesystemArea
+from repertory.storage.areas import FilesystemArea, filesystem
 from repertory.storage.areas.filesystem import staged_file
 
 FILE = "0123abcd-0000-4000-8000-000000000000"
@@ -23,6 +24,47 @@ def test_files_lie_where_orthanc_would_put_them(area, tmp_path):
     area.create(FILE, 1, b"x")
 
     assert (tmp_path / "01" / "23" / FILE).read_bytes() == b"x"
+
+
+class Watched:
+    """The system's own calls; knows what was forced to the medium before it was put in place."""
+
+    def __init__(self):
+        self.is_forced = False
+        self.in_place = []
+
+    def __getattr__(self, name):
+        return getattr(os, name)
+
+    def open(self, path, flags, mode=0o777):
+        self.is_forced = bool(flags & getattr(os, "O_DSYNC", 0))
+        return os.open(path, flags, mode)
+
+    def fsync(self, fd):
+        self.is_forced = True
+        os.fsync(fd)
+
+    def rename(self, src, dst):
+        os.rename(src, dst)  # noqa: PTH104 - what is watched is this call
+        self.in_place.append(self.is_forced)
+
+
+@pytest.mark.parametrize("synchronize", [True, False])
+@pytest.mark.parametrize("content", [b"", b"x", bytes(100_000)])
+@pytest.mark.parametrize("knows_flag", [True, False])
+def test_what_is_put_in_its_place_was_forced_to_the_medium(
+    tmp_path, monkeypatch, synchronize, content, knows_flag
+):
+    if not knows_flag:
+        monkeypatch.setattr(filesystem, "_SYNCHRONIZED", 0)
+    calls = Watched()
+    area = FilesystemArea(tmp_path, synchronize=synchronize, calls=calls)
+    area.open()
+
+    area.create(FILE, 1, content)
+
+    assert calls.in_place[-1] is synchronize
+    assert area.read(FILE, 1) == content
 
 
 def test_removing_the_last_file_removes_its_folders(area, tmp_path):
