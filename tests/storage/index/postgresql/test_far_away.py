@@ -1,5 +1,7 @@
 """A database far away: how often a question waits for the network."""
 
+from itertools import count, islice
+
 import pytest
 
 from repertory.model import Level
@@ -7,6 +9,9 @@ from repertory.model import Level
 LEVELS = list(Level)
 DELAY = 0.01
 """Seconds each way: twenty milliseconds there and back."""
+
+LONG_DELAY = 0.3
+"""Seconds each way, longer than a loaded machine lets a process rest."""
 
 
 @pytest.fixture
@@ -36,6 +41,22 @@ def trips(proxy, ask):
     return proxy.trips - before
 
 
+def is_near(proxy, ask):
+    """Whether it waits twice at most.
+
+    A client that has to rest between two parts of what it says, for longer than the way there and
+    back, looks like one that waits. So whatever seems far is asked again over a longer way: who
+    waits is seen to wait there, too.
+    """
+    if trips(proxy, ask) <= 2:
+        return True
+    proxy.delay = LONG_DELAY
+    try:
+        return trips(proxy, ask) <= 2
+    finally:
+        proxy.delay = DELAY
+
+
 READS = {
     "describe": lambda reader, level, id_: reader.describe_resource(level, id_),
     "statistics": lambda reader, level, id_: reader.describe_statistics(level, id_),
@@ -54,7 +75,7 @@ def test_a_read_of_a_resource_waits_twice_at_most(proxy, far, read, level):
     reader, ids = far
 
     for _ in range(3):
-        assert trips(proxy, lambda: READS[read](reader, level, ids.at(level))) <= 2
+        assert is_near(proxy, lambda: READS[read](reader, level, ids.at(level)))
 
 
 @pytest.mark.parametrize("level", LEVELS)
@@ -69,7 +90,7 @@ def test_parents_and_children_are_as_near(proxy, far, level, at):
         asks.append(lambda: reader.describe_parent(level, ids.at(level), at))
 
     for ask in asks:
-        assert trips(proxy, ask) <= 2
+        assert is_near(proxy, ask)
 
 
 def test_lists_and_logs_are_as_near(proxy, far):
@@ -84,7 +105,7 @@ def test_lists_and_logs_are_as_near(proxy, far):
         reader.describe_totals,
         reader.list_all_labels,
     ):
-        assert trips(proxy, ask) <= 2
+        assert is_near(proxy, ask)
 
 
 def test_a_group_of_new_instances_is_one_way_there_and_back(proxy, opened, keep, made_up):
@@ -92,18 +113,20 @@ def test_a_group_of_new_instances_is_one_way_there_and_back(proxy, opened, keep,
     keep(writer, "P", "1", "1.1", "1.1.0")
     proxy.delay = DELAY
 
+    numbers = count(1)
+
     def record():
         writer.begin(is_repeatable=True)
-        for number in range(1, 21):
+        for number in islice(numbers, 20):
             writer.record_instance(**made_up.an_instance("P", "1", "1.1", f"1.1.{number}"))
         writer.commit()
 
-    assert trips(proxy, record) <= 2
-    assert reader.describe_totals().instances == 21
+    assert is_near(proxy, record)
+    assert reader.describe_totals().instances == next(numbers)
 
 
 def test_a_proxy_counts_what_is_waited_for(proxy, far):
-    """The test of the test: a read in three steps is seen to be one."""
+    """The test of the test: a read in three steps is seen to be one, over any way."""
     reader, ids = far
 
     def in_steps():
@@ -111,5 +134,6 @@ def test_a_proxy_counts_what_is_waited_for(proxy, far):
             for _ in range(3):
                 db.all("SELECT id FROM resources WHERE level = ?", (1,))
 
-    assert trips(proxy, in_steps) == 3
-    assert trips(proxy, lambda: reader.describe_resource(Level.STUDY, ids.study)) == 2
+    assert trips(proxy, in_steps) >= 3
+    assert not is_near(proxy, in_steps)
+    assert is_near(proxy, lambda: reader.describe_resource(Level.STUDY, ids.study))
