@@ -24,6 +24,7 @@ import time
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
+import apsw
 import servers
 from soak_load import Books, Client, DicomClient, Follower, Sender, check, check_integrity
 
@@ -46,6 +47,8 @@ LIMITS = {
     "waiting": (0.0, 1000),
 }
 """How much each figure may grow: a share of what it was, and a constant."""
+LOGGED = 37
+"""Bytes of the index that one deletion in the log takes."""
 KILLS = 3
 PARTS = (0.5, 0.1, 0.4)
 """The life before the restart, the one before the kills, and the one after them."""
@@ -56,6 +59,7 @@ class Sample:
     """What was seen at a moment; sizes in bytes, of the whole process tree.
 
     ``memory`` is the proportional size (PSS), ``resident`` the resident one (RSS) of all processes.
+    ``index`` is without the log of deletions, which grows with each by design: it is ``logged``.
     """
 
     second: float
@@ -65,13 +69,24 @@ class Sample:
     descriptors: int
     threads: int
     index: int
+    logged: int
     waiting: int
     instances: int
+
+
+def size_of_log(storage: Path) -> int:
+    """Bytes of the log of deletions, about."""
+    connection = apsw.Connection(str(storage / "repertory.db"), flags=apsw.SQLITE_OPEN_READONLY)
+    try:
+        return int(connection.execute("SELECT COUNT(*) FROM deletions").get) * LOGGED
+    finally:
+        connection.close()
 
 
 def take(server: ServerProcess, life: int, began: float) -> Sample:
     """Look at the server."""
     pids = servers.tree(server.pid)
+    logged = size_of_log(server.storage)
     index = sum(path.stat().st_size for path in server.storage.glob("repertory.db*"))
     statistics_ = server.get("/statistics").json
     status = server.get("/delayed-deletion/status").json
@@ -83,7 +98,8 @@ def take(server: ServerProcess, life: int, began: float) -> Sample:
         resident=memory.rss,
         descriptors=sum(len(list(Path(f"/proc/{pid}/fd").iterdir())) for pid in pids),
         threads=sum(len(list(Path(f"/proc/{pid}/task").iterdir())) for pid in pids),
-        index=index,
+        index=index - logged,
+        logged=logged,
         waiting=status["FilesPendingDeletion"],
         instances=statistics_["CountInstances"],
     )
