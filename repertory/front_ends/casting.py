@@ -15,6 +15,7 @@ from repertory.actors.messages.attachments import (
     DescribeAttachment,
     LendFile,
     ListAttachments,
+    LocateFile,
     ReadAttachment,
     ReadFile,
     ReadHeader,
@@ -83,6 +84,7 @@ AT_ONCE: frozenset[type[Message]] = frozenset(
         ListAttachments,
         ListLabels,
         ListMetadata,
+        LocateFile,
     }
 )
 """Look-ups by primary key: answered by whoever asks, on a connection of its own."""

@@ -101,6 +101,9 @@ class IndexReader(
     ) -> tuple[Attachment, dict[int, str]]:
         """The attachment, and the resource's metadata; ``UnknownItem`` where it has none."""
 
+    def locate_file(self, level: Level, id_: ResourceId, content_type: int) -> Attachment:
+        """The attachment alone; the same errors."""
+
     def find_attachments(self, uuids: Sequence[str]) -> frozenset[str]:
         """Which of these files belong to a resource; reads the whole index for it."""
 

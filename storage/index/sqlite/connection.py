@@ -10,6 +10,7 @@ import orjson
 
 from repertory.errors import ArchiveFull, IndexBusy, IndexFailed, RepertoryError
 from repertory.storage.index.database import Question, Row
+from repertory.storage.index.sqlite.log_copying import LogCopier
 
 BUSY_TIMEOUT_MS = 5_000
 """How long to wait for a program, other than us, that looks into the file."""
@@ -17,6 +18,10 @@ BUSY_TIMEOUT_MS = 5_000
 WRITER_CACHE_KIB = 65_536
 """Every new instance goes to a random page of the index on public identifiers: with the pages of
 a million of them in memory, the rate of ingest stays flat."""
+
+SHARED_WRITER_CACHE_KIB = 16_384
+"""The same where other processes read the index: what all of them together need counts then, and
+what is not there the system has in memory."""
 
 READER_CACHE_KIB = 8_192
 
@@ -26,7 +31,7 @@ the system has in memory; and every commit of the writer makes them forget what 
 
 CHECKPOINT_PAGES = 8_000
 """How long the log grows before its pages go to the file: long enough that pages which change
-with every group are written once, short enough that nobody feels the wait (about 20 ms)."""
+with every group are written once, short enough that a start after a crash reads it at once."""
 
 MANY = 256
 """Numbers from which on it is worth while to look for ranges of them."""
@@ -60,7 +65,8 @@ def translated(error: apsw.Error, system_errno: int = 0) -> RepertoryError:
 class SqliteDatabase:
     """A ``Database`` on a file. ``synchronous`` is SQLite's, for connections that write.
 
-    ``cache`` is how many KiB of pages are kept by one that reads.
+    ``cache`` is how many KiB of pages are kept, where it is not as ever for one that reads or
+    writes. ``copies_aside``: another thread copies the log to the file, rather than a commit.
     """
 
     def __init__(
@@ -69,7 +75,8 @@ class SqliteDatabase:
         *,
         readonly: bool,
         synchronous: str = "FULL",
-        cache: int = READER_CACHE_KIB,
+        cache: int | None = None,
+        copies_aside: bool = False,
     ) -> None:
         """Open the file, which exists.
 
@@ -79,10 +86,14 @@ class SqliteDatabase:
         flags = apsw.SQLITE_OPEN_READONLY if readonly else apsw.SQLITE_OPEN_READWRITE
         self.connection = apsw.Connection(str(path), flags=flags, statementcachesize=256)
         try:
-            self._configure(cache if readonly else WRITER_CACHE_KIB, readonly, synchronous)
+            usual = READER_CACHE_KIB if readonly else WRITER_CACHE_KIB
+            self._configure(cache or usual, readonly, synchronous)
         except apsw.Error:
             self.connection.close()
             raise
+        self._copier: LogCopier | None = None
+        if copies_aside:
+            self._copier = LogCopier(path, self.connection, pages=CHECKPOINT_PAGES)
 
     def _configure(self, cache: int, readonly: bool, synchronous: str) -> None:
         connection = self.connection
@@ -172,6 +183,9 @@ class SqliteDatabase:
 
     def close(self) -> None:
         """Let go of the file."""
+        if self._copier is not None:
+            self._copier.close()
+            self._copier = None
         try:
             self.connection.close()
         except apsw.Error as error:

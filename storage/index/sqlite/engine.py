@@ -14,6 +14,8 @@ from repertory.storage.index.reader import DatabaseReader
 from repertory.storage.index.sqlite.connection import (
     ATTACHED_CACHE_KIB,
     READER_CACHE_KIB,
+    SHARED_WRITER_CACHE_KIB,
+    WRITER_CACHE_KIB,
     SqliteDatabase,
     translated,
 )
@@ -54,7 +56,7 @@ class SqliteEngine:
     of main DICOM tags that each level's resources are recorded with (metadata
     MainDicomTagsSignature). ``tag_names`` are the names of main DICOM tags that are not Orthanc's
     own. ``is_shared`` says that other processes read it, too, so that there are many readers:
-    each keeps fewer pages in memory.
+    each keeps fewer pages in memory, and so does the writer.
     """
 
     name = "SQLite"
@@ -78,6 +80,7 @@ class SqliteEngine:
         self._tag_names = dict(tag_names or {})
         self._open = False
         self._reader_cache = ATTACHED_CACHE_KIB if is_shared else READER_CACHE_KIB
+        self._writer_cache = SHARED_WRITER_CACHE_KIB if is_shared else WRITER_CACHE_KIB
         self._writer: DatabaseWriter | None = None
 
     def open(self) -> None:
@@ -219,7 +222,8 @@ class SqliteEngine:
                 self._path,
                 readonly=readonly,
                 synchronous=self._synchronous,
-                cache=self._reader_cache,
+                cache=self._reader_cache if readonly else self._writer_cache,
+                copies_aside=not readonly,
             )
         except apsw.Error as error:
             raise translated(error) from error

@@ -3,6 +3,7 @@ import sys
 from pathlib import Path
 
 import apsw
+import pytest
 
 from repertory.model import Level
 from repertory.storage.index.sqlite.engine import SqliteEngine
@@ -15,8 +16,10 @@ from pathlib import Path
 from repertory.model import Attachment, Identity, Level, Origin, Summary
 from repertory.model import ResourceIds
 from repertory.storage.index.packing import unpack_id
+from repertory.storage.index.sqlite import connection
 from repertory.storage.index.sqlite.engine import SqliteEngine
 
+connection.CHECKPOINT_PAGES = int(sys.argv[2])
 engine = SqliteEngine(Path(sys.argv[1]), synchronous="NORMAL")
 engine.open()
 writer = engine.writer()
@@ -42,12 +45,19 @@ while True:
 """
 
 
-def test_committed_groups_survive_a_kill(folder):
+@pytest.mark.parametrize(
+    ("pages", "until"), [(8_000, 3_000), (20, 1_000), (30, 1_500), (50, 2_000), (200, 3_000)]
+)
+def test_committed_groups_survive_a_kill(folder, pages, until):
+    """With few pages, the log is being copied most of the time."""
     process = subprocess.Popen(
-        [sys.executable, "-c", WRITER, str(folder)], cwd=ROOT, stdout=subprocess.PIPE, text=True
+        [sys.executable, "-c", WRITER, str(folder), str(pages)],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        text=True,
     )
     for line in process.stdout:
-        if int(line) >= 3_000:
+        if int(line) >= until:
             break
     process.kill()
     committed = int((process.stdout.read().splitlines() or [line])[-1])

@@ -80,6 +80,7 @@ READS = {
     "statistics": lambda r, ids: r.describe_statistics(Level.PATIENT, ids.patient),
     "sizes of an instance": lambda r, ids: r.describe_statistics(Level.INSTANCE, ids.instance),
     "attachment": lambda r, ids: r.describe_attachment(Level.INSTANCE, ids.instance, 1),
+    "file": lambda r, ids: r.locate_file(Level.INSTANCE, ids.instance, 1),
     "identifier": lambda r, ids: r.lookup_identifier("1.2.3"),
     "page of studies": lambda r, ids: r.describe_resources(Level.STUDY, 0, 10),
     "page of instances": lambda r, ids: r.describe_resources(Level.INSTANCE, 100, 10),
