@@ -37,11 +37,17 @@ class Kind:
 
 
 def converse(
-    association: Association, caller: Caller, kinds: Mapping[int, Kind], turns: Turns
-) -> None:
+    association: Association,
+    caller: Caller,
+    kinds: Mapping[int, Kind],
+    turns: Turns,
+    *,
+    may_move: Callable[[], bool] = lambda: False,
+) -> bool:
     """Answer messages until the other side releases the association, each in its turn.
 
-    What goes wrong ends the association, and nothing else.
+    What goes wrong ends the association, and nothing else. False: it has not ended, but may go on
+    in another process, between two messages; ``may_move`` is asked after each.
 
     Raises:
         BadPdu: the protocol is not kept.
@@ -53,7 +59,7 @@ def converse(
             name = f"{message.command['CommandField']:04X}"
             log.warning("message_refused", aet=caller.title, message_type=name)
             association.abort()
-            return
+            return True
         association.forget_cancels()
         request = Request(association, message, caller)
         del message  # or its data set would stay in memory until the next one has come
@@ -67,8 +73,11 @@ def converse(
             # A defect in one answer: what state the association is in nobody knows, so it ends.
             log.exception("association_failed", aet=caller.title)
             association.abort()
-            return
+            return True
+        if association.is_between_messages and may_move():
+            return False
     association.answer_release()
+    return True
 
 
 def _is_whole(message: Message, kind: Kind) -> bool:

@@ -165,21 +165,32 @@ class Listener:
                 )
                 if accepted is not None:
                     association, caller = accepted
-                    if not self._is_served_elsewhere(stream, association, caller):
-                        self._services.serve(association, caller)
+                    self._serve(stream, association, caller)
         finally:
             if is_counted:
                 with self._lock:
                     self._established -= 1
 
+    def _serve(self, stream: PduStream, association: Association, caller: Caller) -> None:
+        """Serve an association here, or elsewhere; one that was alone moves when others come."""
+        is_alone = self._is_alone()
+        while not self._is_served_elsewhere(stream, association, caller, is_alone=is_alone):
+            # Whom nobody took though there were others stays for good.
+            may_move = (lambda: not self._is_alone()) if is_alone else (lambda: False)
+            if self._services.serve(association, caller, may_move):
+                return
+            is_alone = self._is_alone()
+
+    def _is_alone(self) -> bool:
+        with self._lock:
+            return self._established == 1
+
     def _is_served_elsewhere(
-        self, stream: PduStream, association: Association, caller: Caller
+        self, stream: PduStream, association: Association, caller: Caller, *, is_alone: bool
     ) -> bool:
         """Let another process serve an association to its end, if there is one that does."""
         if self._tls is not None or stream.has_buffered or self._closing:
             return False
-        with self._lock:
-            is_alone = self._established == 1
         served = self._handing.hand_over(association, caller, stream.fileno(), is_alone=is_alone)
         if served is None:
             return False

@@ -1,6 +1,6 @@
 """What the archive answers within an association: C-ECHO, C-STORE, C-FIND (PS3.7 section 9)."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import structlog
 
@@ -84,14 +84,14 @@ class Services:
             return self._storing.sink(message, caller)
         return in_memory(message)
 
-    def serve(self, association: Association, caller: Caller) -> None:
-        """Answer messages until the other side releases the association.
+    def serve(self, association: Association, caller: Caller, may_move: Callable[[], bool]) -> bool:
+        """Answer messages until the other side releases the association, or it may move.
 
         Raises:
             BadPdu: the protocol is not kept.
             Ended: the other side is gone.
         """
-        converse(association, caller, self._kinds, self._turns)
+        return converse(association, caller, self._kinds, self._turns, may_move=may_move)
 
     def _echo(self, request: Request) -> Iterator[Response]:
         """C-ECHO (PS3.7 9.1.5)."""

@@ -100,6 +100,19 @@ def test_the_only_association_is_served_by_the_main_process(server, call):
     assert send(only, 1) == 0x0000
 
 
+def test_whoever_was_alone_moves_to_a_front_end_when_another_comes(server, call):
+    (first,) = call.begun
+    assert serves(server, first) is None
+    second = call(MR)
+
+    assert send(first, 1) == 0x0000  # still by the main process, which then hands it on
+    assert serves(server, first) in range(COUNT)
+    for number, association in enumerate([first, second] * 3, start=2):
+        assert send(association, number) == 0x0000
+
+    assert len(server.get("/instances").json) == 7
+
+
 def test_what_was_acknowledged_survives_the_death_of_who_acknowledged_it(server, call):
     association = call(MR)
     for number in range(1, 6):

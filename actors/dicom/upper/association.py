@@ -149,6 +149,12 @@ class Association:
         """Whether nobody owes an answer, and nothing came that was not asked for, or the end."""
         return not (self._is_broken or self._is_released or self._ready or self._stream.has_input())
 
+    @property
+    def is_between_messages(self) -> bool:
+        """Whether nothing of a further message has been read: another process might go on."""
+        begun = self._is_released or self._ready or self._command or self._message is not None
+        return not (begun or self._stream.has_buffered)
+
     # What comes
 
     def receive(self) -> Message | None:

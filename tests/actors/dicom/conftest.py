@@ -26,6 +26,7 @@ class Server:
         self.elsewhere = elsewhere
         self.other = None
         self.handed_over = []
+        self.takes_the_lone = True
         self.stage = archive.stage
         self.ref = None
         self.port = 0
@@ -50,6 +51,8 @@ class Server:
         )
 
         def hand_on(command):
+            if command.is_alone and not self.takes_the_lone:
+                return None
             self.handed_over.append(command)
             return other.ask(replace(command, descriptor=os.dup(command.descriptor)), block=False)
 

@@ -87,6 +87,54 @@ def test_where_nobody_takes_an_association_it_is_served_here(server):
     assert not server.handed_over
 
 
+def test_whoever_was_alone_moves_when_another_comes(server):
+    server.start()
+    server.takes_the_lone = False
+    first = server.peer(MR, VERIFICATION)
+    assert send(first, seed=1) == 0x0000
+    assert not server.handed_over
+
+    second = server.peer(MR)
+    assert send(second, seed=2) == 0x0000
+    assert len(server.handed_over) == 1
+    for seed in range(3, 6):
+        assert send(first, seed=seed) == 0x0000
+        assert first.send_c_echo().Status == 0x0000
+
+    assert len(server.handed_over) == 2
+    assert len(server.stage.ask(ListResources(level=Level.INSTANCE))) == 5
+    first.release()
+    assert send(second, seed=6) == 0x0000
+
+
+def test_whoever_is_alone_again_stays(server):
+    server.start()
+    server.takes_the_lone = False
+    first = server.peer(MR)
+    assert send(first) == 0x0000
+    server.peer(MR).release()
+    assert until(lambda: server.open_associations() == 1)
+
+    assert send(first, seed=1) == 0x0000
+    assert send(first, seed=2) == 0x0000
+
+    assert len(server.handed_over) == 1  # the other one
+
+
+def test_whom_nobody_takes_stays_where_it_is(server):
+    stage = server.start().stage
+    asked = []
+    stand_at_the_door(stage.board, asked.append)
+    first = server.peer(MR)
+    assert send(first) == 0x0000
+    second = server.peer(MR)
+
+    for seed in range(1, 4):
+        assert send(first, seed=seed) == send(second, seed=10 + seed) == 0x0000
+
+    assert sorted(it.is_alone for it in asked) == [False, False, True]
+
+
 def test_an_association_ends_with_the_process_that_serves_it(server):
     stage = server.start().stage
     served = Reply()

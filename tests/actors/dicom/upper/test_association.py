@@ -156,6 +156,24 @@ def test_a_message_may_share_its_pdu_with_the_next(pair):
     assert pair.association.receive().context is OTHER
 
 
+def test_it_is_known_whether_anything_of_a_further_message_was_read(pair):
+    association, echo = pair.association, command(ECHO)
+    pair.peer.sendall(pdu((3, 3, echo), (3, 3, echo)) + pdu((3, 3, echo)) + pdu((3, 1, echo[:5])))
+
+    known = []
+    for _ in range(3):
+        association.receive()
+        known.append(association.is_between_messages)
+    pair.peer.sendall(pdu((3, 3, echo[5:])))
+    association.receive()
+
+    assert known == [False, False, False]
+    assert association.is_between_messages
+    pair.peer.sendall(release_request())
+    assert association.receive() is None
+    assert not association.is_between_messages
+
+
 def test_messages_that_wait_are_sent_together_in_their_order(pair):
     for number in range(3):
         fields = {**ECHO, "MessageID": number}
