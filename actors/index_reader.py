@@ -23,6 +23,7 @@ from repertory.actors.messages.attachments import (
     DescribeAttachment,
     FindAttachments,
     ListReleased,
+    LocateFile,
 )
 from repertory.actors.messages.changes import DescribeLastChange, ListChanges
 from repertory.actors.messages.finding import (
@@ -59,6 +60,7 @@ from repertory.deletion import ReleasedFile
 from repertory.integrity import DamageMark, IndexedFile, Recount, WrongCounter
 from repertory.items import Unstable
 from repertory.model import (
+    Attachment,
     ChangePage,
     IndexDescription,
     ResourceDescription,
@@ -157,6 +159,11 @@ class IndexReaderActor(
             query.level, query.id, query.content_type
         )
         return AttachmentDescription(attachment=attachment, metadata=metadata)
+
+    @handles(LocateFile)
+    def locate_file(self, query: LocateFile) -> Attachment:
+        """One attachment, without what belongs to its resource."""
+        return self._reader.locate_file(query.level, query.id, query.content_type)
 
     @handles(FindAttachments)
     def find_attachments(self, query: FindAttachments) -> frozenset[str]:

@@ -66,10 +66,18 @@ def stand_beside(
 
 
 def _play(actor: RepertoryActor, message: Any) -> Reply[Any]:
-    reply = actor._create_future()  # noqa: SLF001 - pykka's: of the kind that is waited for here
+    error: Exception | None = None
+    answer: Any = None
     try:
-        reply.set(actor.on_receive(message))
-    except Exception as error:  # noqa: BLE001 - whoever asked gets it, whatever it is
+        answer = actor.on_receive(message)
+    except Exception as raised:  # noqa: BLE001 - whoever asked gets it, whatever it is
+        error = raised
+    if isinstance(answer, Reply) and answer.done:
+        return answer  # nobody will have to wait for it, of whatever kind it is
+    reply = actor._create_future()  # noqa: SLF001 - pykka's: of the kind that is waited for here
+    if error is None:
+        reply.set(answer)
+    else:
         reply.refuse(error)
     return reply
 

@@ -110,6 +110,12 @@ class Reply(pykka.Future[R]):
         """
         following: Reply[S] = Reply()
         following.carry = self.carry
+        if self._done and self._error is None and self.carry is None:
+            try:
+                following.set(step(self._value))  # type: ignore[arg-type]  # it is an R
+            except Exception as error:  # noqa: BLE001 - as below
+                following.refuse(error)
+            return following
 
         def go_on(reply: "Reply[R]") -> None:
             if reply.error is not None:

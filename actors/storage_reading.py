@@ -14,6 +14,7 @@ from repertory.actors.messages.attachments import (
     DescribeAttachment,
     LendFile,
     LentFile,
+    LocateFile,
     ReadAttachment,
     ReadFile,
     ReadFiles,
@@ -74,15 +75,15 @@ class StorageReading:
     def lend_file(self, query: LendFile) -> Reply[LentFile]:
         """Let the index say which file it is, and look at its place."""
 
-        def lend(found: AttachmentDescription) -> LentFile:
-            it = found.attachment
+        def lend(it: Attachment) -> LentFile:
             try:
                 path = self._files.lend(it)
             except StorageFailed:  # who reads it is told why
                 path = None
             return LentFile(attachment=it, path=path)
 
-        return self._describe(query.level, query.id, query.content_type).then(lend)
+        question = LocateFile(level=query.level, id=query.id, content_type=query.content_type)
+        return self.board.ask_soon(question).then(lend)
 
     @handles(ReadFile, anywhere=True)
     def read_file(self, query: ReadFile) -> Reply[bytes]:

@@ -42,8 +42,19 @@ _BODY = re.compile(
 _REMEMBERED = 256
 """Blocks of headers that are known to be harmless or not: a client always sends the same ones."""
 
-_LEVELS = {level.plural.encode(): level for level in Level}
-_FILE_HEAD = b"HTTP/1.1 200 OK\r\n" + STANDARD_LINES + b"Content-Type: application/dicom\r\n"
+_KNOWN = {
+    (level.plural.encode(), part): (level, f"/{level.plural}/{{id}}{(part or b'').decode()}")
+    for level in Level
+    for part in (None, b"/simplified-tags", b"/tags", b"/file")
+    if part is None or level is Level.INSTANCE
+}
+"""The level and the pattern of what may be asked for, by how it is written."""
+_FILE_HEAD = (
+    b"HTTP/1.1 200 OK\r\n"
+    + STANDARD_LINES.replace(b"%", b"%%")
+    + b"Content-Type: application/dicom\r\n"
+    + f"Content-Disposition: {disposition('ID.dcm')}\r\n".replace("ID", "%s").encode()
+)
 _PLAIN = views.Resources()
 _MORE = getattr(socket, "MSG_MORE", 0)
 
@@ -94,9 +105,10 @@ class Shortcuts:
         if found is None or not self._dispatcher.may_be_passed_by:
             return False
         path, plural, name, part = found.groups()
-        level = _LEVELS[plural]
-        if part is not None and level is not Level.INSTANCE:
+        known = _KNOWN.get((plural, part))
+        if known is None:
             return False
+        level, pattern = known
         headers = request[found.end() :]
         harmless = self._harmless.get(headers)
         if harmless is None:
@@ -106,14 +118,8 @@ class Shortcuts:
         if part == b"/file" and connection.descriptor < 0:
             return False
         id_ = ResourceId(name.decode())
-        visit = _Visit(
-            path=path,
-            pattern=f"/{level.plural}/{{id}}{(part or b'').decode()}",
-            id=id_,
-            answer=self._send_file if part == b"/file" else self._send_json,
-            request=request,
-            began=perf_counter(),
-        )
+        answer = self._send_file if part == b"/file" else self._send_json
+        visit = _Visit(path, pattern, id_, answer, request, perf_counter())
         reply = self._board.call(_question(level, id_, part))
         if not reply.done:
             self._later(connection, self._finish(connection, visit, reply))
@@ -174,14 +180,7 @@ class Shortcuts:
         except OSError:
             return False
         try:
-            if os.fstat(file).st_size != size:
-                os.close(file)
-                return False
-            head = (
-                _FILE_HEAD
-                + f"Content-Disposition: {disposition(f'{visit.id}.dcm')}\r\n".encode()
-                + ending(size)
-            )
+            head = _FILE_HEAD % visit.id.encode() + ending(size)
             sent = _begin(connection, file, head, size)
         except BaseException:
             os.close(file)

@@ -3,7 +3,7 @@
 import os
 import threading
 from collections import OrderedDict
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from repertory.errors import FileCorrupted
 from repertory.model import Attachment, Compression
@@ -17,8 +17,7 @@ REMEMBERED = 10_000
 """Files that are known to be right; a hundred bytes each."""
 
 
-@dataclass(frozen=True, slots=True)
-class Identity:
+class Identity(NamedTuple):
     """What tells whether a file is still the one that was looked at."""
 
     inode: int

@@ -42,6 +42,20 @@ class DescribeAttachment(Query[AttachmentDescription]):
 
 
 @message
+class LocateFile(Query[Attachment]):
+    """One attachment of a resource, for whoever wants its file alone.
+
+    Raises:
+        UnknownResource: there is no such resource.
+        UnknownItem: it has no such attachment.
+    """
+
+    level: Level
+    id: ResourceId
+    content_type: int = ContentType.DICOM
+
+
+@message
 class LentFile:
     """An attachment, and where its file can be sent from as it is; ``None``: it is to be read."""
 

@@ -12,6 +12,7 @@ from typing import Any
 
 import structlog
 
+from repertory.actors.portal.shortening import SHORTENED
 from repertory.errors import Failed, RepertoryError, ShuttingDown
 
 log = structlog.get_logger(__name__)
@@ -36,7 +37,11 @@ def encode(letter: Any) -> bytes:
     Raises:
         Exception: it holds what cannot be pickled, or is longer than a letter may be.
     """
-    content = pickle.dumps(letter, protocol=5)
+    file = io.BytesIO()
+    pickler = pickle.Pickler(file, protocol=5)
+    pickler.dispatch_table = SHORTENED
+    pickler.dump(letter)
+    content = file.getbuffer()
     if len(content) >= LONGEST:
         raise Failed("What was asked or answered is too long to be handed on.")
     return _HEAD.pack(len(content)) + content

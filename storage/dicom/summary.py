@@ -2,11 +2,11 @@
 
 import zlib
 from functools import lru_cache
-from typing import Final
+from typing import Final, NamedTuple
 
 from repertory.errors import MissingTag, NotDicom
 from repertory.model import Identity, Level, Summary, Tags
-from repertory.storage.dicom.character_sets import character_set
+from repertory.storage.dicom.character_sets import CharacterSet, character_set
 from repertory.storage.dicom.layout import (
     BIG,
     LITTLE,
@@ -38,6 +38,12 @@ _EXPECTED: Final = (
 _CARDIAC_NUMBER_OF_IMAGES: Final = 0x00181090
 _DIRECTORY_RECORDS: Final = 0x00041220
 _LEVELS: Final = tuple(Level)
+
+_SHORT: Final = 64
+"""Bytes of a value that is remembered; longer ones seldom come again."""
+_MOST: Final = 2048
+"""Values that are remembered at a time, for each way of writing them."""
+_WAYS: Final = 16
 
 _ALWAYS: Final = frozenset(
     (
@@ -118,6 +124,36 @@ class _Plan:
             tag for tag, (_, vr, places) in self.tags.items() if places and vr in ("SQ", "UN")
         )
         self.keys = {order.little: wanted_keys(tags, order) for order in (LITTLE, BIG)}
+        self._seen: dict[tuple[bytes, str, bool], _Seen] = {}
+
+    def seen(self, charset: bytes, default_encoding: str, little: bool) -> "_Seen":
+        """What was read before of values that are written in the same way."""
+        how = charset, default_encoding, little
+        seen = self._seen.get(how)
+        if seen is None:
+            if len(self._seen) >= _WAYS:
+                self._seen.clear()
+            seen = self._seen[how] = _Seen()
+        return seen
+
+
+class _Seen(dict[tuple[int, str, bytes], "_Known"]):
+    """Values that come again with each instance of a series, by tag, VR and bytes."""
+
+    def learn(self, key: tuple[int, str, bytes], known: "_Known") -> None:
+        """Remember a value, if it is short; they are forgotten when they are many."""
+        if len(key[2]) <= _SHORT:
+            if len(self) >= _MOST:
+                self.clear()
+            self[key] = known
+
+
+class _Known(NamedTuple):
+    """The text of a value, if it has one, and under which name it is kept at which levels."""
+
+    text: str | None
+    name: str
+    places: tuple[int, ...]
 
 
 _plan = lru_cache(maxsize=16)(_Plan)
@@ -128,20 +164,23 @@ def _summary(layout: Layout, scanned: Scanned, plan: _Plan, default_encoding: st
     if _DIRECTORY_RECORDS in values:
         raise NotDicom
     _, raw_charset = values.get(_SPECIFIC_CHARACTER_SET, ("", b""))
-    charset = character_set(raw_charset, default_encoding)
     little = layout.order.little
+    seen = plan.seen(raw_charset, default_encoding, little)
     texts: dict[int, str] = {}
     # By place, since to look a Level up takes longer than to make the text.
     kept: tuple[Tags, Tags, Tags, Tags] = ({}, {}, {}, {})
     for tag, (vr, raw) in values.items():
-        name, usual_vr, places = plan.tags[tag]
-        known = vr if vr and (vr != "UN" or usual_vr not in TEXT) else usual_vr
-        text = as_text(raw, known, charset, little)
+        key = tag, vr, raw
+        known = seen.get(key)
+        if known is None:
+            charset = character_set(raw_charset, default_encoding)
+            known = _read(plan, key, charset, little)
+            seen.learn(key, known)
+        text, name, places = known
         if text is not None:
             texts[tag] = text
-            if len(text) <= ALWAYS_SHORT or not is_too_long(text):
-                for place in places:
-                    kept[place][name] = text
+            for place in places:
+                kept[place][name] = text
     return Summary(
         identity=Identity(
             # Spaces at its beginning are part of Orthanc's identifiers.
@@ -160,6 +199,18 @@ def _summary(layout: Layout, scanned: Scanned, plan: _Plan, default_encoding: st
         expected_instances=_expected_instances(texts),
         main_sequences=_main_sequences(scanned, plan) if scanned.sequences else {},
     )
+
+
+def _read(
+    plan: _Plan, value: tuple[int, str, bytes], charset: CharacterSet, little: bool
+) -> _Known:
+    tag, vr, raw = value
+    name, usual_vr, places = plan.tags[tag]
+    known_vr = vr if vr and (vr != "UN" or usual_vr not in TEXT) else usual_vr
+    text = as_text(raw, known_vr, charset, little)
+    if text is None or (len(text) > ALWAYS_SHORT and is_too_long(text)):
+        places = ()
+    return _Known(text, name, places)
 
 
 def _main_sequences(scanned: Scanned, plan: _Plan) -> dict[Level, Json]:

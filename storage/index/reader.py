@@ -170,6 +170,11 @@ class DatabaseReader(
         with self._statement as db:
             return describing.describe_attachment(db, level, id_, content_type)
 
+    def locate_file(self, level: Level, id_: ResourceId, content_type: int) -> Attachment:
+        """The attachment."""
+        with self._statement as db:
+            return describing.locate_file(db, level, id_, content_type)
+
     def list_changes(
         self,
         since: int | None,

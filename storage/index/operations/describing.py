@@ -4,6 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from operator import attrgetter
 from types import MappingProxyType
+from typing import Any
 
 from repertory.errors import UnknownItem, UnknownResource
 from repertory.model import (
@@ -55,15 +56,18 @@ OTHERS = (
     " LEFT JOIN damaged ON damaged.resource = files.resource"
     " AND damaged.content_type = files.content_type WHERE files.content_type <> 1 AND "
 )
-FILE_BY_ID = (
-    f"SELECT resources.metadata, tallies.last_update, damaged.damage, {_FILE} FROM resources"  # noqa: S608
-    " LEFT JOIN tallies ON tallies.resource = resources.id"
+_BY_ID = "resources.public_id = ? AND resources.level = ?"
+_FILE_OF_ONE = (
     " LEFT JOIN attachments AS files ON files.resource = resources.id AND files.content_type = ?"
     " LEFT JOIN damaged ON damaged.resource = files.resource"
     " AND damaged.content_type = files.content_type"
-    " WHERE resources.public_id = ? AND resources.level = ?"
+    f" WHERE {_BY_ID}"
 )
-_BY_ID = "resources.public_id = ? AND resources.level = ?"
+FILE_BY_ID = (
+    f"SELECT damaged.damage, {_FILE}, resources.metadata, tallies.last_update FROM resources"  # noqa: S608
+    f" LEFT JOIN tallies ON tallies.resource = resources.id{_FILE_OF_ONE}"
+)
+FILE_ALONE = f"SELECT damaged.damage, {_FILE} FROM resources{_FILE_OF_ONE}"  # noqa: S608
 _MORE = (
     "(SELECT COUNT(*) FROM labels WHERE labels.resource = resources.id)"
     " + (SELECT COUNT(*) FROM attachments AS files"
@@ -253,15 +257,29 @@ def describe_attachment(
     db: Database, level: Level, id_: ResourceId, content_type: int
 ) -> tuple[Attachment, dict[int, str]]:
     """An attachment and its resource's metadata; ``UnknownItem`` where there is none."""
+    *file, packed, last_update = _file_row(db, FILE_BY_ID, level, id_, content_type)
+    return _unpack_file(file), _with_last_update(unpack_metadata(packed), last_update)
+
+
+def locate_file(db: Database, level: Level, id_: ResourceId, content_type: int) -> Attachment:
+    """An attachment alone; errors as of ``describe_attachment``."""
+    return _unpack_file(_file_row(db, FILE_ALONE, level, id_, content_type))
+
+
+def _file_row(db: Database, sql: str, level: Level, id_: ResourceId, content_type: int) -> Row:
+    """The row of one attachment: what damage it has, its columns, and what else is asked for."""
     digest = pack_id(id_)
-    row = digest and db.one(FILE_BY_ID, (int(content_type), digest, int(level)))
+    row = digest and db.one(sql, (int(content_type), digest, int(level)))
     if not row:
         raise UnknownResource
-    packed, last_update, damage, *columns = row
-    if columns[0] is None:
+    if row[1] is None:
         raise UnknownItem
-    metadata = _with_last_update(unpack_metadata(packed), last_update)
-    return unpack_attachment(tuple(columns), damage or ""), metadata
+    return row
+
+
+def _unpack_file(row: Sequence[Any]) -> Attachment:
+    damage, *columns = row
+    return unpack_attachment(tuple(columns), damage or "")
 
 
 def describe_one(

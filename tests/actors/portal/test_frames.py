@@ -18,9 +18,11 @@ from hypothesis import strategies as st
 import repertory.actors.messages
 from repertory import errors
 from repertory.actors.messages.base import Message
+from repertory.actors.messages.instances import RecordInstance
 from repertory.actors.portal.frames import BrokenFrame, Defect, FrameReader, encode, portable
 from repertory.conf.settings import Settings
 from repertory.errors import Failed, RepertoryError, ShuttingDown, UnknownResource
+from repertory.model import StoreReceipt
 
 ATOMS = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text()
 JSON = st.recursive(
@@ -107,6 +109,19 @@ def test_every_message_arrives_as_it_was_sent(kind, data):
 
     assert arrived == message
     assert type(arrived) is kind
+
+
+@pytest.mark.parametrize("kind", [RecordInstance, StoreReceipt])
+@settings(max_examples=100)
+@given(data=st.data())
+def test_what_every_file_takes_arrives_whole_and_is_shorter(kind, data):
+    letter = data.draw(built(kind))
+
+    (arrived,) = read(encode(letter))
+
+    assert arrived == letter
+    assert repr(arrived) == repr(letter)  # the same types, too
+    assert len(encode(letter)) < len(pickle.dumps(letter, protocol=5))
 
 
 @given(letters=st.lists(JSON, max_size=5), cuts=st.lists(st.integers(0, 200), max_size=8))

@@ -1,10 +1,13 @@
 import io
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from repertory.errors import MissingTag, NotDicom
 from repertory.model import Identity, Level
 from repertory.storage.dicom import summarize
+from repertory.storage.dicom.summary import _MOST, _Known, _plan, _Seen
 from repertory.storage.main_tags import MainDicomTags
 from repertory.testing.files import (
     BIG_ENDIAN,
@@ -40,6 +43,36 @@ def test_the_same_image_has_the_same_summary_however_it_is_written(syntax, rich,
     assert summary.transfer_syntax == syntax
     assert summary.sop_class_uid == "1.2.840.10008.5.1.4.1.1.4"
     assert (summary.index_in_series, summary.expected_instances) == (1, 1 if rich else None)
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.sampled_from([b"", b"ISO_IR 100", b"ISO_IR 144", b"ISO_IR 192"]),
+            st.sampled_from([b"A^B", b"\xc4\xd6", b"\xc3\x84^B ", b" A ", b"", bytes(80)]),
+            st.sampled_from([IMPLICIT, EXPLICIT, BIG_ENDIAN]),
+        ),
+        max_size=12,
+    )
+)
+def test_what_was_read_before_changes_nothing(files):
+    for charset, name, syntax in files:
+        tags = {"SpecificCharacterSet": charset, "PatientName": name, "StudyDescription": name}
+        file = make_dicom(transfer_syntax=syntax, tags=tags)
+
+        found = summarize(file)
+        _plan.cache_clear()  # what is remembered goes with it
+
+        assert found == summarize(file)
+
+
+def test_no_more_is_remembered_than_some_thousand_short_values():
+    seen = _Seen()
+    for number in range(_MOST + 10):
+        seen.learn((number, "LO", bytes(64)), _Known("", "", ()))
+        seen.learn((number, "LO", bytes(65)), _Known("", "", ()))
+
+    assert sorted(seen) == [(number, "LO", bytes(64)) for number in range(_MOST, _MOST + 10)]
 
 
 def test_main_tags_are_kept_at_their_levels():

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from repertory.errors import UnknownItem
+from repertory.errors import UnknownItem, UnknownResource
+from repertory.integrity import Damage
 from repertory.model import Level
 from repertory.places import Copy, Cursor, OwnedFile, TrashCursor
 from repertory.storage.index.operations.trashing import Keeping
@@ -127,6 +128,7 @@ def test_a_copy_takes_the_place_of_its_file_which_is_released(reader, moved):
     file = reader.describe_attachment(Level.INSTANCE, moved.instance, 1)[0]
 
     assert (file.uuid, file.location, file.revision) == (NEW, 1, 0)
+    assert reader.locate_file(Level.INSTANCE, moved.instance, 1) == file
     (released,) = reader.list_released(0)
     assert (released.location, released.size) == (0, 10)
     assert held(reader) == {1: (1, 10)}
@@ -240,6 +242,25 @@ def test_resources_that_are_not_there_are_passed_over(reader, moved):
 def test_an_attachment_without_a_resource_is_no_item(reader, moved):
     with pytest.raises(UnknownItem):
         reader.describe_attachment(Level.STUDY, moved.study, 1030)
+
+
+def test_a_file_is_located_as_it_is_described(reader, moved):
+    with pytest.raises(UnknownItem):
+        reader.locate_file(Level.STUDY, moved.study, 1)
+    for unknown in (moved.series, "nothing"):
+        with pytest.raises(UnknownResource):
+            reader.locate_file(Level.INSTANCE, unknown, 1)
+
+
+def test_damage_is_known_where_a_file_is_located(group, reader, moved):
+    file = reader.locate_file(Level.INSTANCE, moved.instance, 1)
+
+    with group() as writer:
+        writer.note_damage(Level.INSTANCE, moved.instance, 1, file.uuid, Damage.CORRUPTED)
+
+    assert reader.locate_file(Level.INSTANCE, moved.instance, 1) == replace(
+        file, damage="Corrupted"
+    )
 
 
 @settings(max_examples=20, deadline=None)
