@@ -14,6 +14,7 @@ from repertory.maintags import NAMES
 from repertory.storage.dicom.familiar import FAMILIAR
 from repertory.storage.dicom.standard import (
     is_listed,
+    private_entry_of,
     standard_entry,
     standard_keywords,
     tag_of_keyword,
@@ -85,11 +86,8 @@ def private_entry(tag: int, creator: str) -> Entry:
         return taught._replace(tag=text)
     if not TAUGHT.knows_private:
         return Entry(text, _UNKNOWN, "UN")
-    # This loads all of pydicom.
-    from pydicom import datadict  # noqa: PLC0415
-
     try:
-        vr, _, description, _ = datadict.get_private_entry(tag, creator)
+        vr, description = private_entry_of(tag, creator)
     except KeyError:
         return Entry(text, _UNKNOWN, "UN")
     words = re.findall(r"[A-Za-z0-9]+", description)

@@ -1,35 +1,39 @@
-"""The elements of the standard (PS3.6) from pydicom's tables, without the rest of pydicom.
+"""What the standard lists (PS3.6), and vendors do, from pydicom's tables, without the rest of it.
 
 The package brings NumPy and Pillow where they are installed: a fifth of a second, and 20 to 40 MB
-in each process. Its tables are a module that imports nothing, and are loaded by themselves.
+in each process. Its tables are modules that import nothing, and are loaded by themselves.
 """
 
 import importlib.util
 import sys
-from collections.abc import KeysView
+from collections.abc import KeysView, Mapping
 from functools import cache
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-_MODULE = "pydicom._dicom_dict"
+PrivateEntry = tuple[str, str, str, str]
 
 
 @cache
-def _tables() -> ModuleType:
-    if _MODULE in sys.modules:
-        return sys.modules[_MODULE]
+def _table(name: str) -> ModuleType:
+    """A module of pydicom's that holds tables."""
+    full_name = f"pydicom.{name}"
+    if full_name in sys.modules:
+        return sys.modules[full_name]
     package = importlib.util.find_spec("pydicom")
     for folder in (package and package.submodule_search_locations) or ():
-        path = Path(folder) / "_dicom_dict.py"
-        spec = importlib.util.spec_from_file_location("repertory.dicom_tables", path)
+        path = Path(folder) / f"{name}.py"
+        spec = importlib.util.spec_from_file_location(f"repertory.tables{name}", path)
         if path.is_file() and spec is not None and spec.loader is not None:
             module = importlib.util.module_from_spec(spec)
             spec.loader.exec_module(module)
             return module
-    from pydicom import datadict  # noqa: PLC0415 - where its files lie otherwise
+    return importlib.import_module(full_name)  # where its files lie otherwise
 
-    return datadict
+
+def _tables() -> ModuleType:
+    return _table("_dicom_dict")
 
 
 @cache
@@ -79,3 +83,26 @@ def tag_of_keyword(keyword: str) -> int | None:
 def standard_keywords() -> KeysView[str]:
     """All keywords."""
     return _by_keyword().keys()
+
+
+def private_entry_of(tag: int, creator: str) -> tuple[str, str]:
+    """VR and name of a private element of which ``creator`` has reserved the block.
+
+    Raises:
+        KeyError: nobody knows it.
+    """
+    listed: Mapping[str, PrivateEntry] = _table("_private_dict").private_dictionaries[creator]
+    group, element = f"{tag >> 16 & 0xFFFF:04X}", f"{tag & 0xFFFF:04X}"
+    # Most are listed for any block (PS3.5 section 7.8.1), some for any group of their vendor's too.
+    for key in (group + element, f"{group}xx{element[2:]}", f"{group[:2]}xxxx{element[2:]}"):
+        if key in listed:
+            vr, _, name, _ = listed[key]
+            return vr, name
+    raise KeyError(tag)
+
+
+@cache
+def standard_uids() -> Mapping[str, tuple[str, str]]:
+    """Name and type ("SOP Class", "Transfer Syntax" and others) of the UIDs of PS3.6 annex A."""
+    listed = _table("_uid_dict").UID_dictionary
+    return {uid: (name, kind) for uid, (name, kind, *_) in listed.items()}

@@ -10,6 +10,7 @@ from repertory.model import TagForm
 from repertory.storage.dicom.layout import Damaged, Unfamiliar, read_layout
 from repertory.storage.dicom.names import asked_entry, parse_tag
 from repertory.storage.dicom.sources import Memory
+from repertory.storage.dicom.standard import standard_uids
 from repertory.storage.dicom.tags import tags
 from repertory.storage.dicom.tags_json import EVERY_TAG
 from repertory.storage.dicom.values import TEXT
@@ -203,9 +204,7 @@ def storage_classes() -> frozenset[str]:
 @lru_cache(maxsize=1)
 def uid_names() -> dict[str, str]:
     """The names of SOP classes and transfer syntaxes (PS3.6 annex A), by UID."""
-    from pydicom import _uid_dict  # noqa: PLC0415 - see names.py
-
-    return {uid: name for uid, (name, *_) in _uid_dict.UID_dictionary.items()}
+    return {uid: name for uid, (name, _) in standard_uids().items()}
 
 
 def transfer_syntaxes() -> frozenset[str]:
@@ -215,10 +214,8 @@ def transfer_syntaxes() -> frozenset[str]:
 
 @lru_cache(maxsize=1)
 def _classes() -> tuple[frozenset[str], frozenset[str]]:
-    from pydicom import _uid_dict  # noqa: PLC0415 - see names.py
-
     storage, syntaxes = set(), set()
-    for uid, (name, kind, *_) in _uid_dict.UID_dictionary.items():
+    for uid, (name, kind) in standard_uids().items():
         if kind == "Transfer Syntax":
             syntaxes.add(uid)
         elif kind == "SOP Class" and "Storage" in name and not name.startswith("Storage Commit"):
