@@ -13,6 +13,7 @@ from repertory.actors.index_following import IndexFollowing
 from repertory.actors.index_housekeeping import IndexHousekeeping
 from repertory.actors.index_items import IndexItems
 from repertory.actors.index_jobs import IndexJobs
+from repertory.actors.index_listening import IndexListening
 from repertory.actors.index_nodes import IndexNodes
 from repertory.actors.index_places import IndexPlaces
 from repertory.actors.index_properties import IndexProperties
@@ -86,6 +87,7 @@ class IndexActor(
     IndexValues,
     IndexProperties,
     IndexNodes,
+    IndexListening,
     RepertoryActor,
 ):
     """The sole writer of the index.
@@ -142,8 +144,7 @@ class IndexActor(
         self._group = 0
         self._outcomes: list[tuple[Reply[Any], Any, RepertoryError | None, tuple[Event, ...]]] = []
         self._works: list[Work] = []
-        self._arriving = {}
-        self._is_due = False
+        self._arriving, self._is_due = {}, False
 
     def open(self) -> None:
         """Lock the index and bring its schema up to date."""
@@ -176,6 +177,7 @@ class IndexActor(
         if self._arriving:  # whoever writes their files is gone
             self._fail(ShuttingDown())
         self._commit()
+        self.listen_no_more()
         self._writer.close()
         self._engine.close()
 

@@ -10,6 +10,8 @@ import structlog
 from repertory.actors.base import RepertoryActor, handles
 from repertory.actors.dicom.turns import turns_of
 from repertory.actors.messages.dicom import ServeAssociation
+from repertory.actors.messages.instances import RecordInstance
+from repertory.actors.portal.direct import DirectWay
 from repertory.actors.reply import Reply
 from repertory.actors.switchboard import Switchboard
 from repertory.errors import ShuttingDown
@@ -69,23 +71,34 @@ class AssociationsActor(RepertoryActor):
     def serve_association(self, command: ServeAssociation) -> Reply[bool]:
         """Begin a thread, which answers when the association has ended."""
         connection = socket.socket(fileno=command.descriptor)
+        direct = None
+        if command.line >= 0:
+            direct = DirectWay(self.board, socket.socket(fileno=command.line))
         reply: Reply[bool] = Reply()
         thread = threading.Thread(
-            target=partial(self._attend, command, connection, reply),
+            target=partial(self._attend, command, connection, direct, reply),
             name="dicom-association",
             daemon=True,
         )
         with self._lock:
             if self._closing:
                 connection.close()
+                if direct is not None:
+                    direct.close()
                 raise ShuttingDown
             self._open[thread] = connection
         thread.start()
         return reply
 
     def _attend(
-        self, command: ServeAssociation, connection: socket.socket, reply: Reply[bool]
+        self,
+        command: ServeAssociation,
+        connection: socket.socket,
+        direct: DirectWay | None,
+        reply: Reply[bool],
     ) -> None:
+        if direct is not None:
+            self.board.go_by(direct.ask, kind=RecordInstance)
         try:
             # Who never speaks DICOM need not load what speaks it.
             from repertory.actors.dicom.receiving import receive  # noqa: PLC0415
@@ -104,6 +117,8 @@ class AssociationsActor(RepertoryActor):
             log.exception("association_failed", aet=command.title)
         finally:
             connection.close()
+            if direct is not None:
+                direct.close()
             with self._lock:
                 self._open.pop(threading.current_thread(), None)
             reply.set(value=True)

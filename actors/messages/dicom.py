@@ -32,7 +32,8 @@ class ServeAssociation(Command[bool]):
     Only those over which instances are sent to us, in a process beside the one that agreed.
     ``descriptor`` is the connection in the process that reads this. ``largest`` is how many bytes
     a PDU to the other side may have (0: any), ``services`` what its ``title`` may ask for,
-    ``is_alone`` whether there is no other association just then.
+    ``is_alone`` whether there is no other association just then. ``line`` is a socket to whoever
+    records what comes, in the process that reads this; -1: none.
     """
 
     descriptor: int
@@ -43,3 +44,4 @@ class ServeAssociation(Command[bool]):
     ip: str
     services: frozenset[str]
     is_alone: bool = False
+    line: int = -1

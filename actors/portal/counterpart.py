@@ -1,5 +1,7 @@
 """Answers what another process asks, by asking the actors of this one."""
 
+import socket
+import threading
 from collections.abc import Callable
 from functools import partial
 from typing import Any
@@ -10,8 +12,10 @@ from repertory.actors.messages.base import Event, Question
 from repertory.actors.messages.changes import ChangesLogged
 from repertory.actors.messages.dicom_rules import EncodingChanged
 from repertory.actors.messages.instances import AbandonUpload, BeginUpload
+from repertory.actors.messages.lines import ListenTo
 from repertory.actors.messages.scripting import FiltersChanged
 from repertory.actors.messages.system import ActorDied
+from repertory.actors.portal.direct import DirectCounterpart
 from repertory.actors.portal.line import Line
 from repertory.actors.reply import Reply
 from repertory.actors.switchboard import Switchboard
@@ -68,6 +72,22 @@ class Counterpart:
     def _note(self, abandon: Callable[[Any], Question[None]], reply: Reply[Any]) -> None:
         if reply.error is None:
             self._begun[reply.get()] = abandon
+
+    def open_direct_line(self) -> socket.socket:
+        """The other end of a new line, by which instances go straight to the index."""
+        ours, theirs = socket.socketpair()
+
+        def see_that_it_is_read(listens: Reply[bool]) -> None:
+            if listens.error is not None:
+                ours.close()
+            elif listens.get():
+                ours.detach()
+            else:
+                line = Line(ours, DirectCounterpart(self._board))
+                threading.Thread(target=line.attend, name="direct-line", daemon=True).start()
+
+        self._board.ask_soon(ListenTo(descriptor=ours.fileno())).on_done(see_that_it_is_read)
+        return theirs
 
     def relay(self, line: Line) -> None:
         """From now on, tell the other process what happens."""

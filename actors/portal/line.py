@@ -13,7 +13,7 @@ import structlog
 
 from repertory.actors.portal.frames import BrokenFrame, FrameReader, encode, portable
 from repertory.actors.reply import Reply
-from repertory.errors import Failed, RepertoryError
+from repertory.errors import Failed, NoReplyInTime, RepertoryError
 
 log = structlog.get_logger(__name__)
 
@@ -62,6 +62,7 @@ class Line:
         self._courier: threading.Thread | None = None
         self._reader = FrameReader()
         self._reading = threading.Lock()
+        self._poll: select.poll | None = None
         self._is_ours = threading.Event()
         self._is_ours.set()
         self._ending = threading.Lock()
@@ -260,6 +261,22 @@ class Line:
             else:
                 asked.set(content)
 
+    def hear_out(self, patience: float | None) -> bool:
+        """Read in the calling thread until all that was asked is answered; whether it is.
+
+        For a line that nobody attends. ``patience`` is how many seconds to wait for a letter.
+        """
+        milliseconds = None if patience is None else int(patience * 1000)
+        poll = self._poll
+        if poll is None:
+            poll = self._poll = select.poll()
+            poll.register(self._socket, select.POLLIN)
+        while self._asked:
+            if not poll.poll(milliseconds):
+                return False
+            self.receive()
+        return True
+
     def _end(self) -> None:
         with self._ending:
             if self.is_ended:
@@ -284,5 +301,6 @@ class Line:
             self._socket.close()
 
 
-def _broken() -> Failed:
-    return Failed("The process that should have answered is gone.")
+def _broken() -> NoReplyInTime:
+    # It may have done what was asked just before: a file that was to be recorded has to stay.
+    return NoReplyInTime("The process that should have answered is gone.")

@@ -114,7 +114,8 @@ class FrontEnd:
     ) -> None:
         """Take our end of the line, the listening socket, and the descriptor of the tally.
 
-        By the ``door`` come the connections of associations, each before its letter.
+        By the ``door`` come the connections of associations, each before its letter, and
+        with some a line to the index.
         """
         self._listener = listener
         self._door = door
@@ -151,8 +152,9 @@ class FrontEnd:
     def answer(self, question: Any) -> Reply[Any]:
         """Take an order, or an association."""
         if isinstance(question, ServeAssociation) and self._board is not None:
-            _, (descriptor,), _, _ = socket.recv_fds(self._door, 1, 1)
-            return self._board.ask_soon(replace(question, descriptor=descriptor))
+            _, (descriptor, *direct), _, _ = socket.recv_fds(self._door, 1, 2)
+            line = direct[0] if direct else -1
+            return self._board.ask_soon(replace(question, descriptor=descriptor, line=line))
         reply: Reply[Any] = Reply()
         self._orders.put((question, reply))
         return reply

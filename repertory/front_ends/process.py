@@ -7,6 +7,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +34,10 @@ log = structlog.get_logger(__name__)
 
 LAST_MOMENT = 5.0
 """Seconds that a process may take to end after it has said that all is done."""
+
+DIRECT = 16
+"""Associations of one front-end that have a line of their own to the index: each takes a file
+descriptor here, and of hundreds most wait for their modality."""
 
 _WORDS = frozenset({"debug", "info", "warning", "error", "critical"})
 
@@ -133,13 +138,18 @@ class FrontEndProcess:
 
     def hand_on(self, command: ServeAssociation) -> Reply[bool] | None:
         """Let it serve an association; ``None`` where its connection cannot be handed on."""
-        line, door = self._line, self._door
-        if line is None or door is None or line.is_ended:
+        line, door, counterpart = self._line, self._door, self._counterpart
+        if line is None or door is None or counterpart is None or line.is_ended:
             return None
         with self._at_the_door:  # connections are taken in the order of the letters
             try:
-                socket.send_fds(door, [b"!"], [command.descriptor])
-            except OSError:  # it has died, or is very slow to take them
+                with ExitStack() as stack:
+                    files = [command.descriptor]
+                    if self.associations < DIRECT:
+                        direct = stack.enter_context(counterpart.open_direct_line())
+                        files.append(direct.fileno())
+                    socket.send_fds(door, [b"!"], files)
+            except OSError:  # it has died, is very slow to take them, or we have no more
                 return None
             self.associations += 1
             served: Reply[bool] = line.ask(command)

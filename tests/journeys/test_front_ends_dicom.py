@@ -11,6 +11,7 @@ from pydicom import dcmread
 from pydicom.filebase import DicomBytesIO
 from pynetdicom import AE
 
+from repertory.front_ends.process import DIRECT
 from repertory.testing.files import make_dicom
 from repertory.testing.orthanc import free_port
 from repertory.testing.server import until
@@ -90,6 +91,21 @@ def test_associations_are_dealt_to_the_processes(server, call):
     for number, association in enumerate(associations, start=1):
         assert send(association, number) == 0x0000
     assert len(server.get("/instances").json) == len(associations)
+
+
+def test_more_associations_than_have_lines_of_their_own_to_the_index_are_served(server, call):
+    count = COUNT * DIRECT + 4
+    files = Path(f"/proc/{server.pid}/fd")
+    before = len(list(files.iterdir()))
+    associations = [call(MR) for _ in range(count)]
+    for number, association in enumerate(associations, start=1):
+        assert send(association, number) == 0x0000
+
+    assert len(server.get("/instances").json) == count
+    for association in associations:
+        association.release()
+    # Nothing is left of them: neither connections nor lines, but for what all share.
+    until(lambda: len(list(files.iterdir())) < before + COUNT * DIRECT // 2)
 
 
 def test_the_only_association_is_served_by_the_main_process(server, call):
