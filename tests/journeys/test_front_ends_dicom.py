@@ -20,6 +20,8 @@ MR = "1.2.840.10008.5.1.4.1.1.4"
 STUDY_FIND = "1.2.840.10008.5.1.4.1.2.2.1"
 CANNOT_UNDERSTAND = 0xC000
 COUNT = 2
+PATIENCE = 120
+"""Seconds that an association may be idle: some wait here for dozens of others."""
 
 pytestmark = pytest.mark.skipif(
     not hasattr(socket, "send_fds"), reason="sockets cannot be handed to other processes here"
@@ -28,7 +30,12 @@ pytestmark = pytest.mark.skipif(
 
 @pytest.fixture
 def server(serve):
-    return serve(FrontEndProcesses=COUNT, DicomServerEnabled=True, DicomPort=free_port())
+    return serve(
+        FrontEndProcesses=COUNT,
+        DicomServerEnabled=True,
+        DicomPort=free_port(),
+        DicomScpTimeout=PATIENCE,
+    )
 
 
 @pytest.fixture
@@ -38,7 +45,7 @@ def call(server):
 
     def associate(*classes):
         entity = AE("SENDER")
-        entity.acse_timeout = entity.dimse_timeout = entity.network_timeout = 20
+        entity.acse_timeout = entity.dimse_timeout = entity.network_timeout = PATIENCE
         for sop_class in classes:
             entity.add_requested_context(sop_class)
         association = entity.associate("127.0.0.1", server.options["DicomPort"])
