@@ -3,6 +3,7 @@
 import os
 import signal
 import socket
+import subprocess
 from contextlib import suppress
 from pathlib import Path
 
@@ -12,6 +13,8 @@ from pydicom.filebase import DicomBytesIO
 from pynetdicom import AE
 
 from repertory.front_ends.process import DIRECT
+from repertory.storage import dicom
+from repertory.testing.dcmtk import find_tool
 from repertory.testing.files import make_dicom
 from repertory.testing.orthanc import free_port
 from repertory.testing.server import until
@@ -152,6 +155,50 @@ def test_what_was_acknowledged_survives_the_death_of_who_acknowledged_it(server,
     assert len(stored) == 6
     assert len(server.files()) == 6
     assert server.staged() == set()
+
+
+@pytest.mark.skipif(find_tool("storescu") is None, reason="DCMTK is not installed")
+def test_it_survives_the_death_of_the_main_process_in_the_midst_of_others(server, tmp_path):
+    uids, tools = {}, []
+    for sender in range(4):
+        folder = tmp_path / f"sender-{sender}"
+        folder.mkdir()
+        for number in range(300):
+            content = make_dicom(seed=1 + sender * 300 + number)
+            (path := folder / f"{number}.dcm").write_bytes(content)
+            uids[str(path)] = dicom.summarize(content).identity.sop_instance_uid
+        words = [
+            find_tool("storescu"),
+            "-v",
+            "+sd",
+            "127.0.0.1",
+            server.options["DicomPort"],
+            folder,
+        ]
+        tools.append(
+            subprocess.Popen(
+                list(map(str, words)), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+            )
+        )
+
+    until(lambda: len(server.files()) >= 60)
+    server.kill()
+    acknowledged = set()
+    for tool in tools:
+        said, _ = tool.communicate(timeout=PATIENCE)
+        for piece in said.split("Sending file: ")[1:]:
+            if "Received Store Response (Success)" in piece:
+                acknowledged.add(uids[piece.split()[0]])
+    server.start()
+
+    assert 0 < len(acknowledged) < len(uids)
+    stored = server.get("/instances?expand").json
+    there = {it["MainDicomTags"]["SOPInstanceUID"] for it in stored}
+    assert acknowledged <= there
+    # One of each association may be there that was not acknowledged, and nothing is half there.
+    assert len(there) == len(stored) <= len(acknowledged) + len(tools)
+    for instance in stored:
+        assert server.get(f"/instances/{instance['ID']}/file").status == 200
 
 
 def test_a_stop_ends_the_associations_of_all_processes(server, call):
