@@ -112,6 +112,8 @@ def test_more_associations_than_have_lines_of_their_own_to_the_index_are_served(
         assert send(association, number) == 0x0000
 
     assert len(server.get("/instances").json) == count
+    # All connections are open, and so many lines; each association has been answered.
+    assert len(list(files.iterdir())) >= before + count + COUNT * DIRECT
     for association in associations:
         association.release()
     # Nothing is left of them: neither connections nor lines, but for what all share.

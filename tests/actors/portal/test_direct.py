@@ -83,6 +83,7 @@ def test_what_a_thread_records_goes_straight_to_the_index(index, board, open_way
 
     assert all(it.done for it in replies)
     assert [it.get().status for it in replies] == [StoreStatus.SUCCESS] * 3
+    assert "direct-line" not in {it.name for it in threading.enumerate()}  # the index reads it
     # Another thread has no such way, and this board nobody else.
     assert board.ask_soon(an_instance()).error is not None
 
